@@ -1,0 +1,143 @@
+/** Writing and reading packed bytes: what calls, replies, notices and session data are made of. Used in every thread. */
+
+/** Where a `ByteReader` ran past its end, or met what no writer writes. */
+export class MalformedBytes extends Error {
+  override readonly name = 'MalformedBytes';
+}
+
+/** A buffer that grows as it is written to. Its memory is its own: what it hands out is copied. Little-endian throughout. */
+export class ByteWriter {
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView;
+  length = 0;
+
+  constructor(capacity = 4096) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Makes room for `more` bytes and returns where they start; the caller writes them. */
+  reserve(more: number): number {
+    const start = this.length;
+    const end = start + more;
+    if (end > this.bytes.length) this.#grow(end);
+    this.length = end;
+    return start;
+  }
+
+  #grow(needed: number): void {
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+
+  u8(value: number): void {
+    const at = this.reserve(1);
+    this.bytes[at] = value;
+  }
+
+  u16(value: number): void {
+    const at = this.reserve(2);
+    this.view.setUint16(at, value, true);
+  }
+
+  u32(value: number): void {
+    const at = this.reserve(4);
+    this.view.setUint32(at, value, true);
+  }
+
+  f64(value: number): void {
+    const at = this.reserve(8);
+    this.view.setFloat64(at, value, true);
+  }
+
+  /** An unsigned integer below 2^32, seven bits to the byte, the lowest first. */
+  varint(value: number): void {
+    let rest = value;
+    while (rest > 0x7f) {
+      this.u8((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    this.u8(rest);
+  }
+
+  raw(source: Uint8Array): void {
+    const at = this.reserve(source.length);
+    this.bytes.set(source, at);
+  }
+
+  /** What was written, as an array with a buffer of exactly its own: fit to be transferred. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, this.length);
+  }
+
+  /** Forgets what was written, and gives back memory that one large use left behind. */
+  reset(keep = 1 << 20): void {
+    this.length = 0;
+    if (this.bytes.length > keep) {
+      this.bytes = new Uint8Array(keep >> 4);
+      this.view = new DataView(this.bytes.buffer);
+    }
+  }
+}
+
+/** Reads what a `ByteWriter` wrote. Every read is checked against the end, so that no length in the bytes is believed before it is proved. */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+  end: number;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.at = start;
+    this.end = end;
+  }
+
+  get left(): number {
+    return this.end - this.at;
+  }
+
+  /** Moves over `count` bytes and returns where they start. */
+  skip(count: number): number {
+    const start = this.at;
+    if (!(count >= 0 && count <= this.end - start)) throw new MalformedBytes('ran past the end');
+    this.at = start + count;
+    return start;
+  }
+
+  u8(): number {
+    return this.bytes[this.skip(1)] as number;
+  }
+
+  u16(): number {
+    return this.view.getUint16(this.skip(2), true);
+  }
+
+  u32(): number {
+    return this.view.getUint32(this.skip(4), true);
+  }
+
+  f64(): number {
+    return this.view.getFloat64(this.skip(8), true);
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.u8();
+      if (shift === 28 && byte > 0x0f) break;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new MalformedBytes('number too long');
+  }
+
+  /** A view of the next `count` bytes; it shares their memory. */
+  raw(count: number): Uint8Array {
+    const start = this.skip(count);
+    return this.bytes.subarray(start, start + count);
+  }
+}

@@ -1,0 +1,282 @@
+/** The public face as types: what `index.ts` re-exports. Every duration is a `Duration`; every instant handed out is a `Date`. */
+
+import type { KeyObject } from 'node:crypto';
+import type { ResourceLimits } from 'node:worker_threads';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+
+/** Milliseconds as a number, or text such as '90s', '30m', '8h', '14d'. */
+export type Duration = number | string;
+
+/** A session's public name: safe to log, opens nothing. Its form differs from any cookie's. */
+export type SessionId = string & { readonly [idBrand]: true };
+declare const idBrand: unique symbol;
+
+/**
+ * What an application keeps in a session: an object whose values are null, booleans, finite and other numbers, strings, bigints, Dates, Maps, Sets, ArrayBuffers and
+ * typed arrays, and plain objects and arrays of these, at most 64 levels deep. Everything else is refused with ERR_INVALID_DATA that names the path.
+ */
+export type SessionData = object;
+
+export interface ConnectOptions<D extends SessionData> {
+  /** Checks `data` in this thread before it is sent. A schema cannot travel between threads: each thread that writes brings its own. */
+  schema?: StandardSchemaV1<unknown, D>;
+}
+
+/** An invitation: plain data that can be posted, put into `workerData`, and used by any number of threads. Holds no port and no secret that outlives the manager. */
+export interface Ticket {
+  readonly name: string;
+}
+
+export interface ManagerOptions<D extends SessionData = Record<string, unknown>> extends ConnectOptions<D> {
+  /** Tells several managers apart, among a thread and those it spawns. Default 'default'. A name in use there is refused. */
+  name?: string;
+  /** A session not seen for this long ends. Default '30m'. `false`: never. */
+  idleTimeout?: Duration | false;
+  /** A session this old ends, however busy. Default '8h'. `false`: never. */
+  absoluteTimeout?: Duration | false;
+  /** Default 1_000_000. Address space is reserved for them; memory is used only as they come. */
+  maxSessions?: number;
+  /** Bytes for all session data together. Default 1 GiB or a quarter of the machine's memory, whichever is less; reserved in the same way. */
+  maxBytes?: number;
+  /** Bytes of one session's data. Default 64 KiB. */
+  maxSessionBytes?: number;
+  /** What a new session meets in a full table. Default 'reject'. */
+  whenFull?: 'reject' | 'end-longest-idle';
+  /** Sessions one user may hold at once. Default: no limit. */
+  maxSessionsPerUser?: number;
+  /** What a session over that limit meets. Default 'end-oldest'. */
+  whenOverLimit?: 'reject' | 'end-oldest';
+  /** Tokens renewed mid-session, the old one honoured for `grace`. Default: only on `login` and `rotate`. */
+  rotation?: { every: Duration; grace?: Duration };
+  /** What the cookie holds and how it is sent. */
+  cookie?: CookieOptions;
+  /** When ended sessions are swept out: a cron expression. Default: every second. A lookup never returns one, swept or not. */
+  sweep?: string;
+  /** Where sessions outlive the process. Default 'memory': nowhere. */
+  store?: 'memory' | LmdbStoreOptions | RedisStoreOptions;
+  /** A module whose exports run when sessions begin and end, in a Piscina pool, never in the manager thread. */
+  hooks?: URL | string;
+  /** Restarts allowed before the manager gives up for good. Default 5 within '10s'. */
+  restarts?: { most: number; within: Duration };
+  /** By when every call has settled, come what may. Default '5s'. */
+  callTimeout?: Duration;
+  /** V8 limits of the manager thread. */
+  resourceLimits?: ResourceLimits;
+  /** Where the manager's module lies, for hosts that are bundled into one file. Default: beside this package. */
+  worker?: URL;
+  /** Session time, for tests and replays. Default: the system's. */
+  clock?: ManualClock;
+}
+
+export interface CookieOptions {
+  /** Default '__Host-id' (or 'id' when `secure` is false). */
+  name?: string;
+  /**
+   * 'opaque' (default): the token itself, 256 random bits. 'signed': the token and an HMAC.
+   * 'jwt': a JWT with the claims `token` and `exp`, so that a gateway can check it by itself.
+   */
+  format?: 'opaque' | 'signed' | 'jwt';
+  /** For 'signed' and 'jwt': the first signs, all verify, so that a key can be rotated out. */
+  keys?: readonly (string | Uint8Array | KeyObject)[];
+  /** For 'jwt': default 'EdDSA'. A cookie that names another algorithm is refused. */
+  algorithm?: 'EdDSA' | 'RS256' | 'ES256' | 'HS256';
+  secure?: boolean; // default true
+  sameSite?: 'lax' | 'strict' | 'none'; // default 'lax'
+  path?: string; // default '/'
+  domain?: string; // default none
+  partitioned?: boolean; // default false
+  /** false: a cookie that ends with the browser. Default true. HttpOnly is always set. */
+  persistent?: boolean;
+}
+
+/** Embedded, durable, no server: sessions survive the process and its crash. */
+export interface LmdbStoreOptions {
+  type: 'lmdb';
+  path: string /** Default 'commit' (survives SIGKILL); 'sync' also survives power loss. */;
+  durability?: 'commit' | 'sync';
+}
+/** Redis or Valkey, single, Sentinel or Cluster: sessions shared by many machines. */
+export interface RedisStoreOptions {
+  type: 'redis';
+  url: string | readonly string[];
+  prefix?: string /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */;
+  staleFor?: Duration;
+}
+
+// ---------------------------------------------------------------- the manager
+
+export interface SessionManager<D extends SessionData = Record<string, unknown>> extends AsyncDisposable {
+  /** Creates a session under a token that no live session has. `data` may be left out only where D has no required key. */
+  newSession(...init: {} extends D ? [init?: NewSession<D>] : [init: NewSession<D> & { data: D }]): Promise<Session<D>>;
+
+  /**
+   * The session of this cookie, or undefined: absent, malformed, forged, ended and expired all look alike.
+   * A plain read of shared memory: synchronous, no message, never waits for the manager.
+   * Once any thread's `close` has resolved, no thread's `getSession` returns that session.
+   * Counts as the session being seen, unless `touch` is false. Within a thread, the same live session is the same object.
+   */
+  getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<D> | undefined;
+
+  /** As `getSession`, and where the store is shared by several machines, asks it too. */
+  loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<D> | undefined>;
+
+  /** The live session of this public id, for administration; it is not marked as seen, and its token stays unknown. */
+  getSessionById(id: SessionId): Session<D> | undefined;
+
+  /** What the cookie of this session holds, and for how many seconds. ERR_TOKEN_UNKNOWN where this thread does not know the current token. */
+  getCookieData(session: Session<D>): CookieData;
+
+  /** The Set-Cookie that removes the cookie from a browser. */
+  clearCookieData(): CookieData;
+
+  /** Every live session, or those of one user, without their tokens or data. Steady under concurrent change: each session that lives throughout is yielded exactly once. */
+  getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo>;
+
+  /** Ends every session, or those that the filter picks, in one step, and says how many. */
+  closeAllSessions(filter?: SessionFilter): Promise<number>;
+
+  /** A session asks to be closed: removed, then told (its `signal` aborts in every thread). An unknown or ended one is no error; a string that has no id's form is refused. */
+  sessionWantsToClose(session: Session<D> | SessionId): Promise<void>;
+
+  /** A session's owner died: purged, with the reason 'terminated'. An unknown or ended one is no error; a string that has no id's form is refused. */
+  sessionTerminating(session: Session<D> | SessionId): Promise<void>;
+
+  /** Ends this manager for every thread. Sessions are closed, or with a durable store kept. Calls in flight finish first. */
+  stop(): Promise<void>;
+
+  /** Leaves the manager running and lets this thread go. Sessions linked to this connection end. In the starting thread it is refused: use `stop`. */
+  disconnect(): Promise<void>;
+
+  /** `stop` in the thread that started it, `disconnect` in one that joined. */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /** An invitation for threads that cannot find the manager by name. */
+  createTicket(): Ticket;
+
+  /** Frees what has ended now rather than at the next sweep, and says how many. */
+  sweep(): Promise<number>;
+
+  stats(): Promise<ManagerStats>;
+
+  /** Listens in this thread to what happens in all of them. Returns how to stop listening. A listener that throws is reported as 'uncaughtException', and harms nothing else. */
+  on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void;
+}
+
+export interface NewSession<D extends SessionData = Record<string, unknown>> {
+  data?: D;
+  /** At most 256 bytes of UTF-8. */
+  userId?: string;
+  idleTimeout?: Duration | false;
+  absoluteTimeout?: Duration | false;
+  /** Shown to users and administrators beside the session; each cut to 256 bytes. */
+  client?: { ip?: string; userAgent?: string; label?: string };
+  /** The session lives no longer than this connection: when the thread exits or crashes, the manager purges it. A restart of the manager is no such death. */
+  linked?: boolean;
+}
+
+/** A key that is present but undefined is refused: `{ userId: undefined }` must never mean everybody. */
+export interface SessionFilter {
+  userId?: string;
+  except?: Session | SessionId;
+  createdBefore?: Date;
+  limit?: number;
+}
+
+export interface CookieData {
+  readonly name: string;
+  readonly value: string;
+  /** Seconds; undefined for a session that never ends and for a cookie that ends with the browser. */
+  readonly maxAge: number | undefined;
+  /** A complete Set-Cookie header value. */
+  toString(): string;
+}
+
+export interface SessionInfo {
+  readonly id: SessionId;
+  readonly userId: string | undefined;
+  readonly client: { readonly ip?: string; readonly userAgent?: string; readonly label?: string };
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  readonly expiresAt: Date | undefined;
+  /** When `login` last succeeded: compare with now before anything sensitive. */
+  readonly authenticatedAt: Date | undefined;
+  /** When the current token was given out. */
+  readonly tokenIssuedAt: Date;
+  /** Counts changes of `data`. */
+  readonly version: number;
+}
+
+// ---------------------------------------------------------------- one session
+
+/** A change of some keys; `undefined` removes one. */
+export type Patch<D> = { [K in keyof D]?: D[K] | undefined };
+
+/** A live session, as any thread holds it. What is read from it is current, and reading sends no message. Of an ended one, SessionInfo stays as it last was. */
+export interface Session<D extends SessionData = Record<string, unknown>> extends SessionInfo {
+  /** False once ended, in every thread at once. */
+  readonly alive: boolean;
+  /** Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know. */
+  readonly signal: AbortSignal;
+  /**
+   * The data as last committed: the same object until it changes. Plain objects and arrays are frozen all the way down; Dates, Maps, Sets and
+   * binary values are this thread's own copies, and changing them changes nothing stored. Throws ERR_SESSION_ENDED once ended.
+   */
+  readonly data: Readonly<D>;
+
+  /** Changes the keys given and no others. Two threads that set different keys both succeed. */
+  set(patch: Patch<D>): Promise<void>;
+  /** Replaces all data. With `ifVersion`, only if nobody wrote since: else ERR_SESSION_CONFLICT. */
+  replace(data: D, options?: { ifVersion?: number }): Promise<void>;
+  /** Reads, changes and writes as one step: `change` runs again when someone else wrote in between. Updates of one session from one thread queue up. */
+  update(change: (data: Readonly<D>) => D | Promise<D>): Promise<void>;
+  /** Reads a key and removes it, as one step: of several callers one gets the value. */
+  take<K extends keyof D>(key: K): Promise<D[K] | undefined>;
+
+  /** Marks the session as seen, as a lookup does: for sockets and long jobs. Sends nothing. False if it has ended. */
+  touch(): boolean;
+  /** Binds the session to a user under a new token; the old one ends at once (no session fixation). Resets both timeouts. */
+  login(userId: string, patch?: Patch<D>): Promise<void>;
+  /** A new token, the old one honoured for `grace` (default '10s'); whoever holds the old one within it, in any thread, gets the same new one. An old one that comes back later misses and is reported ('token-reused'). */
+  rotate(options?: { grace?: Duration }): Promise<void>;
+  /** Changes how long it may stay idle from now on. */
+  setIdleTimeout(idleTimeout: Duration | false): Promise<void>;
+  /** Resolves once no thread can see the session any more. Closing twice is no error. */
+  close(note?: string): Promise<void>;
+}
+
+// ---------------------------------------------------------------- what can be watched
+
+export type EndReason = 'closed' | 'idle' | 'expired' | 'evicted' | 'over-limit' | 'terminated' | 'stopped';
+
+export interface SessionEvents {
+  created: { session: SessionInfo };
+  changed: { session: SessionInfo };
+  ended: { session: SessionInfo; reason: EndReason; note?: string };
+  'token-rotated': { session: SessionInfo };
+  /** Reported by the next sweep. */
+  'token-reused': { session: SessionInfo };
+  restarted: { cause: Error; restarts: number; recovered: number };
+  /** This thread was too slow to hear everything: so many events were dropped for it. */
+  gap: { missed: number };
+}
+
+export interface ManagerStats {
+  readonly sessions: number;
+  readonly bytesUsed: number;
+  readonly bytesReserved: number;
+  readonly connections: number;
+  readonly created: number;
+  readonly ended: Readonly<Record<EndReason, number>>;
+  readonly restarts: number;
+  /** Calls served by the manager thread, and how long one took there, in microseconds. */
+  readonly calls: { readonly count: number; readonly p50: number; readonly p99: number; readonly max: number };
+  /** Delay of the manager thread's event loop, in milliseconds. */
+  readonly eventLoopDelay: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+/** From 'coatcheck/testing': session time that stands still until moved, in every thread at once. Given to one manager or several, as `clock`. */
+export interface ManualClock {
+  now(): number;
+  set(time: number | Date): void;
+  advance(by: Duration): void;
+}
