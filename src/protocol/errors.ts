@@ -76,8 +76,17 @@ function show(value: unknown): string {
     case 'string':
       return value.length <= 40 ? `${JSON.stringify(value)} (string)` : `a string of ${value.length} characters`;
     case 'object':
-      return Array.isArray(value) ? 'an array' : 'an object';
+      return isArray(value) ? 'an array' : 'an object';
     default:
       return `a ${typeof value}`;
+  }
+}
+
+/** As Array.isArray, which throws at a revoked proxy. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
 }

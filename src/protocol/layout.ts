@@ -1,0 +1,199 @@
+/**
+ * The bytes of the shared table, drawn once for both sides: the manager's thread writes them, every thread reads them.
+ *
+ *   header    HEADER words                        who owns the table, which index is current, what was ever used
+ *   slots     3 words a slot                      pointer | generation | seen mark
+ *   indexes   2 buffers of words for each of      digest → slot, previous digest → slot, id → slot
+ *   reports   1 bit a slot                        a token came back after its grace
+ *   segments  cells of 16 words                   what records are written in
+ *   clock     see clock.ts
+ *
+ * A record lies in a chain of cells. The first word of a cell is the number of the next, the other fifteen are the record's:
+ *
+ *   cell      | next | 15 words |     cell 0 is never used: 0 as a pointer or a link means "none"
+ *
+ *   record    head:  SLOT GENERATION STAMP(2) LENGTH HEAD_SUM FLAGS DIGEST(8)            the first cell
+ *                    ID(4) VERSION CREATED_AT(2) CALL(2) CONNECTION LENGTHS BODY_SUM
+ *                    for each flag that is set: SEEN_BASE(2) IDLE(2) EXPIRES_AT(2) TOKEN_ISSUED_AT(2)
+ *                    AUTHENTICATED_AT(2) MARK_BASE(2) LINKED_TO(2) PREVIOUS: digest(8) grace until(2) sealed token(12)
+ *             body:  user id, client, data, as bytes; zeros up to a whole word
+ *
+ * Chains of equal cells, and not blocks of the record's length, because then no history of sizes can leave space that is free and of
+ * no use: a cell that is free serves any record, freeing is appending to a list, and the table never has to move a record.
+ */
+
+/** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
+export const LAYOUT_VERSION = 1;
+export const MAGIC = 0x636f6174;
+
+/** Words of the header. */
+export const HEADER = {
+  magic: 0,
+  layoutVersion: 1,
+  /** Names the manager that may write: a manager given up for dead finds another's number here and writes no more. */
+  ownerEpoch: 2,
+  status: 3,
+  /** How often each index was switched to its other buffer: the lowest bit tells which is current. */
+  digestSwitches: 4,
+  previousSwitches: 5,
+  idSwitches: 6,
+  /** Slots and cells ever used: beyond them lies untouched memory. */
+  slotsTouched: 7,
+  cellsTouched: 8,
+  /** How often a token that came back was reported: says whether `reports` is worth a look. */
+  reports: 9,
+  /** Secret numbers that scatter the keys of the indexes, so that nobody can choose keys that meet. */
+  scatterA: 10,
+  scatterB: 11,
+  words: 16,
+} as const;
+
+export const STATUS = { starting: 0, running: 1, stopped: 2, failed: 3 } as const;
+
+export const SLOT_WORDS = 3;
+/** A seen mark that says: this session has ended. */
+export const ENDED = -1;
+/** A seen mark that says: not seen since the instant that the record names. */
+export const UNSEEN = -2;
+
+export const CELL_WORDS = 16;
+/** Words of a cell that are the record's. */
+export const CELL_PAYLOAD = CELL_WORDS - 1;
+export const CELL_BYTES = CELL_WORDS * 4;
+/** Cells of one segment: 2^24, 1 GiB. */
+export const SEGMENT_BITS = 24;
+export const SEGMENT_CELLS = 1 << SEGMENT_BITS;
+export const SEGMENT_MASK = SEGMENT_CELLS - 1;
+
+/** Cells that stay as they are after their record was replaced, before they are zeroed and used again. */
+export const QUARANTINE_CELLS = 4096;
+
+/** Words of a record's head, counted without the links between cells. */
+export const HEAD = {
+  slot: 0,
+  generation: 1,
+  stampLow: 2,
+  stampHigh: 3,
+  /** Bytes of the whole record. */
+  length: 4,
+  headSum: 5,
+  flags: 6,
+  digest: 7,
+  id: 15,
+  version: 19,
+  createdAt: 20,
+  call: 22,
+  connection: 24,
+  /** Bytes of the user id, and of the client in the upper half. */
+  lengths: 25,
+  bodySum: 26,
+  words: 27,
+} as const;
+
+export const FLAG = {
+  /** Last seen, as far as it was folded out of the mark; without it: `createdAt`. */
+  seenBase: 1,
+  /** The idle timeout in milliseconds; without it: none. */
+  idle: 2,
+  /** When the absolute timeout ends it; without it: never. */
+  expiresAt: 4,
+  /** Without it: `createdAt`. */
+  tokenIssuedAt: 8,
+  authenticatedAt: 16,
+  /** An instant at most one turn before any that the mark may mean; without it: `createdAt`. */
+  markBase: 32,
+  /** The connection that it ends with. */
+  linkedTo: 64,
+  previous: 128,
+} as const;
+
+export const DIGEST_WORDS = 8;
+export const ID_WORDS = 4;
+/** The new token under a key drawn from the old one: 32 bytes and a tag of 16. */
+export const SEALED_BYTES = 48;
+const PREVIOUS_WORDS = DIGEST_WORDS + 2 + SEALED_BYTES / 4;
+export const MAX_HEAD_WORDS = HEAD.words + 7 * 2 + PREVIOUS_WORDS;
+export const MAX_TEXT_BYTES = 256;
+/** Three texts, each behind its length. */
+export const MAX_CLIENT_BYTES = 3 * (MAX_TEXT_BYTES + 2);
+export const MAX_META_BYTES = MAX_HEAD_WORDS * 4 + MAX_TEXT_BYTES + MAX_CLIENT_BYTES + 3;
+
+/** Words of a head with these flags. */
+export function headWords(flags: number): number {
+  let words: number = HEAD.words;
+  for (let flag = 1; flag <= FLAG.linkedTo; flag <<= 1) if (flags & flag) words += 2;
+  return flags & FLAG.previous ? words + PREVIOUS_WORDS : words;
+}
+
+/** Cells that a record of so many bytes takes. */
+export function cellsFor(bytes: number): number {
+  return Math.ceil(Math.ceil(bytes / 4) / CELL_PAYLOAD);
+}
+
+/** What the options fix about a table, as every thread that reads it must know it. */
+export interface TableShape {
+  readonly maxSessions: number;
+  readonly maxSessionBytes: number;
+  readonly cells: number;
+  /** Words of each index buffer: a power of two, at least twice `maxSessions`. */
+  readonly indexWords: number;
+}
+
+/** The shared memory of one table. It belongs to the thread that started the manager, and outlives the manager's thread. */
+export interface TableMemory {
+  readonly shape: TableShape;
+  readonly header: SharedArrayBuffer;
+  readonly slots: SharedArrayBuffer;
+  readonly digests: readonly [SharedArrayBuffer, SharedArrayBuffer];
+  readonly previous: readonly [SharedArrayBuffer, SharedArrayBuffer];
+  readonly ids: readonly [SharedArrayBuffer, SharedArrayBuffer];
+  readonly reports: SharedArrayBuffer;
+  readonly segments: readonly SharedArrayBuffer[];
+}
+
+/**
+ * The shape that holds `maxSessions` sessions with `maxBytes` of data together, whatever their sizes and history: a cell for each
+ * 60 bytes of data, and for each session the cells of the longest head, user id and client and of a last cell left nearly empty.
+ */
+export function shapeFor(limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number }): TableShape {
+  const perSession = cellsFor(MAX_META_BYTES) + 1;
+  const largest = cellsFor(MAX_META_BYTES + limits.maxSessionBytes);
+  const cells = 1 + cellsFor(limits.maxBytes) + limits.maxSessions * perSession + QUARANTINE_CELLS + 2 * largest;
+  let indexWords = 64;
+  while (indexWords < 2 * limits.maxSessions) indexWords *= 2;
+  return { maxSessions: limits.maxSessions, maxSessionBytes: limits.maxSessionBytes, cells, indexWords };
+}
+
+/** Reserves a table's address space. No memory is used before it is written to. */
+export function reserveTable(shape: TableShape, scatter: readonly [number, number]): TableMemory {
+  const words = (count: number) => new SharedArrayBuffer(count * 4);
+  const pair = () => [words(shape.indexWords), words(shape.indexWords)] as const;
+  const segments: SharedArrayBuffer[] = [];
+  for (let left = shape.cells; left > 0; left -= SEGMENT_CELLS) {
+    segments.push(words(Math.min(left, SEGMENT_CELLS) * CELL_WORDS));
+  }
+  const memory: TableMemory = {
+    shape,
+    header: words(HEADER.words),
+    slots: words(shape.maxSessions * SLOT_WORDS),
+    digests: pair(),
+    previous: pair(),
+    ids: pair(),
+    reports: words(Math.ceil(shape.maxSessions / 32)),
+    segments,
+  };
+  const header = new Int32Array(memory.header);
+  header[HEADER.magic] = MAGIC;
+  header[HEADER.layoutVersion] = LAYOUT_VERSION;
+  header[HEADER.cellsTouched] = 1;
+  header[HEADER.scatterA] = scatter[0];
+  header[HEADER.scatterB] = scatter[1];
+  return memory;
+}
+
+/** Bytes of address space that a table holds. */
+export function reservedBytes(memory: TableMemory): number {
+  const buffers = [memory.header, memory.slots, memory.reports, ...memory.segments];
+  for (const index of [memory.digests, memory.previous, memory.ids]) buffers.push(...index);
+  return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
+}

@@ -1,0 +1,151 @@
+/**
+ * The manager's ends of the ports, and what is told through them: who listens to what, who watches which session, how far each thread is behind.
+ * Manager's thread. A thread that does not read costs a bounded number of notices; what is dropped beyond that is counted and told as a gap.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import { ByteWriter } from '../src/protocol/bytes.js';
+import { CONNECTION, type Target } from '../src/protocol/calls.js';
+import { NOTICE, type Reason, writeGap, writeOver } from '../src/protocol/notices.js';
+import type { Audience } from './audience.js';
+
+/** Events that a thread may be behind before more are dropped for it. */
+const MOST_UNREAD = 16_384;
+
+/** One caller thread's port, as the manager sees it. */
+export class Connection {
+  readonly number: number;
+  readonly port: MessagePort;
+  /** CONNECTION words, shared with the caller. */
+  readonly words: Int32Array;
+  /** Bits of the events it listens to. */
+  events = 0;
+  readonly watched = new Set<number>();
+  readonly #notices = new ByteWriter(256);
+  #told = 0;
+  #missed = 0;
+
+  constructor(number: number, port: MessagePort, words: Int32Array) {
+    this.number = number;
+    this.port = port;
+    this.words = words;
+  }
+
+  /** Appends an event, unless the thread is too far behind. */
+  tell(notice: Uint8Array): void {
+    const unread = (this.#told - Atomics.load(this.words, CONNECTION.noticesRead)) | 0;
+    if (unread >= MOST_UNREAD) {
+      this.#missed++;
+      return;
+    }
+    this.tellGap();
+    this.#notices.raw(notice);
+    this.#told++;
+  }
+
+  /** Tells how many events were dropped, once there is room again. */
+  tellGap(): void {
+    if (this.#missed === 0) return;
+    if (((this.#told - Atomics.load(this.words, CONNECTION.noticesRead)) | 0) >= MOST_UNREAD / 2) return;
+    writeGap(this.#notices, this.#missed);
+    this.#missed = 0;
+  }
+
+  over(target: Target, reason: Reason): void {
+    writeOver(this.#notices, target, reason);
+  }
+
+  flush(): void {
+    if (this.#notices.length === 0) return;
+    const { buffer } = this.#notices.copy();
+    this.#notices.reset();
+    this.port.postMessage({ notices: buffer }, [buffer]);
+  }
+}
+
+export class Connections implements Audience {
+  readonly #all = new Map<MessagePort, Connection>();
+  readonly #watchers = new Map<number, Set<Connection>>();
+  readonly #notice = new ByteWriter(1024);
+  #last = 0;
+  wanted = 0;
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  add(port: MessagePort, words: Int32Array): Connection {
+    const connection = new Connection(++this.#last, port, words);
+    this.#all.set(port, connection);
+    return connection;
+  }
+
+  get(port: MessagePort): Connection | undefined {
+    return this.#all.get(port);
+  }
+
+  /** Forgets a connection and all that was kept for it. */
+  remove(connection: Connection): void {
+    this.#all.delete(connection.port);
+    for (const slot of connection.watched) this.#unwatch(slot, connection);
+    this.#count();
+  }
+
+  subscribe(connection: Connection, events: number): void {
+    connection.events = events;
+    this.#count();
+  }
+
+  #count(): void {
+    this.wanted = 0;
+    for (const connection of this.#all.values()) this.wanted |= connection.events;
+  }
+
+  watch(connection: Connection, slot: number): void {
+    connection.watched.add(slot);
+    const watchers = this.#watchers.get(slot);
+    if (watchers) watchers.add(connection);
+    else this.#watchers.set(slot, new Set([connection]));
+  }
+
+  #unwatch(slot: number, connection: Connection): void {
+    const watchers = this.#watchers.get(slot);
+    watchers?.delete(connection);
+    if (watchers?.size === 0) this.#watchers.delete(slot);
+  }
+
+  tell(bit: number, write: (to: ByteWriter) => void): void {
+    const notice = this.#notice;
+    notice.reset();
+    notice.u8(NOTICE.event);
+    const lengthAt = notice.reserve(4);
+    notice.u8(bit);
+    write(notice);
+    notice.view.setUint32(lengthAt, notice.length - lengthAt - 4, true);
+    const bytes = notice.bytes.subarray(0, notice.length);
+    for (const connection of this.#all.values()) if (connection.events & bit) connection.tell(bytes);
+  }
+
+  over(target: Target, reason: Reason): void {
+    const watchers = this.#watchers.get(target.slot);
+    if (watchers === undefined) return;
+    this.#watchers.delete(target.slot);
+    for (const connection of watchers) {
+      connection.watched.delete(target.slot);
+      connection.over(target, reason);
+    }
+  }
+
+  /** Sends what was appended. */
+  flush(): void {
+    for (const connection of this.#all.values()) {
+      connection.tellGap();
+      connection.flush();
+    }
+  }
+
+  closeAll(): void {
+    for (const connection of this.#all.values()) connection.port.close();
+    this.#all.clear();
+  }
+}

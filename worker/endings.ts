@@ -1,0 +1,248 @@
+/**
+ * How sessions end: one by one, by their time, to make room, or all at once. Manager's thread; knows the time only as it is given it.
+ *
+ * An ending is one store of ENDED into the slot's mark: from then on no thread finds the session. What follows (lists, listeners, index,
+ * cells) only frees; for many at once it is done in slices, and before any limit is judged.
+ */
+
+import type { Target } from '../src/protocol/calls.js';
+import type { Head } from '../src/protocol/head.js';
+import { ENDED, HEADER, SLOT_WORDS, UNSEEN } from '../src/protocol/layout.js';
+import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
+import { FOLD_AFTER, FOLD_MARGIN, seenAt } from '../src/protocol/seen.js';
+import type { Audience } from './audience.js';
+import type { Sessions } from './sessions.js';
+
+const NO_NOTE = new Uint8Array(0);
+
+/** Sessions ended in one step whose memory is still to be freed. */
+interface Ended {
+  readonly slots: Int32Array;
+  readonly marks: Int32Array;
+  readonly reason: Reason;
+  next: number;
+}
+
+export class Endings {
+  readonly #sessions: Sessions;
+  readonly #audience: Audience;
+  readonly #now: () => number;
+  readonly #toFree: Ended[] = [];
+  #reportsSeen = 0;
+
+  constructor(sessions: Sessions, audience: Audience, now: () => number) {
+    this.#sessions = sessions;
+    this.#audience = audience;
+    this.#now = now;
+  }
+
+  // ------------------------------------------------------------ one session
+
+  /** Loads the target's record (with `whole`, its data too) if the session is alive, and returns the pointer, else 0. One whose time is over ends here. */
+  alive(target: Target, whole: boolean): number {
+    while (this.#sessions.isTarget(target)) {
+      const { view } = this.#sessions.table;
+      const mark = view.mark(target.slot);
+      const pointer = whole ? view.load(target.slot, true) : this.#sessions.load(target.slot);
+      if (pointer === 0) return 0;
+      if (mark !== ENDED && view.head.endsAt(seenAt(mark, view.head)) > this.#now()) return pointer;
+      if (this.#endIfOver(target.slot)) return 0;
+    }
+    return 0;
+  }
+
+  /** Ends an open session. */
+  end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
+    const { slots } = this.#sessions.table.view;
+    const mark = Atomics.exchange(slots, slot * SLOT_WORDS + 2, ENDED);
+    this.#sessions.live--;
+    this.#sessions.ended[reason]++;
+    this.#free(slot, mark, reason, note);
+  }
+
+  /** Ends the session in a slot if its time is over, and only if nobody has seen it since that was judged. */
+  #endIfOver(slot: number): boolean {
+    const { view } = this.#sessions.table;
+    const mark = view.mark(slot);
+    if (this.#sessions.load(slot) === 0) return false;
+    const { head } = view;
+    const idleAt = seenAt(mark, head) + head.idle;
+    if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;
+    if (Atomics.compareExchange(view.slots, slot * SLOT_WORDS + 2, mark, ENDED) !== mark) return false;
+    const reason: Reason = head.expiresAt <= idleAt ? 'expired' : 'idle';
+    this.#sessions.live--;
+    this.#sessions.ended[reason]++;
+    this.#free(slot, mark, reason, NO_NOTE);
+    return true;
+  }
+
+  /** Tells of an ended session and frees all that it held. */
+  #free(slot: number, mark: number, reason: Reason, note: Uint8Array): void {
+    const sessions = this.#sessions;
+    const pointer = sessions.load(slot);
+    if (pointer === 0) return;
+    const { generation } = sessions.table.view.head;
+    if (this.#audience.wanted & EVENT_BITS.ended) {
+      this.#audience.tell(EVENT_BITS.ended, (to) => {
+        sessions.writeInfo(to, mark);
+        to.u8(REASONS.indexOf(reason));
+        to.raw(note);
+      });
+    }
+    this.#audience.over({ slot, generation }, reason);
+    sessions.remove(pointer);
+  }
+
+  // ------------------------------------------------------------ by their time
+
+  /** Ends sessions whose time is over, looking at no more than `most` slots. Returns how many it looked at and how many ended. */
+  endDue(most: number): { looked: number; ended: number } {
+    const sessions = this.#sessions;
+    const { due } = sessions;
+    const now = this.#now();
+    let looked = 0;
+    let ended = 0;
+    for (; looked < most && due.size > 0; looked++) {
+      const slot = due.first();
+      if (due.instant(slot) > now) break;
+      if (this.#endIfOver(slot)) ended++;
+      else if (sessions.isOpen(slot)) this.#reschedule(slot, now);
+      else due.remove(slot);
+    }
+    return { looked, ended };
+  }
+
+  #reschedule(slot: number, now: number): void {
+    const { view } = this.#sessions.table;
+    if (this.#sessions.load(slot) === 0) return;
+    if (now - view.head.markBase >= FOLD_AFTER) this.#fold(slot, now);
+    const seen = seenAt(view.mark(slot), view.head);
+    this.#sessions.schedule(slot, view.head, seen);
+  }
+
+  /**
+   * Folds a mark into the record before the modulus could make it ambiguous. In three steps, after each of which every mark that can be there means the same
+   * beside the older and the newer record: last seen goes into the record; the mark becomes UNSEEN (unless it was raised meanwhile); the base moves on.
+   */
+  #fold(slot: number, now: number): void {
+    const { table } = this.#sessions;
+    const at = slot * SLOT_WORDS + 2;
+    const mark = table.view.mark(slot);
+    if (mark === ENDED) return;
+    this.#rewrite(slot, (head) => {
+      head.seenBase = seenAt(mark, head);
+    });
+    if (mark !== UNSEEN && Atomics.compareExchange(table.view.slots, at, mark, UNSEEN) !== mark) return;
+    this.#rewrite(slot, (head) => {
+      head.markBase = now - FOLD_MARGIN;
+    });
+  }
+
+  #rewrite(slot: number, change: (head: Head) => void): void {
+    const { table } = this.#sessions;
+    const old = table.view.load(slot, true);
+    if (old === 0) return;
+    const body = table.loadedBody();
+    change(table.view.head);
+    const pointer = table.write(table.view.head, body);
+    if (pointer === 0) return;
+    table.publish(slot, pointer);
+    table.cells.retire(old);
+  }
+
+  // ------------------------------------------------------------ to make room
+
+  /** Ends the session that was not seen for the longest, `spare` excepted. False if there is none. */
+  endLongestIdle(spare: number): boolean {
+    const { idle, table } = this.#sessions;
+    if (idle === undefined) return false;
+    const spared = spare >= 0 ? idle.instant(spare) : 0;
+    if (spare >= 0) idle.remove(spare);
+    let found = false;
+    while (!found && idle.size > 0) {
+      const slot = idle.first();
+      const mark = table.view.mark(slot);
+      if (mark === ENDED || this.#sessions.load(slot) === 0) {
+        idle.remove(slot);
+        continue;
+      }
+      // What is known of a session is never later than what is true: so the first whose instant is still true is the longest idle of all.
+      const seen = seenAt(mark, table.view.head);
+      if (seen > idle.instant(slot)) idle.put(slot, seen);
+      else {
+        this.end(slot, 'evicted');
+        found = true;
+      }
+    }
+    if (spare >= 0) idle.put(spare, spared);
+    return found;
+  }
+
+  // ------------------------------------------------------------ all at once
+
+  /** Ends every session that `picks` accepts among `slots`, in one step, and leaves the freeing for later. Returns how many. */
+  endAll(slots: Iterable<number>, reason: Reason, most: number, picks: (slot: number) => boolean): number {
+    const { view } = this.#sessions.table;
+    const picked: number[] = [];
+    for (const slot of slots) {
+      if (picked.length >= most) break;
+      if (this.#sessions.isOpen(slot) && picks(slot)) picked.push(slot);
+    }
+    const marks = new Int32Array(picked.length);
+    for (let i = 0; i < picked.length; i++) {
+      marks[i] = Atomics.exchange(view.slots, (picked[i] as number) * SLOT_WORDS + 2, ENDED);
+    }
+    this.#sessions.live -= picked.length;
+    this.#sessions.ended[reason] += picked.length;
+    if (picked.length > 0) this.#toFree.push({ slots: Int32Array.from(picked), marks, reason, next: 0 });
+    return picked.length;
+  }
+
+  get hasMoreToFree(): boolean {
+    return this.#toFree.length > 0;
+  }
+
+  /** Frees at most so many of the sessions that were ended all at once. */
+  freeSome(most: number): void {
+    for (let left = most; left > 0; left--) {
+      const ended = this.#toFree[0];
+      if (ended === undefined) return;
+      const { next } = ended;
+      this.#free(ended.slots[next] as number, ended.marks[next] as number, ended.reason, NO_NOTE);
+      ended.next++;
+      if (ended.next === ended.slots.length) this.#toFree.shift();
+    }
+  }
+
+  /** Brings the lists up to date before a limit is judged: nothing that has ended may count. */
+  settle(): void {
+    this.freeSome(Number.POSITIVE_INFINITY);
+    this.endDue(Number.POSITIVE_INFINITY);
+  }
+
+  // ------------------------------------------------------------ after a sweep
+
+  /** Reports tokens that came back after their grace, and zeroes what was replaced before the last time. */
+  tidy(): void {
+    const { table } = this.#sessions;
+    const reports = Atomics.load(table.view.header, HEADER.reports);
+    if (reports !== this.#reportsSeen) {
+      this.#reportsSeen = reports;
+      this.#reportReused();
+    }
+    table.cells.drainQuarantine();
+  }
+
+  #reportReused(): void {
+    const { view } = this.#sessions.table;
+    for (let word = 0; word < view.reports.length; word++) {
+      let bits = view.reports[word] === 0 ? 0 : Atomics.exchange(view.reports, word, 0);
+      for (; bits !== 0; bits &= bits - 1) {
+        const slot = word * 32 + 31 - Math.clz32(bits & -bits);
+        if (!(this.#audience.wanted & EVENT_BITS['token-reused'])) continue;
+        if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) continue;
+        this.#audience.tell(EVENT_BITS['token-reused'], (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+      }
+    }
+  }
+}

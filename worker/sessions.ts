@@ -1,0 +1,174 @@
+/**
+ * The live sessions as the manager knows them beside the table: whose they are, when they are due, which thread they depend on. All of it can be
+ * rebuilt from the table; no session has an object of its own here. Manager's thread.
+ */
+
+import type { ByteWriter } from '../src/protocol/bytes.js';
+import type { Target } from '../src/protocol/calls.js';
+import type { Head } from '../src/protocol/head.js';
+import { ENDED, HEADER, SLOT_WORDS } from '../src/protocol/layout.js';
+import { REASONS, type Reason, writeInfo } from '../src/protocol/notices.js';
+import { FOLD_AFTER, raiseMark, seenAt } from '../src/protocol/seen.js';
+import { sameDigest } from '../src/protocol/table.js';
+import { SlotHeap } from './slot-heap.js';
+import type { TableWriter } from './table.js';
+import { Users } from './users.js';
+
+export class Sessions {
+  readonly table: TableWriter;
+  readonly users: Users;
+  /** When each session has to be looked at again. */
+  readonly due: SlotHeap;
+  /** When each was seen last, as far as known; kept only where a full table ends the longest idle. */
+  readonly idle: SlotHeap | undefined;
+  /** Slots of sessions that end with a connection. */
+  readonly #linked = new Map<number, Set<number>>();
+  live = 0;
+  created = 0;
+  readonly ended: Record<Reason, number>;
+
+  constructor(table: TableWriter, keepIdleOrder: boolean) {
+    const { maxSessions } = table.view.shape;
+    this.table = table;
+    this.users = new Users(maxSessions);
+    this.due = new SlotHeap(maxSessions);
+    this.idle = keepIdleOrder ? new SlotHeap(maxSessions) : undefined;
+    this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
+  }
+
+  get slotsTouched(): number {
+    return this.table.view.header[HEADER.slotsTouched] as number;
+  }
+
+  /** True if a slot holds a session that has not ended; its time may be over. */
+  isOpen(slot: number): boolean {
+    return this.table.view.pointer(slot) !== 0 && this.table.view.mark(slot) !== ENDED;
+  }
+
+  /** True if the target is the session that its slot holds now, and that has not ended; its time may be over. */
+  isTarget(target: Target): boolean {
+    return (
+      target.slot < this.table.view.shape.maxSessions &&
+      this.table.view.generation(target.slot) === target.generation &&
+      this.isOpen(target.slot)
+    );
+  }
+
+  /** Loads head, user and client of what a slot holds; returns the pointer. */
+  load(slot: number): number {
+    const { view } = this.table;
+    const pointer = view.load(slot, false);
+    if (pointer !== 0) view.copyWords(pointer, 0, Math.ceil(view.head.dataStart / 4));
+    return pointer;
+  }
+
+  /** The user of the record loaded last, as a key: its bytes as latin1 text. */
+  loadedUser(): string {
+    return userKey(this.loadedUserBytes());
+  }
+
+  loadedUserBytes(): Uint8Array {
+    const { head, bytes } = this.table.view;
+    const start = head.words * 4;
+    return bytes.subarray(start, start + head.userBytes);
+  }
+
+  loadedClientBytes(): Uint8Array {
+    const { head, bytes } = this.table.view;
+    const start = head.words * 4 + head.userBytes;
+    return bytes.subarray(start, start + head.clientBytes);
+  }
+
+  /** The slot of the open session with this digest, current or previous; -1 if there is none. */
+  byDigest(digest: Int32Array): number {
+    const { view } = this.table;
+    const matches = (slot: number) => {
+      if (!this.isOpen(slot) || view.load(slot, false) === 0) return false;
+      const { head } = view;
+      return sameDigest(head.digest, digest) || (head.hasPrevious && sameDigest(head.previousDigest, digest));
+    };
+    const keyA = digest[0] as number;
+    const keyB = digest[1] as number;
+    const slot = view.find('digests', keyA, keyB, matches);
+    return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
+  }
+
+  /** The slot of the open session with this id; -1 if there is none. */
+  byId(id: Int32Array): number {
+    const { view } = this.table;
+    return view.find('ids', id[0] as number, id[1] as number, (slot) => {
+      return this.isOpen(slot) && view.load(slot, false) !== 0 && sameDigest(view.head.id, id);
+    });
+  }
+
+  /** Enters a session whose record was just published. */
+  add(slot: number, head: Head, user: Uint8Array, dataBytes: number): void {
+    this.live++;
+    this.created++;
+    this.table.dataBytes += dataBytes;
+    if (user.length > 0) this.users.add(userKey(user), slot);
+    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
+    this.idle?.put(slot, head.seenBase);
+    this.schedule(slot, head, head.seenBase);
+  }
+
+  /** Says when a session, last seen at `seen`, has to be looked at again: when its time is over, or its mark has to be folded. */
+  schedule(slot: number, head: Head, seen: number): void {
+    this.due.put(slot, Math.min(head.endsAt(seen), head.markBase + FOLD_AFTER));
+  }
+
+  /** Marks a session as seen, as a lookup does. */
+  see(slot: number, head: Head, now: number): void {
+    const { view } = this.table;
+    raiseMark(view.slots, slot * SLOT_WORDS + 2, view.mark(slot), head, now);
+  }
+
+  /** Strikes an ended session, whose record is loaded, from every list; its slot is free afterwards. */
+  remove(pointer: number): void {
+    const { head } = this.table.view;
+    const { slot } = head;
+    this.due.remove(slot);
+    this.idle?.remove(slot);
+    if (head.userBytes > 0) this.users.remove(this.loadedUser(), slot);
+    if (head.linkedTo !== 0) this.#unlink(head.linkedTo, slot);
+    this.table.dataBytes -= head.dataBytes;
+    this.table.release(head, pointer);
+  }
+
+  /** Writes what listeners may know of the session whose record is loaded, with user and client. */
+  writeInfo(to: ByteWriter, mark: number): void {
+    const { head } = this.table.view;
+    const lastSeenAt = mark === ENDED ? head.seenBase : seenAt(mark, head);
+    writeInfo(to, head.id, {
+      user: this.loadedUserBytes(),
+      client: this.loadedClientBytes(),
+      createdAt: head.createdAt,
+      lastSeenAt,
+      endsAt: head.endsAt(lastSeenAt),
+      authenticatedAt: head.authenticatedAt,
+      tokenIssuedAt: head.tokenIssuedAt,
+      version: head.version,
+    });
+  }
+
+  #link(connection: number, slot: number): void {
+    const slots = this.#linked.get(connection);
+    if (slots) slots.add(slot);
+    else this.#linked.set(connection, new Set([slot]));
+  }
+
+  #unlink(connection: number, slot: number): void {
+    const slots = this.#linked.get(connection);
+    slots?.delete(slot);
+    if (slots?.size === 0) this.#linked.delete(connection);
+  }
+
+  linkedTo(connection: number): number[] {
+    return [...(this.#linked.get(connection) ?? [])];
+  }
+}
+
+/** A user id as a key of the manager's own lists: byte for byte. */
+export function userKey(user: Uint8Array): string {
+  return Buffer.from(user.buffer, user.byteOffset, user.length).toString('latin1');
+}

@@ -1,0 +1,199 @@
+/**
+ * Writing the shared table: slots, records, indexes. Manager's thread, the only one that writes (seen marks and reports excepted).
+ * The order of the stores is argued in src/protocol/table.ts; here each change ends with the one store that publishes it.
+ */
+
+import { sumWords } from '../src/protocol/checksum.js';
+import type { Head } from '../src/protocol/head.js';
+import {
+  CELL_BYTES,
+  cellsFor,
+  ENDED,
+  HEAD,
+  HEADER,
+  SLOT_WORDS,
+  type TableMemory,
+  UNSEEN,
+} from '../src/protocol/layout.js';
+import { headSum, TableView } from '../src/protocol/table.js';
+import { Cells } from './cells.js';
+import { IndexWriter } from './index-writer.js';
+
+/** What a record holds behind its head. */
+export interface Body {
+  readonly user: Uint8Array;
+  readonly client: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** A manager that finds another's number in the table was given up for dead, and stops without another write. */
+export class Deposed extends Error {
+  override readonly name = 'Deposed';
+}
+
+export class TableWriter {
+  readonly view: TableView;
+  readonly cells: Cells;
+  readonly digests: IndexWriter;
+  readonly previous: IndexWriter;
+  readonly ids: IndexWriter;
+  /** Slots that are let: of live sessions, and of ended ones not freed yet. */
+  slotsLet = 0;
+  /** Bytes of data in them. */
+  dataBytes = 0;
+  readonly #epoch: number;
+  readonly #freeSlots: Int32Array;
+  #freeFrom = 0;
+  #freeCount = 0;
+  #stampLow = 0;
+  #stampHigh = 0;
+  #words = new Int32Array(256);
+  #bytes = new Uint8Array(this.#words.buffer);
+
+  constructor(memory: TableMemory, epoch: number) {
+    this.view = new TableView(memory);
+    this.cells = new Cells(this.view);
+    this.#epoch = epoch;
+    this.#freeSlots = new Int32Array(memory.shape.maxSessions);
+    const touched = () => this.view.header[HEADER.slotsTouched] as number;
+    // A view of its own: carrying entries over must not disturb the record that a rule has loaded.
+    const scan = new TableView(memory);
+    const keyOf = (name: 'digest' | 'previousDigest' | 'id') => (slot: number, key: Int32Array) => {
+      if (scan.load(slot, false) === 0) return false;
+      const { head } = scan;
+      if (name === 'previousDigest' && !head.hasPrevious) return false;
+      key[0] = head[name][0] as number;
+      key[1] = head[name][1] as number;
+      return true;
+    };
+    this.digests = new IndexWriter(this.view, 'digests', touched, keyOf('digest'));
+    this.previous = new IndexWriter(this.view, 'previous', touched, keyOf('previousDigest'));
+    this.ids = new IndexWriter(this.view, 'ids', touched, keyOf('id'));
+  }
+
+  /** Bytes of shared memory that sessions take up: their cells and their slots. */
+  get bytesUsed(): number {
+    return this.cells.inUse * CELL_BYTES + this.slotsLet * SLOT_WORDS * 4;
+  }
+
+  // ------------------------------------------------------------ slots
+
+  /** Slots that can still be let. */
+  get slotsFree(): number {
+    return this.#freeCount + this.view.shape.maxSessions - (this.view.header[HEADER.slotsTouched] as number);
+  }
+
+  /** Lets a slot: one that was let before, if there is any, the longest free first. -1 if all are let. */
+  letSlot(): number {
+    let slot: number;
+    if (this.#freeCount > 0) {
+      slot = this.#freeSlots[this.#freeFrom] as number;
+      this.#freeFrom = (this.#freeFrom + 1) % this.#freeSlots.length;
+      this.#freeCount--;
+    } else {
+      slot = this.view.header[HEADER.slotsTouched] as number;
+      if (slot === this.view.shape.maxSessions) return -1;
+      this.view.header[HEADER.slotsTouched] = slot + 1;
+    }
+    this.slotsLet++;
+    return slot;
+  }
+
+  /** Takes a slot back under its next generation; one that has used up its generations is never let again. */
+  freeSlot(slot: number): void {
+    const at = slot * SLOT_WORDS;
+    this.slotsLet--;
+    const next = ((this.view.slots[at + 1] as number) + 1) | 0;
+    Atomics.store(this.view.slots, at + 1, next);
+    if (next === -1) return;
+    this.#freeSlots[(this.#freeFrom + this.#freeCount) % this.#freeSlots.length] = slot;
+    this.#freeCount++;
+  }
+
+  // ------------------------------------------------------------ records
+
+  /** The body of the record that was loaded last, whole; views, valid until the next load. */
+  loadedBody(): Body {
+    const { head, bytes } = this.view;
+    const userAt = head.words * 4;
+    const clientAt = userAt + head.userBytes;
+    const dataAt = clientAt + head.clientBytes;
+    return {
+      user: bytes.subarray(userAt, clientAt),
+      client: bytes.subarray(clientAt, dataAt),
+      data: bytes.subarray(dataAt, head.length),
+    };
+  }
+
+  /** Writes a record that nobody can see yet, and returns where; 0 if there is no room. `head` gets its stamp and lengths. */
+  write(head: Head, body: Body): number {
+    head.settle();
+    head.userBytes = body.user.length;
+    head.clientBytes = body.client.length;
+    const start = head.words;
+    const userAt = start * 4;
+    const clientAt = userAt + body.user.length;
+    const dataAt = clientAt + body.client.length;
+    head.length = dataAt + body.data.length;
+    const count = Math.ceil(head.length / 4);
+    const pointer = this.cells.allocate(cellsFor(head.length));
+    if (pointer === 0) return 0;
+    this.#makeRoom(count);
+    const words = this.#words;
+    words[count - 1] = 0;
+    this.#bytes.set(body.user, userAt);
+    this.#bytes.set(body.client, clientAt);
+    this.#bytes.set(body.data, dataAt);
+    head.bodySum = sumWords(words, start, count, start);
+    this.#stampLow = (this.#stampLow + 1) | 0;
+    if (this.#stampLow === 0) this.#stampHigh = (this.#stampHigh + 1) | 0;
+    head.stampLow = this.#stampLow;
+    head.stampHigh = this.#stampHigh;
+    head.format(words);
+    words[HEAD.headSum] = headSum(words, start);
+    this.cells.write(pointer, words, count);
+    return pointer;
+  }
+
+  #makeRoom(count: number): void {
+    if (this.#words.length >= count) return;
+    this.#words = new Int32Array(Math.max(count, this.#words.length * 2));
+    this.#bytes = new Uint8Array(this.#words.buffer);
+  }
+
+  /** The one store that publishes: from here on every thread finds this record in the slot. */
+  publish(slot: number, pointer: number): void {
+    if (Atomics.load(this.view.header, HEADER.ownerEpoch) !== this.#epoch) throw new Deposed('another manager owns the table');
+    Atomics.store(this.view.slots, slot * SLOT_WORDS, pointer);
+  }
+
+  /** Makes a slot ready for a new session: alive, unseen, its id and digest in the indexes. It is found once it is published. */
+  open(slot: number, digest: Int32Array, id: Int32Array): void {
+    Atomics.store(this.view.slots, slot * SLOT_WORDS + 2, UNSEEN);
+    this.ids.insert(id[0] as number, id[1] as number, slot);
+    this.digests.insert(digest[0] as number, digest[1] as number, slot);
+  }
+
+  /** Ends the session in a slot for every thread at once. Everything else about an ending only frees. */
+  markEnded(slot: number): void {
+    Atomics.store(this.view.slots, slot * SLOT_WORDS + 2, ENDED);
+  }
+
+  /** Frees the slot of an ended session, whose head is given with the pointer it was loaded from. */
+  release(head: Head, pointer: number): void {
+    const { slot } = head;
+    this.digests.remove(head.digest[0] as number, head.digest[1] as number, slot);
+    if (head.hasPrevious) this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
+    this.ids.remove(head.id[0] as number, head.id[1] as number, slot);
+    Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
+    this.cells.retire(pointer);
+    this.freeSlot(slot);
+  }
+
+  /** True if two digests would leave the same entry for one slot: the indexes could not tell them apart there. */
+  sameEntry(one: Int32Array, other: Int32Array): boolean {
+    return (
+      this.view.entry(one[0] as number, one[1] as number, 0) === this.view.entry(other[0] as number, other[1] as number, 0)
+    );
+  }
+}
