@@ -1,0 +1,35 @@
+/** What holds where nothing else is said: every default of the package. Read in the threads that start a manager or join one. */
+
+import { totalmem } from 'node:os';
+
+const GiB = 2 ** 30;
+
+export const defaults = {
+  name: 'default',
+  idleTimeout: '30m',
+  absoluteTimeout: '8h',
+  maxSessions: 1_000_000,
+  maxBytes: Math.min(GiB, Math.floor(totalmem() / 4)),
+  /** `maxBytes` where that is less. */
+  maxSessionBytes: 64 * 1024,
+  whenFull: 'reject',
+  /** No limit. */
+  maxSessionsPerUser: Number.POSITIVE_INFINITY,
+  whenOverLimit: 'end-oldest',
+  /** Every second. */
+  sweep: '* * * * * *',
+  callTimeout: '5s',
+  /** Of `rotate`. */
+  grace: '10s',
+  cookie: {
+    name: '__Host-id',
+    /** Browsers take `__Host-` from secure cookies only. */
+    nameUnlessSecure: 'id',
+    format: 'opaque',
+    secure: true,
+    sameSite: 'lax',
+    path: '/',
+    partitioned: false,
+    persistent: true,
+  },
+} as const;
