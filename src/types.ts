@@ -107,7 +107,9 @@ export interface RedisStoreOptions {
 
 export interface SessionManager<D extends SessionData = Record<string, unknown>> extends AsyncDisposable {
   /** Creates a session under a token that no live session has. `data` may be left out only where D has no required key. */
-  newSession(...init: {} extends D ? [init?: NewSession<D>] : [init: NewSession<D> & { data: D }]): Promise<Session<D>>;
+  newSession(
+    ...init: Record<never, never> extends D ? [init?: NewSession<D>] : [init: NewSession<D> & { data: D }]
+  ): Promise<Session<D>>;
 
   /**
    * The session of this cookie, or undefined: absent, malformed, forged, ended and expired all look alike.

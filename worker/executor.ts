@@ -2,7 +2,12 @@
  * Does the calls, one at a time in order of arrival: takes a batch apart, has each call done by the rules, and packs the answers. Manager's thread.
  */
 
-import { createHistogram, type IntervalHistogram, monitorEventLoopDelay, type RecordableHistogram } from 'node:perf_hooks';
+import {
+  createHistogram,
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  type RecordableHistogram,
+} from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { ByteReader, ByteWriter, MalformedBytes } from '../src/protocol/bytes.js';
 import {

@@ -6,7 +6,7 @@
  * switches then makes it the current one. The buffer left behind is cleared only when the next rebuilding begins, long after its last reader.
  */
 
-import { type IndexName, TOMBSTONE, type TableView } from '../src/protocol/table.js';
+import { type IndexName, type TableView, TOMBSTONE } from '../src/protocol/table.js';
 
 /** A rebuilding starts when entries and tombstones fill this part of the words. */
 const FULL = 0.65;
@@ -124,4 +124,3 @@ export class IndexWriter {
     while (this.#spare !== undefined) this.#step(this.#spare);
   }
 }
-

@@ -18,7 +18,9 @@ import { TableWriter } from './table.js';
 
 const startup = workerData as ManagerStartup & { readonly port: MessagePort };
 if (startup.layoutVersion !== LAYOUT_VERSION) {
-  throw new TypeError(`This manager is of another build: its layout is ${LAYOUT_VERSION}, not ${startup.layoutVersion}`);
+  throw new TypeError(
+    `This manager is of another build: its layout is ${LAYOUT_VERSION}, not ${startup.layoutVersion}`,
+  );
 }
 
 const now = readClock(startup.clock);
@@ -57,12 +59,16 @@ function serve(port: MessagePort): void {
   const api: ManagerApi = {
     greet(hello: Hello): Welcome {
       const accepted = hello?.layoutVersion === LAYOUT_VERSION && hello.words instanceof SharedArrayBuffer;
-      if (!accepted || hello.words.byteLength < CONNECTION.words * 4) return { accepted: false, layoutVersion: LAYOUT_VERSION };
+      if (!accepted || hello.words.byteLength < CONNECTION.words * 4)
+        return { accepted: false, layoutVersion: LAYOUT_VERSION };
       connection ??= connections.add(port, new Int32Array(hello.words));
-      return { accepted: true, connection: connection.number, ownerEpoch: startup.ownerEpoch };
+      return { accepted: true, settings: startup.settings };
     },
     execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
-      const reply = connection === undefined || !(batch instanceof ArrayBuffer) ? new ArrayBuffer(0) : executor.execute(connection, batch);
+      const reply =
+        connection === undefined || !(batch instanceof ArrayBuffer)
+          ? new ArrayBuffer(0)
+          : executor.execute(connection, batch);
       if (endings.hasMoreToFree) void sweeper.freeEnded();
       return reply instanceof Promise ? reply.then(handOver) : handOver(reply);
     },

@@ -7,14 +7,7 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type {
-  CloseAllCall,
-  LoginCall,
-  NewSessionCall,
-  Refusal,
-  RotateCall,
-  Target,
-} from '../src/protocol/calls.js';
+import type { CloseAllCall, LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
 import { checkEntries, findEntry, mergeEntries } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
@@ -141,10 +134,10 @@ export class Manager {
     const prepared = this.#changeData(target, by, (data) => {
       const entry = findEntry(data, key);
       if (entry === undefined) return undefined;
-      taken = data.slice(entry.valueStart, entry.valueEnd);
+      taken = data.slice(entry.valueStart, entry.end);
       this.#merged.reset();
       this.#merged.raw(data.subarray(0, entry.start));
-      this.#merged.raw(data.subarray(entry.valueEnd));
+      this.#merged.raw(data.subarray(entry.end));
       return this.#merged.bytes.subarray(0, this.#merged.length);
     });
     if (typeof prepared === 'string' || taken === undefined) return prepared;
@@ -358,6 +351,7 @@ export class Manager {
   }
 
   #merge(data: Uint8Array, patch: Uint8Array): Uint8Array {
+    checkEntries(patch, true);
     this.#merged.reset();
     mergeEntries(data, patch, this.#merged);
     return this.#merged.bytes.subarray(0, this.#merged.length);

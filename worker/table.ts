@@ -163,7 +163,8 @@ export class TableWriter {
 
   /** The one store that publishes: from here on every thread finds this record in the slot. */
   publish(slot: number, pointer: number): void {
-    if (Atomics.load(this.view.header, HEADER.ownerEpoch) !== this.#epoch) throw new Deposed('another manager owns the table');
+    if (Atomics.load(this.view.header, HEADER.ownerEpoch) !== this.#epoch)
+      throw new Deposed('another manager owns the table');
     Atomics.store(this.view.slots, slot * SLOT_WORDS, pointer);
   }
 
@@ -183,7 +184,8 @@ export class TableWriter {
   release(head: Head, pointer: number): void {
     const { slot } = head;
     this.digests.remove(head.digest[0] as number, head.digest[1] as number, slot);
-    if (head.hasPrevious) this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
+    if (head.hasPrevious)
+      this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
     this.ids.remove(head.id[0] as number, head.id[1] as number, slot);
     Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
     this.cells.retire(pointer);
@@ -193,7 +195,8 @@ export class TableWriter {
   /** True if two digests would leave the same entry for one slot: the indexes could not tell them apart there. */
   sameEntry(one: Int32Array, other: Int32Array): boolean {
     return (
-      this.view.entry(one[0] as number, one[1] as number, 0) === this.view.entry(other[0] as number, other[1] as number, 0)
+      this.view.entry(one[0] as number, one[1] as number, 0) ===
+      this.view.entry(other[0] as number, other[1] as number, 0)
     );
   }
 }

@@ -69,7 +69,7 @@ export interface Hello {
   readonly words: SharedArrayBuffer;
 }
 export type Welcome =
-  | { readonly accepted: true; readonly connection: number; readonly ownerEpoch: number }
+  | { readonly accepted: true; readonly settings: unknown }
   | { readonly accepted: false; readonly layoutVersion: number };
 
 /** Words shared by one connection's two ends; call numbers modulo 2^32. */

@@ -34,7 +34,7 @@ export function seenAt(mark: number, bases: MarkBases): number {
  * compareExchange, because another thread may raise the same mark, and the sweep may end the session, between the read and the write.
  */
 export function raiseMark(words: Int32Array, at: number, mark: number, bases: MarkBases, now: number): boolean {
-  const raised = now % TURN | 0;
+  const raised = (now % TURN) | 0;
   for (let read = mark; ; ) {
     if (read === ENDED) return false;
     if (read === raised || seenAt(read, bases) >= now) return true;

@@ -17,6 +17,8 @@ export interface ManagerStartup {
   readonly whenOverLimit: 'reject' | 'end-oldest';
   readonly whenFull: 'reject' | 'end-longest-idle';
   readonly sweep: string;
+  /** What every thread that joins has to know. The manager hands it on unread: it may hold cookie keys, which are in no ticket. */
+  readonly settings: unknown;
 }
 
 /** Posted to the manager's thread with a port that it shall serve. Whatever else arrives there is ignored. */

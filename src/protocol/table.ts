@@ -154,7 +154,8 @@ export class TableView {
     const { words } = this;
     const headEnd = headWords(words[HEAD.flags] as number);
     return (
-      words[HEAD.headSum] === headSum(words, headEnd) && words[HEAD.bodySum] === sumWords(words, headEnd, count, headEnd)
+      words[HEAD.headSum] === headSum(words, headEnd) &&
+      words[HEAD.bodySum] === sumWords(words, headEnd, count, headEnd)
     );
   }
 

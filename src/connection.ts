@@ -1,0 +1,276 @@
+/**
+ * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them until they are answered, and gives
+ * each up by its deadline, come what may. The only file on the callers' side that knows Comlink.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { ByteReader, ByteWriter } from './protocol/bytes.js';
+import { ANSWERS, type Answer, CONNECTION, type ManagerApi, type Welcome } from './protocol/calls.js';
+import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
+import { LAYOUT_VERSION } from './protocol/layout.js';
+
+/** Calls and bytes that may wait in one thread. */
+const MOST_CALLS = 65_536;
+const MOST_BYTES = 64 * 1024 * 1024;
+/** A batch's header, and a call's: which and bytes. */
+const BATCH_HEADER = 12;
+const CALL_HEADER = 5;
+
+/** A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so that the stack is its caller's. */
+export class Refused {
+  readonly answer: Answer | undefined;
+  readonly code: SessionErrorCode;
+  readonly outcome: Outcome;
+
+  constructor(code: SessionErrorCode, outcome: Outcome = 'not-applied', answer?: Answer) {
+    this.code = code;
+    this.outcome = outcome;
+    this.answer = answer;
+  }
+
+  toError(cause?: unknown): SessionError {
+    return new SessionError(this.code, undefined, { outcome: this.outcome, ...(cause === undefined ? {} : { cause }) });
+  }
+}
+
+const refusals: readonly Refused[] = ANSWERS.map((answer) => {
+  if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
+  if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
+  if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
+  return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
+});
+const overloaded = new Refused('ERR_OVERLOADED');
+
+interface Pending {
+  readonly read: (from: ByteReader) => unknown;
+  readonly settle: (value: unknown) => void;
+}
+
+/** Calls that travel together. */
+interface Batch {
+  readonly first: number;
+  readonly calls: Pending[];
+  readonly deadline: number;
+  bytes: number;
+}
+
+export interface ConnectionListener {
+  /** Notices arrived; returns how many events were among them. */
+  notices(bytes: Uint8Array): number;
+  /** The port has closed: why calls are refused from now on. */
+  lost(): SessionErrorCode;
+}
+
+export class Connection {
+  readonly #port: MessagePort;
+  readonly #remote: Comlink.Remote<ManagerApi>;
+  readonly #execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
+  readonly #shared = new SharedArrayBuffer(CONNECTION.words * 4);
+  readonly #words = new Int32Array(this.#shared);
+  readonly #callTimeout: number;
+  readonly #listener: ConnectionListener;
+  readonly #writer = new ByteWriter();
+  /** What was sent and is not settled, oldest first. */
+  readonly #sent: Batch[] = [];
+  #gathering: Batch | undefined;
+  #next = 1;
+  #calls = 0;
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed: Refused | undefined;
+
+  constructor(port: MessagePort, callTimeout: number, listener: ConnectionListener) {
+    this.#port = port;
+    this.#callTimeout = callTimeout;
+    this.#listener = listener;
+    this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
+    // Kept, as each access to a Comlink proxy makes another one.
+    this.#execute = this.#remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
+    port.on('message', (message: unknown) => this.#notices(message));
+    port.on('close', () => this.close(new Refused(listener.lost(), 'unknown')));
+    port.unref();
+  }
+
+  /** Calls that are not settled. */
+  get pending(): number {
+    return this.#calls;
+  }
+
+  /** The first exchange: agrees on the build. Rejects if the port closes first. */
+  async greet(): Promise<Welcome> {
+    this.#port.ref();
+    try {
+      const closed = new Promise<never>((_, reject) => {
+        this.#port.once('close', () => reject(new SessionError('ERR_MANAGER_FAILED')));
+      });
+      closed.catch(() => {});
+      return await Promise.race([this.#remote.greet({ layoutVersion: LAYOUT_VERSION, words: this.#shared }), closed]);
+    } finally {
+      if (this.#calls === 0) this.#port.unref();
+    }
+  }
+
+  /**
+   * Makes a call: `write` writes its fields (what it throws is thrown, and no call is made), `read` reads those of the reply. Settles by the
+   * deadline; resolves to what was read, or to a `Refused`. Never rejects.
+   */
+  call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
+    if (this.#closed !== undefined) return Promise.resolve(new Refused(this.#closed.code));
+    if (this.#calls >= MOST_CALLS) return Promise.resolve(overloaded);
+    const to = this.#writer;
+    if (this.#gathering === undefined) {
+      to.reset();
+      to.reserve(BATCH_HEADER);
+    }
+    const start = to.reserve(CALL_HEADER);
+    try {
+      write(to);
+    } catch (error) {
+      to.length = start;
+      throw error;
+    }
+    const bytes = to.length - start;
+    if (this.#bytes + bytes > MOST_BYTES) {
+      to.length = start;
+      return Promise.resolve(overloaded);
+    }
+    to.bytes[start] = which;
+    to.view.setUint32(start + 1, bytes - CALL_HEADER, true);
+    return new Promise((settle) => this.#gather(bytes, { read, settle: settle as (value: unknown) => void }));
+  }
+
+  #gather(bytes: number, call: Pending): void {
+    if (this.#gathering === undefined) {
+      const deadline = performance.now() + this.#callTimeout;
+      this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0 };
+      // After the promises that are settled in this tick have called what they call: then it all travels at once.
+      process.nextTick(() => this.#send());
+    }
+    if (this.#calls === 0) this.#hold();
+    this.#gathering.calls.push(call);
+    this.#gathering.bytes += bytes;
+    this.#next++;
+    this.#calls++;
+    this.#bytes += bytes;
+  }
+
+  #send(): void {
+    const batch = this.#gathering;
+    if (batch === undefined) return;
+    this.#gathering = undefined;
+    const to = this.#writer;
+    to.view.setFloat64(0, batch.first, true);
+    to.view.setUint32(8, batch.calls.length, true);
+    const { buffer } = to.copy();
+    this.#sent.push(batch);
+    this.#execute(Comlink.transfer(buffer, [buffer])).then(
+      (reply) => this.#replied(batch, reply),
+      () => this.#settleBatch(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown')),
+    );
+  }
+
+  #replied(batch: Batch, reply: ArrayBuffer): void {
+    const at = this.#sent.indexOf(batch);
+    if (at < 0) return;
+    this.#sent.splice(at, 1);
+    // Settled calls count as given up: the word never falls so far behind the numbers that it could be taken for one ahead of them.
+    Atomics.store(this.#words, CONNECTION.givenUp, (batch.first + batch.calls.length - 1) | 0);
+    const from = new ByteReader(new Uint8Array(reply));
+    const { length } = from.bytes;
+    const whole = length >= 4 && from.u32() === batch.calls.length;
+    for (const call of batch.calls) {
+      from.end = length;
+      this.#settle(call, whole ? readAnswer(call, from) : new Refused('ERR_MANAGER_FAILED', 'unknown'));
+    }
+    this.#release(batch);
+  }
+
+  #settle(call: Pending, value: unknown): void {
+    this.#calls--;
+    call.settle(value);
+  }
+
+  #settleBatch(batch: Batch, refuse: (call: number) => Refused): void {
+    const at = this.#sent.indexOf(batch);
+    if (at < 0) return;
+    this.#sent.splice(at, 1);
+    batch.calls.forEach((call, i) => {
+      this.#settle(call, refuse(batch.first + i));
+    });
+    this.#release(batch);
+  }
+
+  #release(batch: Batch): void {
+    this.#bytes -= batch.bytes;
+    if (this.#calls > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#port.unref();
+  }
+
+  /** Keeps the thread alive while something is pending, and watches the deadlines. */
+  #hold(): void {
+    this.#port.ref();
+    this.#watch(this.#callTimeout);
+  }
+
+  #watch(after: number): void {
+    // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
+    this.#timer = setTimeout(() => setImmediate(() => this.#giveUp()), Math.max(1, Math.ceil(after)));
+  }
+
+  #giveUp(): void {
+    const now = performance.now();
+    for (;;) {
+      const [batch] = this.#sent;
+      if (batch === undefined || batch.deadline > now) break;
+      const last = batch.first + batch.calls.length - 1;
+      // Given up before it is looked what was begun; the manager says what it begins before it looks what was given up.
+      Atomics.store(this.#words, CONNECTION.givenUp, last | 0);
+      const begun = Atomics.load(this.#words, CONNECTION.begun);
+      this.#settleBatch(
+        batch,
+        (call) => new Refused('ERR_TIMEOUT', ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'),
+      );
+    }
+    const [oldest] = this.#sent;
+    if (oldest !== undefined && this.#timer !== undefined) this.#watch(oldest.deadline - now);
+    else if (this.#gathering !== undefined && this.#timer !== undefined) this.#watch(this.#callTimeout);
+  }
+
+  /** Ends this end: what is pending is refused, and so is every later call. */
+  close(why: Refused): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = why;
+    const begun = Atomics.load(this.#words, CONNECTION.begun);
+    this.#send();
+    for (const batch of [...this.#sent]) {
+      this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
+    }
+    this.#port.close();
+  }
+
+  #notices(message: unknown): void {
+    const notices =
+      typeof message === 'object' && message !== null && 'notices' in message ? message.notices : undefined;
+    if (!(notices instanceof ArrayBuffer)) return;
+    const events = this.#listener.notices(new Uint8Array(notices));
+    Atomics.add(this.#words, CONNECTION.noticesRead, events);
+  }
+}
+
+function readAnswer(call: Pending, from: ByteReader): unknown {
+  try {
+    const answer = from.u8();
+    const bytes = from.u32();
+    const next = from.skip(bytes) + bytes;
+    from.at = next - bytes;
+    from.end = next;
+    const value = answer === 0 ? call.read(from) : (refusals[answer] ?? new Refused('ERR_MANAGER_FAILED', 'unknown'));
+    from.at = next;
+    return value;
+  } catch {
+    return new Refused('ERR_MANAGER_FAILED', 'unknown');
+  }
+}

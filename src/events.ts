@@ -1,0 +1,96 @@
+/** What happens in all threads, as listeners of this one hear it. Runs in every thread of the host. */
+
+import { fromUtf8, toSessionInfo } from './info.js';
+import { ByteReader } from './protocol/bytes.js';
+import { expected } from './protocol/errors.js';
+import { EVENT_BITS, EVENT_NAMES, NOTICE, REASONS, readInfo, type SessionEventName } from './protocol/notices.js';
+import type { EndReason, SessionEvents } from './types.js';
+
+type Listener = (event: never) => void;
+const NAMES: readonly string[] = [...EVENT_NAMES, 'restarted', 'gap'] satisfies (keyof SessionEvents)[];
+
+export class Events {
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #subscribe: (events: number) => void;
+  readonly #over: (slot: number, generation: number, reason: EndReason) => void;
+  #subscribed = 0;
+
+  /** `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended. */
+  constructor(
+    subscribe: (events: number) => void,
+    over: (slot: number, generation: number, reason: EndReason) => void,
+  ) {
+    this.#subscribe = subscribe;
+    this.#over = over;
+  }
+
+  on(event: keyof SessionEvents, listener: Listener): () => void {
+    if (!NAMES.includes(event)) throw expected('event', `one of ${NAMES.join(', ')}`, event);
+    if (typeof listener !== 'function') throw expected('listener', 'a function', listener);
+    // Wrapped, so that one function may listen twice and stop once.
+    const own: Listener = (heard) => listener(heard);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(own));
+    this.#ask();
+    return () => {
+      if (!listeners.delete(own)) return;
+      this.#ask();
+    };
+  }
+
+  #ask(): void {
+    let wanted = 0;
+    for (const name of EVENT_NAMES) if ((this.#listeners.get(name)?.size ?? 0) > 0) wanted |= EVENT_BITS[name];
+    if (wanted === this.#subscribed) return;
+    this.#subscribed = wanted;
+    this.#subscribe(wanted);
+  }
+
+  /** Reads what the manager told, tells it on, and returns how many events there were. */
+  hear(notices: Uint8Array): number {
+    const from = new ByteReader(notices);
+    let events = 0;
+    while (from.left > 0) {
+      const kind = from.u8();
+      const count = from.u32();
+      const next = from.skip(count) + count;
+      const fields = new ByteReader(notices, next - count, next);
+      if (kind === NOTICE.event) {
+        events++;
+        this.#event(fields);
+      } else if (kind === NOTICE.over) {
+        this.#over(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
+      } else if (kind === NOTICE.gap) {
+        this.#emit('gap', { missed: fields.f64() });
+      }
+    }
+    return events;
+  }
+
+  #event(fields: ByteReader): void {
+    const bit = fields.u8();
+    const name = EVENT_NAMES.find((each) => EVENT_BITS[each] === bit) as SessionEventName;
+    if ((this.#listeners.get(name)?.size ?? 0) === 0) return;
+    const session = toSessionInfo(readInfo(fields));
+    if (name !== 'ended') {
+      this.#emit(name, { session });
+      return;
+    }
+    const reason = REASONS[fields.u8()] as EndReason;
+    const note = fromUtf8(fields.raw(fields.left));
+    this.#emit(name, note === '' ? { session, reason } : { session, reason, note });
+  }
+
+  #emit(name: keyof SessionEvents, event: SessionEvents[keyof SessionEvents]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        listener(event as never);
+      } catch (error) {
+        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the others nor us.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

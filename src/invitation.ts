@@ -1,0 +1,59 @@
+/** Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned threads inherit, or as a ticket. */
+
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import type { ClockMemory } from './protocol/clock.js';
+import { expected } from './protocol/errors.js';
+import { HEADER, LAYOUT_VERSION, STATUS, type TableMemory } from './protocol/layout.js';
+import type { Ticket } from './types.js';
+
+/** Holds shared memory and a thread's number: no port, no key. */
+export interface Invitation extends Ticket {
+  readonly coatcheck: number;
+  readonly threadId: number;
+  readonly memory: TableMemory;
+  readonly clock: ClockMemory;
+}
+
+const keyOf = (name: string) => `coatcheck.manager.${name}`;
+
+/** Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn. */
+export function publishInvitation(invitation: Invitation): void {
+  setEnvironmentData(keyOf(invitation.name), invitation as never);
+}
+
+export function withdrawInvitation(name: string): void {
+  setEnvironmentData(keyOf(name), undefined);
+}
+
+/** The invitation of this name that this thread inherited or published. */
+export function findInvitation(name: string): Invitation | undefined {
+  const found: unknown = getEnvironmentData(keyOf(name));
+  return isInvitation(found) ? found : undefined;
+}
+
+export function checkTicket(ticket: unknown): Invitation {
+  if (isInvitation(ticket)) return ticket;
+  throw expected('where', 'the name of a manager or a ticket made by its `createTicket`', ticket);
+}
+
+function isInvitation(value: unknown): value is Invitation {
+  if (typeof value !== 'object' || value === null) return false;
+  const { coatcheck, name, threadId, memory, clock } = value as Partial<Invitation>;
+  if (coatcheck !== LAYOUT_VERSION) return typeof coatcheck === 'number' && typeof name === 'string';
+  return (
+    typeof name === 'string' &&
+    Number.isInteger(threadId) &&
+    memory?.header instanceof SharedArrayBuffer &&
+    clock instanceof SharedArrayBuffer
+  );
+}
+
+/** How the manager of an invitation is: one of STATUS. */
+export function statusOf(invitation: Invitation): number {
+  return Atomics.load(new Int32Array(invitation.memory.header), HEADER.status);
+}
+
+export function isOver(invitation: Invitation): boolean {
+  const status = statusOf(invitation);
+  return status === STATUS.stopped || status === STATUS.failed;
+}

@@ -1,0 +1,330 @@
+/** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
+
+import { setImmediate } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { checkFilter, type ResolvedFilter, resolveNewSession } from './arguments.js';
+import { Connection, Refused } from './connection.js';
+import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
+import { Events } from './events.js';
+import { packClient, toUtf8 } from './info.js';
+import type { Invitation } from './invitation.js';
+import { Listing } from './listing.js';
+import { Lookup } from './lookup.js';
+import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import { CALL, writeCloseAll, writeNewSession, writeTarget } from './protocol/calls.js';
+import { readClock } from './protocol/clock.js';
+import { encodeData } from './protocol/data/encode.js';
+import { expected, SessionError } from './protocol/errors.js';
+import { ID_FORM, parseId } from './protocol/ids.js';
+import { HEADER, STATUS } from './protocol/layout.js';
+import { REASONS } from './protocol/notices.js';
+import { TableView } from './protocol/table.js';
+import { checkData } from './schema.js';
+import { type SessionContext, SessionHandle } from './session.js';
+import type { Settings } from './settings.js';
+import { digestOf, drawId, drawToken } from './tokens.js';
+import type {
+  CookieData,
+  EndReason,
+  ManagerStats,
+  NewSession,
+  Session,
+  SessionEvents,
+  SessionFilter,
+  SessionId,
+  SessionInfo,
+  SessionManager,
+  Ticket,
+} from './types.js';
+
+type Data = Record<string, unknown>;
+
+const nothing = (): undefined => undefined;
+const readCount = (from: ByteReader): number => from.u32();
+
+/** How this thread came to the manager, and how it leaves. */
+export interface Membership {
+  readonly invitation: Invitation;
+  readonly schema: StandardSchemaV1 | undefined;
+  /** In the thread that started it: waits until the manager's thread is gone. Undefined in one that joined. */
+  readonly ended: (() => Promise<void>) | undefined;
+  /** Strikes this manager from the thread's registry. */
+  readonly forget: () => void;
+}
+
+export class Manager implements SessionManager<Data> {
+  readonly #membership: Membership;
+  readonly #settings: Settings;
+  readonly #connection: Connection;
+  readonly #lookup: Lookup;
+  readonly #context: SessionContext;
+  readonly #events: Events;
+  readonly #format: CookieFormat;
+  readonly #view: TableView;
+  readonly #now: () => number;
+  #stopped: Promise<void> | undefined;
+  #left: Promise<void> | undefined;
+
+  private constructor(membership: Membership, settings: Settings, connection: Connection, events: Events) {
+    const { invitation, schema } = membership;
+    this.#membership = membership;
+    this.#settings = settings;
+    this.#connection = connection;
+    this.#events = events;
+    this.#view = new TableView(invitation.memory);
+    this.#now = readClock(invitation.clock);
+    this.#format = createCookieFormat(settings.cookie);
+    this.#context = {
+      view: this.#view,
+      now: this.#now,
+      maxSessionBytes: settings.maxSessionBytes,
+      schema,
+      call: (which, write, read) => connection.call(which, write, read),
+      watch: (handle) => this.#watch(handle),
+    };
+    this.#lookup = new Lookup(this.#view, this.#now, this.#format, this.#context);
+  }
+
+  /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
+  static async greet(port: MessagePort, callTimeout: number, membership: Membership): Promise<Manager> {
+    const header = new Int32Array(membership.invitation.memory.header);
+    let manager: Manager | undefined;
+    const events = new Events(
+      (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+      (slot, generation, reason) => manager?.tellOver(slot, generation, reason),
+    );
+    const connection = new Connection(port, callTimeout, {
+      notices: (bytes) => events.hear(bytes),
+      lost: () =>
+        Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED',
+    });
+    const welcome = await connection.greet();
+    if (!welcome.accepted) {
+      connection.close(new Refused('ERR_MANAGER_NOT_FOUND'));
+      throw otherBuild(membership.invitation.name, welcome.layoutVersion);
+    }
+    manager = new Manager(membership, welcome.settings as Settings, connection, events);
+    return manager;
+  }
+
+  // ------------------------------------------------------------ sessions
+
+  async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
+    const resolved = resolveNewSession(init, this.#settings);
+    const { schema } = this.#context;
+    const given = resolved.data ?? {};
+    const data = schema === undefined ? given : await checkData(schema, given);
+    const user = toUtf8(resolved.userId ?? '');
+    const client = packClient(resolved.client);
+    const { idleTimeout: idle, absoluteTimeout: absolute, linked } = resolved;
+    for (;;) {
+      const token = drawToken();
+      const id = drawId();
+      const answer = await this.#connection.call(
+        CALL.newSession,
+        (to) => {
+          writeNewSession(to, { digest: digestOf(token), id, idle, absolute, linked, user, client });
+          encodeData(to, data as object, this.#settings.maxSessionBytes);
+        },
+        (from) => this.#born(from, token, id, resolved),
+      );
+      if (!(answer instanceof Refused)) return answer;
+      if (answer.answer !== 'used') throw answer.toError();
+    }
+  }
+
+  #born(from: ByteReader, token: string, id: Int32Array, init: ReturnType<typeof resolveNewSession>): SessionHandle {
+    const handle = new SessionHandle(this.#context, from.u32(), from.u32() | 0);
+    handle.token = token;
+    handle.born({ id, createdAt: from.f64(), init });
+    this.#lookup.handles.add(handle);
+    return handle;
+  }
+
+  getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
+    return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, options?.touch !== false) : undefined;
+  }
+
+  async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
+    return this.getSession(cookie, options);
+  }
+
+  getSessionById(id: SessionId): Session<Data> | undefined {
+    return typeof id === 'string' ? this.#lookup.byId(id) : undefined;
+  }
+
+  getCookieData(session: Session<Data>): CookieData {
+    const handle = this.#ownHandle(session);
+    const token = handle.currentToken();
+    if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
+    const { expiresAt } = handle;
+    const maxAge = expiresAt === undefined ? undefined : (expiresAt.getTime() - this.#now()) / 1000;
+    return cookieData(this.#settings.cookie, this.#format.valueOf(token), maxAge);
+  }
+
+  clearCookieData(): CookieData {
+    return clearCookie(this.#settings.cookie);
+  }
+
+  // ------------------------------------------------------------ many sessions
+
+  async *getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo> {
+    const picked = this.#checkFilter(filter);
+    const listing = new Listing(this.#view, this.#now, picked);
+    const { userId } = picked;
+    let targets: ReturnType<Listing['everything']> | undefined;
+    if (userId !== undefined) {
+      const user = toUtf8(userId);
+      const write = (to: ByteWriter) => {
+        to.u16(user.length);
+        to.raw(user);
+      };
+      const answer = await this.#connection.call(CALL.sessionsOfUser, write, (from) => listing.readTargets(from));
+      // A manager that has died answers no more: then the whole table is read for the one user.
+      if (!(answer instanceof Refused)) targets = answer;
+      else if (answer.code !== 'ERR_MANAGER_FAILED') throw answer.toError();
+    }
+    for (const info of listing.infos(targets ?? listing.everything())) {
+      if (info === undefined) await setImmediate();
+      else yield info;
+    }
+  }
+
+  async closeAllSessions(filter?: SessionFilter): Promise<number> {
+    const { userId, except, createdBefore, limit } = this.#checkFilter(filter);
+    const call = {
+      user: userId === undefined ? undefined : toUtf8(userId),
+      except: except === undefined ? undefined : parseId(except),
+      createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
+      limit: limit ?? Number.POSITIVE_INFINITY,
+    };
+    return this.#ask(CALL.closeAllSessions, (to) => writeCloseAll(to, call), readCount);
+  }
+
+  #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
+    return checkFilter(filter, (value) => (value instanceof SessionHandle ? value.id : checkId('except', value)));
+  }
+
+  async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
+    await this.#end(session, false);
+  }
+
+  async sessionTerminating(session: Session<Data> | SessionId): Promise<void> {
+    await this.#end(session, true);
+  }
+
+  async #end(session: Session<Data> | SessionId, terminated: boolean): Promise<void> {
+    if (session instanceof SessionHandle) return session.end(terminated);
+    const target = this.#lookup.targetOf(checkId('session', session));
+    if (target !== undefined) await new SessionHandle(this.#context, target.slot, target.generation).end(terminated);
+  }
+
+  #ownHandle(session: unknown): SessionHandle {
+    if (session instanceof SessionHandle) return session;
+    throw expected('session', 'a session of this manager', session);
+  }
+
+  // ------------------------------------------------------------ the manager
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const answer = await this.#connection.call(CALL.stop, nothing, nothing);
+    const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
+    if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
+    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    await this.#membership.ended?.();
+    this.#membership.forget();
+  }
+
+  disconnect(): Promise<void> {
+    if (this.#membership.ended !== undefined) {
+      const text = 'The thread that started the manager cannot disconnect from it: use `stop`';
+      return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
+    }
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
+    await this.#connection.call(CALL.leave, nothing, nothing);
+    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    this.#membership.forget();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#membership.ended === undefined ? this.disconnect() : this.stop();
+  }
+
+  createTicket(): Ticket {
+    return this.#membership.invitation;
+  }
+
+  sweep(): Promise<number> {
+    return this.#ask(CALL.sweep, nothing, readCount);
+  }
+
+  stats(): Promise<ManagerStats> {
+    return this.#ask(CALL.stats, nothing, readStats);
+  }
+
+  on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void {
+    return this.#events.on(event, listener as (event: never) => void);
+  }
+
+  // ------------------------------------------------------------ what the calls share
+
+  async #ask<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T> {
+    const answer = await this.#connection.call(which, write, read);
+    if (answer instanceof Refused) throw answer.toError();
+    return answer;
+  }
+
+  #watch(handle: SessionHandle): void {
+    this.#lookup.handles.watch(handle);
+    void this.#connection
+      .call(CALL.watch, (to) => writeTarget(to, handle), nothing)
+      .then((answer) => {
+        if (answer instanceof Refused && answer.code === 'ERR_SESSION_ENDED') {
+          this.tellOver(handle.slot, handle.generation, undefined);
+        }
+      });
+  }
+
+  /** A session that this thread watches is over. */
+  tellOver(slot: number, generation: number, reason: EndReason | undefined): void {
+    this.#lookup.handles.unwatch(slot, generation)?.over(reason);
+  }
+}
+
+function checkId(what: string, id: unknown): SessionId {
+  if (typeof id === 'string' && ID_FORM.test(id)) return id as SessionId;
+  // What came may be a token, put here by mistake: it is not shown.
+  throw new SessionError(
+    'ERR_INVALID_OPTION',
+    `Expected \`${what}\` to be a session or its id, got another ${typeof id}`,
+  );
+}
+
+export function otherBuild(name: string, layoutVersion: number): SessionError {
+  return new SessionError(
+    'ERR_MANAGER_NOT_FOUND',
+    `The session manager \`${name}\` is of another build of coatcheck (layout ${layoutVersion}): use the same version in every thread`,
+  );
+}
+
+function readStats(from: ByteReader): ManagerStats {
+  const sessions = from.f64();
+  const bytesUsed = from.f64();
+  const bytesReserved = from.f64();
+  const connections = from.f64();
+  const created = from.f64();
+  const ended = Object.fromEntries(REASONS.map((reason) => [reason, from.f64()])) as Record<EndReason, number>;
+  const calls = { count: from.f64(), p50: from.f64(), p99: from.f64(), max: from.f64() };
+  const eventLoopDelay = { p50: from.f64(), p99: from.f64(), max: from.f64() };
+  return { sessions, bytesUsed, bytesReserved, connections, created, ended, restarts: 0, calls, eventLoopDelay };
+}

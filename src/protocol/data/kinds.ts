@@ -1,0 +1,108 @@
+/** What a value of session data is, whatever realm it comes from and whatever it pretends to be. Runs in the thread that writes the data. */
+
+import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
+import { typedArrays } from './tags.js';
+
+type Getter<T> = (of: object) => T;
+
+/** A property of a built-in as the language defines it, not as an instance may shadow it. */
+function intrinsic<T>(prototype: object, key: PropertyKey): Getter<T> {
+  const get = Object.getOwnPropertyDescriptor(prototype, key)?.get as (this: object) => T;
+  return (of) => Reflect.apply(get, of, []);
+}
+
+const typedArrayPrototype: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype);
+const typedArrayName = intrinsic<string | undefined>(typedArrayPrototype, Symbol.toStringTag);
+const typedArrayBuffer = intrinsic<ArrayBufferLike>(typedArrayPrototype, 'buffer');
+const typedArrayOffset = intrinsic<number>(typedArrayPrototype, 'byteOffset');
+const typedArraySize = intrinsic<number>(typedArrayPrototype, 'byteLength');
+const arrayBufferSize = intrinsic<number>(ArrayBuffer.prototype, 'byteLength');
+
+/**
+ * Whether this is the prototype that the language (of this realm or another, such as a `node:vm` context) gives instances of `name`.
+ * Nothing written in JavaScript has this source text under this name.
+ */
+function isBuiltIn(prototype: object, name: string): boolean {
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  if (typeof constructor !== 'function') return false;
+  return Function.prototype.toString.call(constructor) === `function ${name}() { [native code] }`;
+}
+
+export function isPlainPrototype(prototype: object | null): boolean {
+  return prototype === Object.prototype || prototype === null || isBuiltIn(prototype, 'Object');
+}
+
+/** An object that is neither plain nor an array, as far as it can be stored. Its subclasses are not. */
+export type Kind = 'Date' | 'Map' | 'Set' | 'ArrayBuffer' | 'TypedArray';
+
+export function kindOf(value: object, prototype: object | null): Kind | undefined {
+  if (prototype === null) return undefined;
+  if (types.isDate(value)) return prototype === Date.prototype || isBuiltIn(prototype, 'Date') ? 'Date' : undefined;
+  if (types.isMap(value)) return prototype === Map.prototype || isBuiltIn(prototype, 'Map') ? 'Map' : undefined;
+  if (types.isSet(value)) return prototype === Set.prototype || isBuiltIn(prototype, 'Set') ? 'Set' : undefined;
+  if (types.isTypedArray(value)) return typedArrayKind(value, prototype) < 0 ? undefined : 'TypedArray';
+  if (!types.isArrayBuffer(value)) return undefined;
+  return prototype === ArrayBuffer.prototype || isBuiltIn(prototype, 'ArrayBuffer') ? 'ArrayBuffer' : undefined;
+}
+
+export function isArrayPrototype(prototype: object | null): boolean {
+  return prototype === Array.prototype || (prototype !== null && isBuiltIn(prototype, 'Array'));
+}
+
+/** Place in `typedArrays`, or −1. */
+export function typedArrayKind(value: object, prototype: object): number {
+  if (prototype === Buffer.prototype) return typedArrays.indexOf('Buffer');
+  const name = typedArrayName(value);
+  return name !== undefined && isBuiltIn(prototype, name) ? typedArrays.findIndex((each) => each === name) : -1;
+}
+
+/** The bytes of a typed array, without a copy; undefined where its buffer was detached or has shrunk away from under it. */
+export function bytesOfTypedArray(value: object): Uint8Array | undefined {
+  const size = typedArraySize(value);
+  if (size === 0 && !hasBuffer(() => typedArrayPrototype.keys.call(value as Uint8Array))) return undefined;
+  return new Uint8Array(typedArrayBuffer(value), typedArrayOffset(value), size);
+}
+
+/** The bytes of an ArrayBuffer, without a copy; undefined where it was detached. */
+export function bytesOfArrayBuffer(value: object): Uint8Array | undefined {
+  const size = arrayBufferSize(value);
+  if (size === 0 && !hasBuffer(() => new Uint8Array(value as ArrayBuffer))) return undefined;
+  return new Uint8Array(value as ArrayBuffer, 0, size);
+}
+
+/** `ArrayBuffer.prototype.detached` is not in Node 20; what must not be done to a detached buffer throws in all versions. */
+function hasBuffer(use: () => unknown): boolean {
+  try {
+    use();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a symbol names an enumerable property. What is not enumerable is not part of the data, be it named by a symbol or a string. */
+export function hasSymbols(value: object): boolean {
+  const symbols = Object.getOwnPropertySymbols(value);
+  return symbols.length > 0 && symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));
+}
+
+/** What was met, for an error: its type, never its content. */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return `${value}`;
+  if (Array.isArray(value))
+    return isArrayPrototype(Object.getPrototypeOf(value)) ? 'an array' : describeInstance(value);
+  if (typeof value === 'object') return describeInstance(value);
+  return `a ${typeof value}`;
+}
+
+function describeInstance(value: object): string {
+  if (types.isProxy(value)) return 'a proxy of something that is neither a plain object nor an array';
+  const prototype: object | null = Object.getPrototypeOf(value);
+  const constructor: unknown = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  const name: unknown =
+    typeof constructor === 'function' ? Object.getOwnPropertyDescriptor(constructor, 'name')?.value : undefined;
+  return typeof name === 'string' && /^[\w$]{1,60}$/.test(name)
+    ? `an instance of ${name}`
+    : 'an object with a prototype of its own';
+}

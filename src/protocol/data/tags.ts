@@ -1,0 +1,82 @@
+/**
+ * The bytes of session data: what each value's first byte, its tag, says. Used in every thread.
+ *
+ * A data section is a sequence of entries, one for each key of the session's data, in the order of the keys:
+ *
+ *     key      a string in the form below; each string has exactly one form, so that equal keys are equal bytes
+ *     size     varint: bytes of the value; 0 stands only in a patch, and removes the key
+ *     value    a tag and what the tag asks for; needs nothing from outside of it
+ *
+ *     80–ff    an integer from 0 to 127: the tag without its highest bit
+ *     40–7f    a string of that many (0–63) characters below U+0100, one byte each
+ *     20–2f    a plain object of that many (0–15) properties: key, value, key, value, …
+ *     30–3f    an array of that many (0–15) elements
+ *     01–1f    one of the tags below
+ *     00       never
+ *
+ * Elements of typed arrays lie in the byte order of the machine.
+ */
+
+export const SMALL_INTEGER = 0x80;
+export const SHORT_STRING = 0x40;
+export const SMALL_OBJECT = 0x20;
+export const SMALL_ARRAY = 0x30;
+
+export const NULL = 0x01;
+export const FALSE = 0x02;
+export const TRUE = 0x03;
+/** varint n: the integer n. */
+export const POSITIVE = 0x04;
+/** varint n: the integer −1 − n. */
+export const NEGATIVE = 0x05;
+/** 8 bytes: any other number. */
+export const DOUBLE = 0x06;
+/** varint size, bytes: a longer string of characters below U+0100, one byte each. */
+export const LATIN1 = 0x07;
+/** varint size, bytes: any other string without lone surrogates. */
+export const UTF8 = 0x08;
+/** varint size, bytes: a string with lone surrogates. */
+export const UTF16 = 0x09;
+/** 8 bytes, signed. */
+export const BIGINT64 = 0x0a;
+/** varint size, bytes, the highest first: the magnitude of a larger bigint. */
+export const BIGINT_POSITIVE = 0x0b;
+export const BIGINT_NEGATIVE = 0x0c;
+/** 8 bytes, a double: milliseconds; NaN for an invalid Date. */
+export const DATE = 0x0d;
+/** varint count, properties. */
+export const OBJECT = 0x0e;
+/** varint count, elements. */
+export const ARRAY = 0x0f;
+/** varint count, key, value, key, value, … */
+export const MAP = 0x10;
+/** varint count, elements. */
+export const SET = 0x11;
+/** varint size, bytes. */
+export const ARRAY_BUFFER = 0x12;
+/** One byte: place in `typedArrays`; varint size, bytes. */
+export const TYPED_ARRAY = 0x13;
+
+/** Objects, arrays, Maps and Sets that may lie in one another, the session's data counted as the first. What lies in the last of them may be anything else. */
+export const MAX_LEVELS = 64;
+
+/** The longest string for `SHORT_STRING`, and the largest count for `SMALL_OBJECT` and `SMALL_ARRAY`. */
+export const MAX_SHORT = 63;
+export const MAX_SMALL = 15;
+
+/** Kinds of typed array by their place in stored data: only ever appended to. `Float16Array` came with Node 24. */
+export const typedArrays = [
+  'Buffer',
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Int8Array',
+  'Uint16Array',
+  'Int16Array',
+  'Uint32Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'Float16Array',
+] as const;

@@ -1,0 +1,17 @@
+/** What every thread that joins a manager has to know beside the table. It comes from the manager, over the joined port: it may hold cookie keys. */
+
+import type { ResolvedCookieOptions } from './cookie-options.js';
+import type { ResolvedOptions } from './options.js';
+
+export interface Settings {
+  readonly idleTimeout: number;
+  readonly absoluteTimeout: number;
+  readonly maxSessionBytes: number;
+  readonly callTimeout: number;
+  readonly cookie: ResolvedCookieOptions;
+}
+
+export function settingsOf(options: ResolvedOptions): Settings {
+  const { idleTimeout, absoluteTimeout, maxSessionBytes, callTimeout, cookie } = options;
+  return { idleTimeout, absoluteTimeout, maxSessionBytes, callTimeout, cookie };
+}
