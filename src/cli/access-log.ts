@@ -1,0 +1,88 @@
+/** One line of an access log in common or combined format, taken apart in one pass. Runs in the main thread. */
+
+/** What a replay needs to know of a request. */
+export interface LoggedRequest {
+  /** Seconds since 1970, whatever zone the line was written in. */
+  readonly at: number;
+  readonly address: string;
+  /** '-' in the common format, which has none. Escapes are left as they stand. */
+  readonly agent: string;
+}
+
+/** host identity user [17/May/2015:10:05:03 +0000] "request" status bytes, and in the combined format "referer" "agent". */
+const timeForm = / \[(\d\d)\/([A-Z][a-z][a-z])\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "/y;
+const statusForm = / (?:\d{3}|-) (?:\d+|-)(?= |$)/y;
+const addressForm = /^[!-~]+$/;
+
+const months = new Map(
+  ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'].map((name, month) => [
+    name,
+    month,
+  ]),
+);
+
+/** The request of a line without its line end, or undefined where it is no log line: cut off, another format, an impossible time. */
+export function parseLogLine(line: string): LoggedRequest | undefined {
+  const address = line.slice(0, line.indexOf(' '));
+  if (!addressForm.test(address)) return undefined;
+
+  // Between the address and the time: identity and user, and a user's name may hold spaces and brackets.
+  let bracket = line.indexOf(' [', address.length + 1);
+  while (bracket >= 0 && !startsAt(timeForm, line, bracket)) bracket = line.indexOf(' [', bracket + 1);
+  if (bracket < 0 || !line.slice(address.length + 1, bracket).includes(' ')) return undefined;
+  const at = parseLogTime(line.slice(bracket + 2, bracket + 28));
+  if (at === undefined) return undefined;
+
+  const request = closingQuote(line, bracket + 31, (quote) => startsAt(statusForm, line, quote + 1));
+  if (request < 0) return undefined;
+  statusForm.lastIndex = request + 1;
+  statusForm.test(line);
+  const rest = line.slice(statusForm.lastIndex).trimEnd();
+  if (rest === '') return { at, address, agent: '-' };
+
+  // What follows the agent is a site's own addition to the format, and not looked at.
+  if (!rest.startsWith(' "')) return undefined;
+  const referer = closingQuote(rest, 2, (quote) => rest.startsWith(' "', quote + 1));
+  if (referer < 0) return undefined;
+  const agent = closingQuote(rest, referer + 3, (quote) => quote + 1 === rest.length || rest[quote + 1] === ' ');
+  return agent < 0 ? undefined : { at, address, agent: rest.slice(referer + 3, agent) };
+}
+
+/** Seconds since 1970 of a text such as `17/May/2015:10:05:03 -0730`; undefined for what is no time, or one before 1970. */
+export function parseLogTime(text: string): number | undefined {
+  timeForm.lastIndex = 0;
+  const parts = timeForm.exec(` [${text}] "`);
+  if (parts === null) return undefined;
+  const [day, year, hours, minutes, seconds, zoneHours, zoneMinutes] = [1, 3, 4, 5, 6, 8, 9].map((i) =>
+    Number(parts[i]),
+  ) as [number, number, number, number, number, number, number];
+  const month = months.get(parts[2] ?? '');
+  if (month === undefined || day < 1 || day > new Date(Date.UTC(year, month + 1, 0)).getUTCDate()) return undefined;
+  // Second 60 is a leap second, and counts as the first of the next minute.
+  if (hours > 23 || minutes > 59 || seconds > 60 || zoneHours > 14 || zoneMinutes > 59) return undefined;
+  const offset = (zoneHours * 60 + zoneMinutes) * (parts[7] === '-' ? -60 : 60);
+  const at = Date.UTC(year, month, day, hours, minutes, seconds) / 1000 - offset;
+  return year < 1970 || at < 0 ? undefined : at;
+}
+
+/** Where the quoted text from `from` ends: at the first quote that no backslash escapes and that `fits`; a client may send bare quotes, and some servers log them so. */
+function closingQuote(line: string, from: number, fits: (quote: number) => boolean): number {
+  let quote = line.indexOf('"', from);
+  let backslash = line.indexOf('\\', from);
+  while (quote >= 0) {
+    // A backslash takes the character after it along, and both indexes pass over the pair.
+    while (backslash >= 0 && backslash < quote) {
+      if (backslash + 1 === quote) quote = line.indexOf('"', quote + 1);
+      backslash = line.indexOf('\\', backslash + 2);
+      if (quote < 0) return -1;
+    }
+    if (fits(quote)) return quote;
+    quote = line.indexOf('"', quote + 1);
+  }
+  return -1;
+}
+
+function startsAt(form: RegExp, line: string, index: number): boolean {
+  form.lastIndex = index;
+  return form.test(line);
+}

@@ -1,0 +1,12 @@
+/** What is used here of asciichart, which comes without types. */
+declare module 'asciichart' {
+  interface PlotOptions {
+    min?: number;
+    max?: number;
+    height?: number;
+    offset?: number;
+    format?: (value: number, row: number) => string;
+  }
+  const asciichart: { plot(series: readonly number[], options?: PlotOptions): string };
+  export default asciichart;
+}

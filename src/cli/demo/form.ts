@@ -1,0 +1,42 @@
+/** The form that a request carries. Runs in the main thread. */
+
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from './reply.js';
+
+/** No form of the demo comes near this. */
+export const LONGEST_BODY = 16 * 1024;
+
+/** So much of a body that is too long is still read and dropped, so that whoever sends it can hear the answer. */
+const LONGEST_DROPPED = 1024 * 1024;
+
+/** Rejects with a Refusal where there is no form or it is too long; never settles for a client that is gone, whose connection ends it all. */
+export function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const tooLong = () => reject(new Refusal(413, 'Too much', `A form has at most ${LONGEST_BODY} bytes.`));
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= LONGEST_BODY) chunks.push(chunk);
+      if (bytes > LONGEST_DROPPED) {
+        request.pause();
+        tooLong();
+      }
+    });
+    request.on('end', () => {
+      if (bytes > LONGEST_BODY) tooLong();
+      else if (type !== 'application/x-www-form-urlencoded' && bytes > 0)
+        reject(new Refusal(415, 'Not a form', 'Forms are sent as application/x-www-form-urlencoded.'));
+      else resolve(new URLSearchParams(Buffer.concat(chunks).toString('utf8')));
+    });
+    // Without a listener, a connection that breaks off would end the process.
+    request.on('error', () => undefined);
+  });
+}
+
+/** A user name that the demo takes: 1 to 64 characters without control characters, trimmed. Undefined for any other. */
+export function userNameOf(form: URLSearchParams): string | undefined {
+  const name = (form.get('user') ?? '').normalize('NFC').trim();
+  return name === '' || [...name].length > 64 || /\p{Cc}/u.test(name) ? undefined : name;
+}

@@ -1,0 +1,101 @@
+/** The demo's parts, started in order and ended in reverse. Runs in the main thread. */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { startSessionManager } from '../../index.js';
+import { codeOf, Failure } from '../failure.js';
+import { createFront } from './front.js';
+import type { PageTask } from './page-worker.js';
+import { COOKIE, rooms, type Visits } from './visits.js';
+
+const ADDRESS = '127.0.0.1';
+/** Milliseconds that answers under way get to finish when the demo ends. */
+const LAST_ANSWERS = 2000;
+
+export interface Demo {
+  readonly url: string;
+  readonly poolThreads: number;
+  /** Resolves when every thread is gone. */
+  stop(): Promise<void>;
+}
+
+export async function startDemo(port: number): Promise<Demo> {
+  const manager = await startSessionManager<Visits>({
+    // Plain HTTP, and a cookie that ends with the browser: its age need not be renewed at each request.
+    cookie: { name: COOKIE, secure: false, persistent: false },
+    maxSessions: 100_000,
+    maxBytes: 64 * 2 ** 20,
+    maxSessionsPerUser: 50,
+  });
+  const poolThreads = Math.max(2, Math.min(4, availableParallelism()));
+  const pool = new Piscina<PageTask, string>({
+    filename: new URL('page-worker.js', import.meta.url).href,
+    minThreads: poolThreads,
+    maxThreads: poolThreads,
+    loadBalancer: inTurn(),
+  });
+  const server = createFront(manager, pool);
+  const stop = async () => {
+    await close(server);
+    await pool.destroy();
+    await manager.stop();
+  };
+  try {
+    await Promise.all(
+      Array.from({ length: poolThreads }, () =>
+        pool.run({ room: rooms[0]?.name ?? '', cookie: undefined, counts: false }),
+      ),
+    );
+    const url = await listen(server, port);
+    return { url, poolThreads, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Of the threads that are idle, the one after the one that worked last: so that a single visitor meets them all. */
+function inTurn(): NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']> {
+  let last = -1;
+  return (_task, workers) => {
+    const idle = workers.filter(({ currentUsage }) => currentUsage === 0).sort((a, b) => a.id - b.id);
+    const next = idle.find(({ id }) => id > last) ?? idle[0] ?? null;
+    if (next !== null) last = next.id;
+    return next;
+  };
+}
+
+function listen(server: Server, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new Failure(listenFailure(error, port), { cause: error })));
+    server.listen(port, ADDRESS, () => {
+      const { port: taken } = server.address() as AddressInfo;
+      resolve(`http://${ADDRESS}:${taken}/`);
+    });
+  });
+}
+
+function listenFailure(error: Error, port: number): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return `port ${port} is in use; choose another with --port, or --port 0 for a free one`;
+    case 'EACCES':
+      return `port ${port} may not be used by this user; choose another with --port`;
+    default:
+      return `cannot listen at ${ADDRESS}:${port}: ${error.message}`;
+  }
+}
+
+/** Takes no more connections, lets answers under way finish for a while, and then ends what is left. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS);
+    server.close(() => {
+      clearTimeout(late);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,39 @@
+/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread passes nothing else of it. */
+
+import { threadId } from 'node:worker_threads';
+import { connectSessionManager, type Session, SessionError } from '../../index.js';
+import { roomPage } from './room-page.js';
+import { rooms, type Visits, withVisit } from './visits.js';
+
+export interface PageTask {
+  readonly room: string;
+  readonly cookie: string | undefined;
+  /** False where only the headers were asked for. */
+  readonly counts: boolean;
+}
+
+// Found by name: this thread was spawned after the manager started, by the thread that started it.
+const manager = await connectSessionManager<Visits>();
+
+/** The page of a room, as markup. */
+export default async function renderPage({ room, cookie, counts }: PageTask): Promise<string> {
+  const found = rooms.find(({ name }) => name === room);
+  if (found === undefined) throw new Error('No such room');
+  const before = performance.now();
+  const session = manager.getSession(cookie);
+  const lookup = (performance.now() - before) * 1000;
+
+  const visitor = session === undefined ? undefined : await visit(session, room, counts);
+  return roomPage({ room: found, thread: threadId, lookup, visitor });
+}
+
+async function visit(session: Session<Visits>, room: string, counts: boolean) {
+  try {
+    if (counts) await session.update((data) => withVisit(data, { room, thread: threadId, at: new Date() }));
+    return { user: session.userId ?? '', data: session.data };
+  } catch (error) {
+    // Logged out meanwhile, in any thread: as if it had not been found.
+    if (error instanceof SessionError && error.code === 'ERR_SESSION_ENDED') return undefined;
+    throw error;
+  }
+}
