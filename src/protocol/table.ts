@@ -166,9 +166,10 @@ export class TableView {
     this.words = grown;
   }
 
-  /** The bytes of the record copied last; they are overwritten by the next copy. */
+  /** The bytes of the record copied last, as far as they were copied; they are overwritten by the next copy. */
   get bytes(): Uint8Array {
-    return new Uint8Array(this.words.buffer as ArrayBuffer, 0, this.head.length);
+    const { words } = this;
+    return new Uint8Array(words.buffer as ArrayBuffer, 0, Math.min(this.head.length, words.byteLength));
   }
 
   /**
