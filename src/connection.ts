@@ -243,8 +243,11 @@ export class Connection {
   close(why: Refused): void {
     if (this.#closed !== undefined) return;
     this.#closed = why;
+    if (this.#gathering !== undefined) this.#sent.push(this.#gathering);
+    this.#gathering = undefined;
+    // What was not begun yet never will be.
+    Atomics.store(this.#words, CONNECTION.givenUp, (this.#next - 1) | 0);
     const begun = Atomics.load(this.#words, CONNECTION.begun);
-    this.#send();
     for (const batch of [...this.#sent]) {
       this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
     }

@@ -15,7 +15,7 @@ import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, writeCloseAll, writeNewSession, writeTarget } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
 import { encodeData } from './protocol/data/encode.js';
-import { expected, SessionError } from './protocol/errors.js';
+import { SessionError } from './protocol/errors.js';
 import { ID_FORM, parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
 import { REASONS } from './protocol/notices.js';
@@ -155,10 +155,10 @@ export class Manager implements SessionManager<Data> {
   }
 
   getCookieData(session: Session<Data>): CookieData {
-    const handle = this.#ownHandle(session);
-    const token = handle.currentToken();
+    if (!this.#isOwn(session)) throw notOwn('session', session);
+    const token = session.currentToken();
     if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
-    const { expiresAt } = handle;
+    const { expiresAt } = session;
     const maxAge = expiresAt === undefined ? undefined : (expiresAt.getTime() - this.#now()) / 1000;
     return cookieData(this.#settings.cookie, this.#format.valueOf(token), maxAge);
   }
@@ -203,7 +203,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
-    return checkFilter(filter, (value) => (value instanceof SessionHandle ? value.id : checkId('except', value)));
+    return checkFilter(filter, (value) => (this.#isOwn(value) ? value.id : checkId('except', value)));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -215,14 +215,13 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #end(session: Session<Data> | SessionId, terminated: boolean): Promise<void> {
-    if (session instanceof SessionHandle) return session.end(terminated);
+    if (this.#isOwn(session)) return session.end(terminated);
     const target = this.#lookup.targetOf(checkId('session', session));
     if (target !== undefined) await new SessionHandle(this.#context, target.slot, target.generation).end(terminated);
   }
 
-  #ownHandle(session: unknown): SessionHandle {
-    if (session instanceof SessionHandle) return session;
-    throw expected('session', 'a session of this manager', session);
+  #isOwn(session: unknown): session is SessionHandle {
+    return session instanceof SessionHandle && session.isOf(this.#context);
   }
 
   // ------------------------------------------------------------ the manager
@@ -303,11 +302,13 @@ export class Manager implements SessionManager<Data> {
 
 function checkId(what: string, id: unknown): SessionId {
   if (typeof id === 'string' && ID_FORM.test(id)) return id as SessionId;
-  // What came may be a token, put here by mistake: it is not shown.
-  throw new SessionError(
-    'ERR_INVALID_OPTION',
-    `Expected \`${what}\` to be a session or its id, got another ${typeof id}`,
-  );
+  throw notOwn(what, id);
+}
+
+/** What came may be a token, put there by mistake: it is not shown. */
+function notOwn(what: string, value: unknown): SessionError {
+  const text = `Expected \`${what}\` to be a session of this manager or its id, got another ${typeof value}`;
+  return new SessionError('ERR_INVALID_OPTION', text);
 }
 
 export function otherBuild(name: string, layoutVersion: number): SessionError {

@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkRotateOptions, checkUserId, type ResolvedNewSession } from './arguments.js';
+import { readOptions } from './checking.js';
 import { Refused } from './connection.js';
 import { checkDuration, timeoutLimits } from './durations.js';
 import { fromUtf8, toInstant, toUtf8, unpackClient } from './info.js';
@@ -76,6 +77,11 @@ export class SessionHandle implements Session<Data> {
     this.generation = generation;
   }
 
+  /** True for a session of the manager whose context this is. */
+  isOf(context: SessionContext): boolean {
+    return this.#context === context;
+  }
+
   /** Fills in what is known of a session that was just created, so that it can be told even if it ends before it is first read. */
   born(known: { id: Int32Array; createdAt: number; init: ResolvedNewSession }): void {
     const { createdAt, init } = known;
@@ -112,7 +118,7 @@ export class SessionHandle implements Session<Data> {
   }
 
   #take(pointer: number, whole: boolean): boolean {
-    const { head, bytes } = this.#context.view;
+    const { head } = this.#context.view;
     if (head.stampLow !== this.#stampLow || head.stampHigh !== this.#stampHigh) this.#data = undefined;
     this.#pointer = pointer;
     this.#stampLow = head.stampLow;
@@ -128,6 +134,7 @@ export class SessionHandle implements Session<Data> {
     this.#bases.markBase = head.markBase;
     this.recordBytes = head.length;
     if (whole) {
+      const { bytes } = this.#context.view;
       const userAt = head.words * 4;
       const clientAt = userAt + head.userBytes;
       this.#userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
@@ -269,7 +276,7 @@ export class SessionHandle implements Session<Data> {
     });
   }
 
-  async replace(data: Data, options: { ifVersion?: number } = {}): Promise<void> {
+  async replace(data: Data, options?: { ifVersion?: number }): Promise<void> {
     const ifVersion = checkIfVersion(options);
     const { schema } = this.#context;
     const checked = schema === undefined ? data : await checkData(schema, data);
@@ -392,9 +399,10 @@ export class SessionHandle implements Session<Data> {
 /** Characters of a note that are kept. */
 const MOST_NOTE = 1024;
 
-function checkIfVersion(options: { ifVersion?: number }): number | undefined {
-  const { ifVersion } = options;
+function checkIfVersion(options: unknown): number | undefined {
+  if (options === undefined) return undefined;
+  const { ifVersion } = readOptions('', options, ['ifVersion']);
   if (ifVersion === undefined) return undefined;
-  if (Number.isInteger(ifVersion) && ifVersion >= 0 && ifVersion < 2 ** 32) return ifVersion;
+  if (typeof ifVersion === 'number' && ifVersion >>> 0 === ifVersion) return ifVersion;
   throw expected('ifVersion', 'a version, as sessions have it', ifVersion);
 }

@@ -183,11 +183,12 @@ export class TableWriter {
   /** Frees the slot of an ended session, whose head is given with the pointer it was loaded from. */
   release(head: Head, pointer: number): void {
     const { slot } = head;
+    // First, so that an index that is being rebuilt does not carry the slot over again.
+    Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
     this.digests.remove(head.digest[0] as number, head.digest[1] as number, slot);
     if (head.hasPrevious)
       this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
     this.ids.remove(head.id[0] as number, head.id[1] as number, slot);
-    Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
     this.cells.retire(pointer);
     this.freeSlot(slot);
   }
