@@ -29,9 +29,10 @@ import {
   writeTarget,
 } from '../src/protocol/calls.js';
 import { REASONS } from '../src/protocol/notices.js';
+import type { Caller, Prepared } from './changes.js';
 import type { Connection, Connections } from './connections.js';
 import type { Endings } from './endings.js';
-import type { Caller, Manager, Prepared } from './manager.js';
+import type { Manager } from './manager.js';
 import type { Sessions } from './sessions.js';
 import type { SessionStore, StoreChange } from './stores/contract.js';
 

@@ -10,41 +10,21 @@ import { ByteWriter } from '../src/protocol/bytes.js';
 import type { CloseAllCall, LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
 import { checkEntries, findEntry, mergeEntries } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
-import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
+import { type Caller, Changes, type Prepared } from './changes.js';
 import type { Endings } from './endings.js';
+import { type Limits, Room } from './room.js';
 import { type Sessions, userKey } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
 import type { TableWriter } from './table.js';
-
-export interface Limits {
-  readonly maxBytes: number;
-  readonly maxSessionBytes: number;
-  readonly maxSessionsPerUser: number;
-  readonly whenOverLimit: 'reject' | 'end-oldest';
-}
-
-/** Who made a call, and which of its calls it is: each record names the call that made it. */
-export interface Caller {
-  readonly connection: number;
-  readonly call: number;
-}
-
-/** A change that was checked and written, and that nobody can see yet. */
-export interface Prepared {
-  readonly change: StoreChange;
-  /** Publishes it and writes the fields of the reply. */
-  apply(reply: ByteWriter): void;
-  /** Takes it back, if the store would not keep it. */
-  cancel(): void;
-}
 
 export class Manager {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #table: TableWriter;
-  readonly #audience: Audience;
+  readonly #room: Room;
+  readonly #changes: Changes;
   readonly #limits: Limits;
   readonly #now: () => number;
   readonly #head = new Head();
@@ -54,7 +34,8 @@ export class Manager {
     this.#sessions = sessions;
     this.#endings = endings;
     this.#table = sessions.table;
-    this.#audience = audience;
+    this.#room = new Room(sessions, endings, limits);
+    this.#changes = new Changes(sessions, endings, this.#room, audience, limits);
     this.#limits = limits;
     this.#now = now;
   }
@@ -65,8 +46,8 @@ export class Manager {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     checkEntries(call.data);
     if (this.#isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
-    if (call.user.length > 0 && !this.#admit(call.user)) return 'ERR_SESSION_LIMIT';
-    if (!this.#makeRoom(1, call.data.length, -1)) return 'ERR_TABLE_FULL';
+    if (call.user.length > 0 && !this.#room.admit(call.user)) return 'ERR_SESSION_LIMIT';
+    if (!this.#room.make(1, call.data.length, -1)) return 'ERR_TABLE_FULL';
     const table = this.#table;
     const slot = table.letSlot();
     const head = this.#newHead(call, by, slot);
@@ -77,12 +58,12 @@ export class Manager {
     }
     const { createdAt } = head;
     return {
-      change: this.#put(call.id, pointer),
+      change: this.#changes.keep(call.id, pointer),
       apply: (reply) => {
         table.open(slot, call.digest, call.id);
         table.publish(slot, pointer);
         this.#sessions.add(slot, head, call.user, call.data.length);
-        this.#tell('created', slot);
+        this.#changes.tell('created', slot);
         reply.u32(slot);
         reply.u32(head.generation);
         reply.f64(createdAt);
@@ -97,19 +78,11 @@ export class Manager {
   #newHead(call: NewSessionCall, by: Caller, slot: number): Head {
     const head = this.#head;
     const now = this.#now();
-    head.slot = slot;
-    head.generation = this.#table.view.generation(slot);
+    head.begin(slot, this.#table.view.generation(slot), now);
     head.digest.set(call.digest);
     head.id.set(call.id);
-    head.version = 0;
-    head.createdAt = now;
-    head.seenBase = now;
-    head.markBase = now;
-    head.tokenIssuedAt = now;
-    head.authenticatedAt = Number.NaN;
     head.idle = call.idle;
     head.expiresAt = now + call.absolute;
-    head.hasPrevious = false;
     head.linkedTo = call.linked ? by.connection : 0;
     head.connection = by.connection;
     head.call = by.call;
@@ -119,26 +92,28 @@ export class Manager {
   // ------------------------------------------------------------ changes of one session
 
   set(target: Target, patch: Uint8Array, by: Caller): Prepared | Refusal {
-    return this.#changeData(target, by, (data) => this.#merge(data, patch));
+    return this.#changes.prepare(target, by, { data: (data) => this.#merge(data, patch) });
   }
 
   replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Prepared | Refusal {
     checkEntries(data);
-    return this.#changeData(target, by, (_, head) => {
-      return ifVersion === undefined || ifVersion === head.version ? data : 'ERR_SESSION_CONFLICT';
+    return this.#changes.prepare(target, by, {
+      data: (_, head) => (ifVersion === undefined || ifVersion === head.version ? data : 'ERR_SESSION_CONFLICT'),
     });
   }
 
   take(target: Target, key: Uint8Array, by: Caller): Prepared | Refusal {
     let taken: Uint8Array | undefined;
-    const prepared = this.#changeData(target, by, (data) => {
-      const entry = findEntry(data, key);
-      if (entry === undefined) return undefined;
-      taken = data.slice(entry.valueStart, entry.end);
-      this.#merged.reset();
-      this.#merged.raw(data.subarray(0, entry.start));
-      this.#merged.raw(data.subarray(entry.end));
-      return this.#merged.bytes.subarray(0, this.#merged.length);
+    const prepared = this.#changes.prepare(target, by, {
+      data: (data) => {
+        const entry = findEntry(data, key);
+        if (entry === undefined) return undefined;
+        taken = data.slice(entry.valueStart, entry.end);
+        this.#merged.reset();
+        this.#merged.raw(data.subarray(0, entry.start));
+        this.#merged.raw(data.subarray(entry.end));
+        return this.#merged.bytes.subarray(0, this.#merged.length);
+      },
     });
     if (typeof prepared === 'string' || taken === undefined) return prepared;
     const value = taken;
@@ -159,15 +134,13 @@ export class Manager {
     if (this.#isUsed(call.digest)) return 'used';
     if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     const before = userKey(table.loadedBody().user);
-    if (before !== userKey(call.user) && !this.#admit(call.user)) return 'ERR_SESSION_LIMIT';
+    if (before !== userKey(call.user) && !this.#room.admit(call.user)) return 'ERR_SESSION_LIMIT';
     const now = this.#now();
     const oldDigest = new Int32Array(8);
     let oldPrevious: Int32Array | undefined;
-    const prepared = this.#changeData(
-      call.target,
-      by,
-      (data) => (call.patch.length === 0 ? undefined : this.#merge(data, call.patch)),
-      (head) => {
+    const prepared = this.#changes.prepare(call.target, by, {
+      data: (data) => (call.patch.length === 0 ? undefined : this.#merge(data, call.patch)),
+      head: (head) => {
         if (table.sameEntry(head.digest, call.digest)) return 'used';
         oldDigest.set(head.digest);
         if (head.hasPrevious) oldPrevious = head.previousDigest.slice();
@@ -179,7 +152,7 @@ export class Manager {
         head.authenticatedAt = now;
         return call.user;
       },
-    );
+    });
     if (typeof prepared === 'string') return prepared;
     return {
       ...prepared,
@@ -191,7 +164,7 @@ export class Manager {
         if (before !== '') sessions.users.remove(before, slot);
         sessions.users.add(userKey(call.user), slot);
         this.#seeNow(slot, now);
-        this.#tell('token-rotated', slot);
+        this.#changes.tell('token-rotated', slot);
       },
     };
   }
@@ -202,11 +175,8 @@ export class Manager {
     if (this.#isUsed(call.to)) return 'used';
     const now = this.#now();
     let oldPrevious: Int32Array | undefined;
-    const prepared = this.#changeData(
-      call.target,
-      by,
-      () => undefined,
-      (head) => {
+    const prepared = this.#changes.prepare(call.target, by, {
+      head: (head) => {
         if (!sameDigest(head.digest, call.from)) {
           const inGrace = head.hasPrevious && now < head.graceUntil && sameDigest(head.previousDigest, call.from);
           return inGrace ? 'moved' : 'ERR_TOKEN_UNKNOWN';
@@ -221,7 +191,7 @@ export class Manager {
         head.tokenIssuedAt = now;
         return undefined;
       },
-    );
+    });
     if (typeof prepared === 'string') return prepared;
     return {
       ...prepared,
@@ -232,21 +202,18 @@ export class Manager {
         prepared.apply(reply);
         table.digests.remove(call.from[0] as number, call.from[1] as number, slot);
         if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
-        this.#tell('token-rotated', slot);
+        this.#changes.tell('token-rotated', slot);
       },
     };
   }
 
   setIdleTimeout(target: Target, idle: number, by: Caller): Prepared | Refusal {
-    const prepared = this.#changeData(
-      target,
-      by,
-      () => undefined,
-      (head) => {
+    const prepared = this.#changes.prepare(target, by, {
+      head: (head) => {
         head.idle = idle;
         return undefined;
       },
-    );
+    });
     if (typeof prepared === 'string') return prepared;
     return {
       ...prepared,
@@ -272,7 +239,7 @@ export class Manager {
     const { view } = this.#table;
     const spared = filter.except ? this.#sessions.byId(filter.except) : -1;
     const anyAge = filter.createdBefore === Number.POSITIVE_INFINITY;
-    return this.#endings.endAll(this.#slots(filter.user), reason, filter.limit, (slot) => {
+    return this.#endings.endAll(this.#sessions.slots(filter.user), reason, filter.limit, (slot) => {
       if (slot === spared) return false;
       return anyAge || (view.load(slot, false) !== 0 && view.head.createdAt < filter.createdBefore);
     });
@@ -298,7 +265,7 @@ export class Manager {
   /** The sessions of one user, as slots and generations, the longest held first. */
   sessionsOfUser(user: Uint8Array): Target[] {
     const targets: Target[] = [];
-    for (const slot of this.#slots(user)) {
+    for (const slot of this.#sessions.slots(user)) {
       if (this.#sessions.isOpen(slot)) targets.push({ slot, generation: this.#table.view.generation(slot) });
     }
     return targets;
@@ -310,44 +277,10 @@ export class Manager {
 
   // ------------------------------------------------------------ what the rules share
 
-  *#slots(user: Uint8Array | undefined): Iterable<number> {
-    if (user === undefined) {
-      for (let slot = 0; slot < this.#sessions.slotsTouched; slot++) yield slot;
-      return;
-    }
-    const { users } = this.#sessions;
-    const key = userKey(user);
-    for (let slot = users.first(key); slot >= 0; slot = users.after(key, slot)) yield slot;
-  }
-
   /** True if a live session has this digest; one that had it and whose time is over ends here. */
   #isUsed(digest: Int32Array): boolean {
     const slot = this.#sessions.byDigest(digest);
     return slot >= 0 && this.#endings.alive({ slot, generation: this.#table.view.generation(slot) }, false) !== 0;
-  }
-
-  /** Makes sure that a user may hold one session more, or says no. */
-  #admit(user: Uint8Array): boolean {
-    const { maxSessionsPerUser, whenOverLimit } = this.#limits;
-    const { users } = this.#sessions;
-    const key = userKey(user);
-    if (users.count(key) < maxSessionsPerUser) return true;
-    this.#endings.settle();
-    while (users.count(key) >= maxSessionsPerUser) {
-      if (whenOverLimit === 'reject') return false;
-      this.#endings.end(users.first(key), 'over-limit');
-    }
-    return true;
-  }
-
-  /** Makes sure that so many slots and bytes more fit, or says no; `spare` is the slot of the session that grows. */
-  #makeRoom(slots: number, bytes: number, spare: number): boolean {
-    const table = this.#table;
-    const fits = () => table.slotsFree >= slots && (bytes <= 0 || table.dataBytes + bytes <= this.#limits.maxBytes);
-    if (fits()) return true;
-    this.#endings.settle();
-    while (!fits()) if (!this.#endings.endLongestIdle(spare)) return false;
-    return true;
   }
 
   #merge(data: Uint8Array, patch: Uint8Array): Uint8Array {
@@ -357,67 +290,10 @@ export class Manager {
     return this.#merged.bytes.subarray(0, this.#merged.length);
   }
 
-  /**
-   * Prepares the next record of a live session. `newData` makes the data (undefined: as it is, which counts as no change of it);
-   * `newHead` changes the head in place and may give another user, or refuse.
-   */
-  #changeData(
-    target: Target,
-    by: Caller,
-    newData: (data: Uint8Array, head: Head) => Uint8Array | Refusal | undefined,
-    newHead: (head: Head) => Uint8Array | Refusal | undefined = () => undefined,
-  ): Prepared | Refusal {
-    const table = this.#table;
-    const { view } = table;
-    const { slot } = target;
-    let old = this.#endings.alive(target, true);
-    if (old === 0) return 'ERR_SESSION_ENDED';
-    const made = newData(table.loadedBody().data, view.head);
-    if (typeof made === 'string') return made;
-    const growth = made === undefined ? 0 : made.length - view.head.dataBytes;
-    if (made !== undefined && made.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
-    if (growth > 0) {
-      if (!this.#makeRoom(0, growth, slot)) return 'ERR_TABLE_FULL';
-      // Making room may have loaded other records over this one.
-      old = this.#endings.alive(target, true);
-      if (old === 0) return 'ERR_SESSION_ENDED';
-    }
-    const { head } = view;
-    const body = table.loadedBody();
-    const user = newHead(head);
-    if (typeof user === 'string') return user;
-    if (made !== undefined) head.version = (head.version + 1) >>> 0;
-    head.connection = by.connection;
-    head.call = by.call;
-    const pointer = table.write(head, { user: user ?? body.user, client: body.client, data: made ?? body.data });
-    if (pointer === 0) return 'ERR_TABLE_FULL';
-    return {
-      change: this.#put(head.id, pointer),
-      apply: () => {
-        table.publish(slot, pointer);
-        table.cells.retire(old);
-        table.dataBytes += growth;
-        if (made !== undefined) this.#tell('changed', slot);
-      },
-      cancel: () => table.cells.retire(pointer),
-    };
-  }
-
-  #put(id: Int32Array, pointer: number): StoreChange {
-    const { view } = this.#table;
-    return { kind: 'put', id, record: () => (view.copyRecord(pointer) ? view.bytes : new Uint8Array(0)) };
-  }
-
   #seeNow(slot: number, now: number): void {
     const { view } = this.#table;
     if (view.load(slot, false) === 0) return;
     this.#sessions.see(slot, view.head, now);
     this.#sessions.schedule(slot, view.head, now);
-  }
-
-  #tell(event: SessionEventName, slot: number): void {
-    const bit = EVENT_BITS[event];
-    if (!(this.#audience.wanted & bit) || this.#sessions.load(slot) === 0) return;
-    this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, this.#table.view.mark(slot)));
   }
 }

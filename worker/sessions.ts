@@ -101,6 +101,16 @@ export class Sessions {
     });
   }
 
+  /** Slots in use: of one user, the longest held first; or all that were ever let. */
+  *slots(user: Uint8Array | undefined): Iterable<number> {
+    if (user === undefined) {
+      for (let slot = 0; slot < this.slotsTouched; slot++) yield slot;
+      return;
+    }
+    const key = userKey(user);
+    for (let slot = this.users.first(key); slot >= 0; slot = this.users.after(key, slot)) yield slot;
+  }
+
   /** Enters a session whose record was just published. */
   add(slot: number, head: Head, user: Uint8Array, dataBytes: number): void {
     this.live++;

@@ -69,6 +69,19 @@ export class Head {
     return Math.min(seen + this.idle, this.expiresAt);
   }
 
+  /** Makes it the head of a session that begins now and has nothing yet. */
+  begin(slot: number, generation: number, now: number): void {
+    this.slot = slot;
+    this.generation = generation;
+    this.version = 0;
+    this.createdAt = now;
+    this.seenBase = now;
+    this.markBase = now;
+    this.tokenIssuedAt = now;
+    this.authenticatedAt = Number.NaN;
+    this.hasPrevious = false;
+  }
+
   /** Reads the head from the words of a record. */
   parse(words: Int32Array): void {
     const flags = words[HEAD.flags] as number;

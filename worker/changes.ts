@@ -1,0 +1,105 @@
+/**
+ * The next record of a session: prepared where nobody sees it, published by one store. What the rules that change a session share. Manager's thread.
+ */
+
+import type { ByteWriter } from '../src/protocol/bytes.js';
+import type { Refusal, Target } from '../src/protocol/calls.js';
+import type { Head } from '../src/protocol/head.js';
+import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
+import type { Audience } from './audience.js';
+import type { Endings } from './endings.js';
+import type { Limits, Room } from './room.js';
+import type { Sessions } from './sessions.js';
+import type { StoreChange } from './stores/contract.js';
+import type { TableWriter } from './table.js';
+
+/** Who made a call, and which of its calls it is: each record names the call that made it. */
+export interface Caller {
+  readonly connection: number;
+  readonly call: number;
+}
+
+/** A change that was checked and written, and that nobody can see yet. */
+export interface Prepared {
+  readonly change: StoreChange;
+  /** Publishes it and writes the fields of the reply. */
+  apply(reply: ByteWriter): void;
+  /** Takes it back, if the store would not keep it. */
+  cancel(): void;
+}
+
+/** What a change makes of a session: a function for its data (undefined: as it is), one for its head. */
+export interface Makings {
+  data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
+  /** Changes the head in place; may give another user, or refuse. */
+  head?(head: Head): Uint8Array | Refusal | undefined;
+}
+
+export class Changes {
+  readonly #sessions: Sessions;
+  readonly #endings: Endings;
+  readonly #room: Room;
+  readonly #table: TableWriter;
+  readonly #audience: Audience;
+  readonly #limits: Limits;
+
+  constructor(sessions: Sessions, endings: Endings, room: Room, audience: Audience, limits: Limits) {
+    this.#sessions = sessions;
+    this.#endings = endings;
+    this.#room = room;
+    this.#table = sessions.table;
+    this.#audience = audience;
+    this.#limits = limits;
+  }
+
+  /** Prepares the next record of a live session. */
+  prepare(target: Target, by: Caller, makings: Makings): Prepared | Refusal {
+    const table = this.#table;
+    const { view } = table;
+    const { slot } = target;
+    let old = this.#endings.alive(target, true);
+    if (old === 0) return 'ERR_SESSION_ENDED';
+    const made = makings.data?.(table.loadedBody().data, view.head);
+    if (typeof made === 'string') return made;
+    const growth = made === undefined ? 0 : made.length - view.head.dataBytes;
+    if (made !== undefined && made.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
+    if (growth > 0) {
+      if (!this.#room.make(0, growth, slot)) return 'ERR_TABLE_FULL';
+      // Making room may have loaded other records over this one.
+      old = this.#endings.alive(target, true);
+      if (old === 0) return 'ERR_SESSION_ENDED';
+    }
+    const { head } = view;
+    const body = table.loadedBody();
+    const user = makings.head?.(head);
+    if (typeof user === 'string') return user;
+    if (made !== undefined) head.version = (head.version + 1) >>> 0;
+    head.connection = by.connection;
+    head.call = by.call;
+    const pointer = table.write(head, { user: user ?? body.user, client: body.client, data: made ?? body.data });
+    if (pointer === 0) return 'ERR_TABLE_FULL';
+    return {
+      change: this.keep(head.id, pointer),
+      apply: () => {
+        table.publish(slot, pointer);
+        table.cells.retire(old);
+        table.dataBytes += growth;
+        if (made !== undefined) this.tell('changed', slot);
+      },
+      cancel: () => table.cells.retire(pointer),
+    };
+  }
+
+  /** What a store has to keep of a record that is not published yet. */
+  keep(id: Int32Array, pointer: number): StoreChange {
+    const { view } = this.#table;
+    return { kind: 'put', id, record: () => (view.copyRecord(pointer) ? view.bytes : new Uint8Array(0)) };
+  }
+
+  /** Tells of the session in a slot, if anybody listens. */
+  tell(event: SessionEventName, slot: number): void {
+    const bit = EVENT_BITS[event];
+    if (!(this.#audience.wanted & bit) || this.#sessions.load(slot) === 0) return;
+    this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, this.#table.view.mark(slot)));
+  }
+}
