@@ -1,6 +1,7 @@
 /** The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every thread of the host. */
 
 import type { SessionHandle } from './session.js';
+import type { SessionView } from './session-view.js';
 
 /** How many entries `Handles` may have before it looks which of them are dead. */
 const FIRST_LOOK = 1024;
@@ -8,7 +9,7 @@ const FIRST_LOOK = 1024;
 /** Handles by slot, held weakly; those whose `signal` is in use, strongly. */
 export class Handles {
   readonly #bySlot = new Map<number, WeakRef<SessionHandle>>();
-  readonly #watched = new Map<number, SessionHandle>();
+  readonly #watched = new Map<number, SessionView>();
   #nextLook = FIRST_LOOK;
 
   get(slot: number, generation: number): SessionHandle | undefined {
@@ -23,12 +24,12 @@ export class Handles {
     this.#nextLook = Math.max(FIRST_LOOK, this.#bySlot.size * 2);
   }
 
-  watch(handle: SessionHandle): void {
+  watch(handle: SessionView): void {
     this.#watched.set(handle.slot, handle);
   }
 
   /** The watched handle of a session that is over; it is not watched any more. */
-  unwatch(slot: number, generation: number): SessionHandle | undefined {
+  unwatch(slot: number, generation: number): SessionView | undefined {
     const handle = this.#watched.get(slot);
     if (handle?.generation !== generation) return undefined;
     this.#watched.delete(slot);

@@ -2,7 +2,7 @@
 
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { ClockMemory } from './protocol/clock.js';
-import { expected } from './protocol/errors.js';
+import { expected, SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, STATUS, type TableMemory } from './protocol/layout.js';
 import type { Ticket } from './types.js';
 
@@ -56,4 +56,12 @@ export function statusOf(invitation: Invitation): number {
 export function isOver(invitation: Invitation): boolean {
   const status = statusOf(invitation);
   return status === STATUS.stopped || status === STATUS.failed;
+}
+
+/** The refusal of a manager whose build has another layout. */
+export function otherBuild(name: string, layoutVersion: number): SessionError {
+  return new SessionError(
+    'ERR_MANAGER_NOT_FOUND',
+    `The session manager \`${name}\` is of another build of coatcheck (layout ${layoutVersion}): use the same version in every thread`,
+  );
 }

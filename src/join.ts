@@ -4,8 +4,16 @@ import { MessageChannel, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
 import { defaults } from './defaults.js';
 import { parseDuration } from './durations.js';
-import { checkTicket, findInvitation, type Invitation, isOver, publishInvitation, statusOf } from './invitation.js';
-import { Manager, otherBuild } from './manager.js';
+import {
+  checkTicket,
+  findInvitation,
+  type Invitation,
+  isOver,
+  otherBuild,
+  publishInvitation,
+  statusOf,
+} from './invitation.js';
+import { Manager } from './manager.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { LAYOUT_VERSION, STATUS } from './protocol/layout.js';
 import type { JoinMessage } from './protocol/startup.js';

@@ -1,43 +1,63 @@
 /** Listing sessions: reading the table slot by slot, steadily while it changes. Runs in every thread of the host. */
 
+import { setImmediate } from 'node:timers/promises';
 import type { ResolvedFilter } from './arguments.js';
-import { toSessionInfo } from './info.js';
-import type { ByteReader } from './protocol/bytes.js';
-import { readTarget, type Target } from './protocol/calls.js';
+import { Refused } from './connection.js';
+import { toSessionInfo, toUtf8 } from './info.js';
+import { CALL, readTarget, type Target } from './protocol/calls.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
 import { seenAt } from './protocol/seen.js';
-import type { TableView } from './protocol/table.js';
+import type { SessionContext } from './session-view.js';
 import type { SessionId, SessionInfo } from './types.js';
 
 /** Slots that are looked at before the thread's event loop may turn. */
 const SLICE = 1000;
 
 export class Listing {
-  readonly #view: TableView;
-  readonly #now: () => number;
+  readonly #context: SessionContext;
   readonly #filter: ResolvedFilter<SessionId>;
 
-  constructor(view: TableView, now: () => number, filter: ResolvedFilter<SessionId>) {
-    this.#view = view;
-    this.#now = now;
+  constructor(context: SessionContext, filter: ResolvedFilter<SessionId>) {
+    this.#context = context;
     this.#filter = filter;
   }
 
+  /** What the filter picks, while this thread's event loop goes on turning. */
+  async *sessions(): AsyncIterableIterator<SessionInfo> {
+    for (const info of this.#infos((await this.#ofUser()) ?? this.#everything())) {
+      if (info === undefined) await setImmediate();
+      else yield info;
+    }
+  }
+
+  /** The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died: then the whole table is read. */
+  async #ofUser(): Promise<Iterable<Target> | undefined> {
+    const { userId } = this.#filter;
+    if (userId === undefined) return undefined;
+    const user = toUtf8(userId);
+    const answer = await this.#context.call(
+      CALL.sessionsOfUser,
+      (to) => {
+        to.u16(user.length);
+        to.raw(user);
+      },
+      (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
+    );
+    if (!(answer instanceof Refused)) return answer;
+    if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
+    throw answer.toError();
+  }
+
   /** Every slot that was ever let. A session never changes its slot, so one that lives throughout is met once. */
-  *everything(): Iterable<Target> {
-    const view = this.#view;
+  *#everything(): Iterable<Target> {
+    const { view } = this.#context;
     const touched = Atomics.load(view.header, HEADER.slotsTouched);
     for (let slot = 0; slot < touched; slot++) yield { slot, generation: view.generation(slot) };
   }
 
-  /** The sessions of one user, as the manager names them. */
-  readTargets(from: ByteReader): Iterable<Target> {
-    return Array.from({ length: from.u32() }, () => readTarget(from));
-  }
-
   /** What the filter picks among the targets; undefined now and then, where the reader should let its event loop turn. */
-  *infos(targets: Iterable<Target>): Iterable<SessionInfo | undefined> {
+  *#infos(targets: Iterable<Target>): Iterable<SessionInfo | undefined> {
     let left = this.#filter.limit ?? Number.POSITIVE_INFINITY;
     let looked = 0;
     for (const target of targets) {
@@ -51,7 +71,7 @@ export class Listing {
   }
 
   #info({ slot, generation }: Target): SessionInfo | undefined {
-    const view = this.#view;
+    const { view, now } = this.#context;
     const { userId, except, createdBefore } = this.#filter;
     if (view.load(slot, true) === 0) return undefined;
     const { head, bytes } = view;
@@ -59,7 +79,7 @@ export class Listing {
     if (mark === ENDED || head.generation !== generation) return undefined;
     const lastSeenAt = seenAt(mark, head);
     const endsAt = head.endsAt(lastSeenAt);
-    if (endsAt <= this.#now() || (createdBefore !== undefined && head.createdAt >= createdBefore)) return undefined;
+    if (endsAt <= now() || (createdBefore !== undefined && head.createdAt >= createdBefore)) return undefined;
     const userAt = head.words * 4;
     const clientAt = userAt + head.userBytes;
     const info = toSessionInfo({

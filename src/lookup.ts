@@ -6,7 +6,8 @@ import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER, SLOT_WORDS } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
 import { sameDigest, type TableView } from './protocol/table.js';
-import { type SessionContext, SessionHandle } from './session.js';
+import { SessionHandle } from './session.js';
+import type { SessionContext } from './session-view.js';
 import { digestInto, unseal } from './tokens.js';
 
 export class Lookup {

@@ -1,6 +1,5 @@
 /** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
 
-import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkFilter, type ResolvedFilter, resolveNewSession } from './arguments.js';
@@ -8,7 +7,7 @@ import { Connection, Refused } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { packClient, toUtf8 } from './info.js';
-import type { Invitation } from './invitation.js';
+import { type Invitation, otherBuild } from './invitation.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
@@ -18,10 +17,11 @@ import { encodeData } from './protocol/data/encode.js';
 import { SessionError } from './protocol/errors.js';
 import { ID_FORM, parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
-import { REASONS } from './protocol/notices.js';
+import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { checkData } from './schema.js';
-import { type SessionContext, SessionHandle } from './session.js';
+import { SessionHandle } from './session.js';
+import type { SessionContext, SessionView } from './session-view.js';
 import type { Settings } from './settings.js';
 import { digestOf, drawId, drawToken } from './tokens.js';
 import type {
@@ -169,26 +169,8 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ many sessions
 
-  async *getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo> {
-    const picked = this.#checkFilter(filter);
-    const listing = new Listing(this.#view, this.#now, picked);
-    const { userId } = picked;
-    let targets: ReturnType<Listing['everything']> | undefined;
-    if (userId !== undefined) {
-      const user = toUtf8(userId);
-      const write = (to: ByteWriter) => {
-        to.u16(user.length);
-        to.raw(user);
-      };
-      const answer = await this.#connection.call(CALL.sessionsOfUser, write, (from) => listing.readTargets(from));
-      // A manager that has died answers no more: then the whole table is read for the one user.
-      if (!(answer instanceof Refused)) targets = answer;
-      else if (answer.code !== 'ERR_MANAGER_FAILED') throw answer.toError();
-    }
-    for (const info of listing.infos(targets ?? listing.everything())) {
-      if (info === undefined) await setImmediate();
-      else yield info;
-    }
+  getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo> {
+    return new Listing(this.#context, this.#checkFilter(filter)).sessions();
   }
 
   async closeAllSessions(filter?: SessionFilter): Promise<number> {
@@ -283,7 +265,7 @@ export class Manager implements SessionManager<Data> {
     return answer;
   }
 
-  #watch(handle: SessionHandle): void {
+  #watch(handle: SessionView): void {
     this.#lookup.handles.watch(handle);
     void this.#connection
       .call(CALL.watch, (to) => writeTarget(to, handle), nothing)
@@ -309,23 +291,4 @@ function checkId(what: string, id: unknown): SessionId {
 function notOwn(what: string, value: unknown): SessionError {
   const text = `Expected \`${what}\` to be a session of this manager or its id, got another ${typeof value}`;
   return new SessionError('ERR_INVALID_OPTION', text);
-}
-
-export function otherBuild(name: string, layoutVersion: number): SessionError {
-  return new SessionError(
-    'ERR_MANAGER_NOT_FOUND',
-    `The session manager \`${name}\` is of another build of coatcheck (layout ${layoutVersion}): use the same version in every thread`,
-  );
-}
-
-function readStats(from: ByteReader): ManagerStats {
-  const sessions = from.f64();
-  const bytesUsed = from.f64();
-  const bytesReserved = from.f64();
-  const connections = from.f64();
-  const created = from.f64();
-  const ended = Object.fromEntries(REASONS.map((reason) => [reason, from.f64()])) as Record<EndReason, number>;
-  const calls = { count: from.f64(), p50: from.f64(), p99: from.f64(), max: from.f64() };
-  const eventLoopDelay = { p50: from.f64(), p99: from.f64(), max: from.f64() };
-  return { sessions, bytesUsed, bytesReserved, connections, created, ended, restarts: 0, calls, eventLoopDelay };
 }

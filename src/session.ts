@@ -1,13 +1,11 @@
-/** One session as a thread holds it: reads from shared memory, changes by calls. Runs in every thread of the host. */
+/** One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the host. */
 
-import { setMaxListeners } from 'node:events';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { checkRotateOptions, checkUserId, type ResolvedNewSession } from './arguments.js';
+import { checkRotateOptions, checkUserId } from './arguments.js';
 import { readOptions } from './checking.js';
 import { Refused } from './connection.js';
 import { checkDuration, timeoutLimits } from './durations.js';
-import { fromUtf8, toInstant, toUtf8, unpackClient } from './info.js';
-import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import { toUtf8 } from './info.js';
+import type { ByteWriter } from './protocol/bytes.js';
 import {
   CALL,
   writeClose,
@@ -17,272 +15,36 @@ import {
   writeSetIdleTimeout,
   writeTarget,
 } from './protocol/calls.js';
-import { decodeData, decodeValue } from './protocol/data/decode.js';
+import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodeKey, encodePatch } from './protocol/data/encode.js';
 import { expected, SessionError } from './protocol/errors.js';
-import { formatId } from './protocol/ids.js';
-import { ENDED, SLOT_WORDS } from './protocol/layout.js';
-import { raiseMark, seenAt } from './protocol/seen.js';
-import { sameDigest, type TableView } from './protocol/table.js';
 import { checkData, checkPatch } from './schema.js';
-import { digestOf, drawToken, seal, unseal } from './tokens.js';
-import type { Duration, EndReason, Patch, Session, SessionId } from './types.js';
-
-type Data = Record<string, unknown>;
-
-/** What all sessions of one manager share in a thread. */
-export interface SessionContext {
-  readonly view: TableView;
-  readonly now: () => number;
-  readonly maxSessionBytes: number;
-  readonly schema: StandardSchemaV1 | undefined;
-  call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
-  /** Asks to be told when this session ends. */
-  watch(handle: SessionHandle): void;
-}
+import { type Data, SessionView } from './session-view.js';
+import { digestOf, drawToken, seal } from './tokens.js';
+import type { Duration, Patch, Session } from './types.js';
 
 const nothing = (): undefined => undefined;
 
-export class SessionHandle implements Session<Data> {
-  readonly slot: number;
-  readonly generation: number;
-  /** The token that this thread knows of this session; it may have been replaced since. */
-  token: string | undefined;
-  readonly #context: SessionContext;
-  // What the record said that was read last.
-  #pointer = 0;
-  #stampLow = 0;
-  #stampHigh = 0;
-  #id = '' as SessionId;
-  #userId: string | undefined;
-  #client: Session['client'] = {};
-  #createdAt = 0;
-  #idle = Number.POSITIVE_INFINITY;
-  #absoluteAt = Number.POSITIVE_INFINITY;
-  #tokenIssuedAt = 0;
-  #authenticatedAt = Number.NaN;
-  #version = 0;
-  #lastSeenAt = 0;
-  readonly #bases = { seenBase: 0, markBase: 0 };
-  recordBytes = 0;
-  #data: Readonly<Data> | undefined;
-  #abort: AbortController | undefined;
-  #endedBy: EndReason | undefined;
+export class SessionHandle extends SessionView implements Session<Data> {
   /** Updates of one session queue up. */
   #updates: Promise<unknown> = Promise.resolve();
 
-  constructor(context: SessionContext, slot: number, generation: number) {
-    this.#context = context;
-    this.slot = slot;
-    this.generation = generation;
-  }
-
-  /** True for a session of the manager whose context this is. */
-  isOf(context: SessionContext): boolean {
-    return this.#context === context;
-  }
-
-  /** Fills in what is known of a session that was just created, so that it can be told even if it ends before it is first read. */
-  born(known: { id: Int32Array; createdAt: number; init: ResolvedNewSession }): void {
-    const { createdAt, init } = known;
-    this.#id = formatId(known.id) as SessionId;
-    this.#userId = init.userId;
-    this.#client = Object.freeze(init.client);
-    this.#createdAt = createdAt;
-    this.#lastSeenAt = createdAt;
-    this.#tokenIssuedAt = createdAt;
-    this.#idle = init.idleTimeout;
-    this.#absoluteAt = createdAt + init.absoluteTimeout;
-    this.#bases.seenBase = createdAt;
-    this.#bases.markBase = createdAt;
-  }
-
-  // ------------------------------------------------------------ reading
-
-  /** Reads the record anew if there is another. False if the slot holds this session no more. */
-  refresh(): boolean {
-    const { view } = this.#context;
-    if (this.#pointer !== 0 && view.isCurrent(this.slot, this.#pointer, this.#stampLow, this.#stampHigh)) return true;
-    const pointer = view.load(this.slot, false);
-    if (pointer === 0 || view.head.generation !== this.generation) return false;
-    // What belongs to the body is proved only with the whole of it.
-    const hasTexts = view.head.userBytes > 0 || view.head.clientBytes > 0;
-    return hasTexts ? this.#read() : this.#take(pointer, false);
-  }
-
-  /** Reads the whole record. */
-  #read(): boolean {
-    const { view } = this.#context;
-    const pointer = view.load(this.slot, true);
-    return pointer !== 0 && view.head.generation === this.generation && this.#take(pointer, true);
-  }
-
-  #take(pointer: number, whole: boolean): boolean {
-    const { head } = this.#context.view;
-    if (head.stampLow !== this.#stampLow || head.stampHigh !== this.#stampHigh) this.#data = undefined;
-    this.#pointer = pointer;
-    this.#stampLow = head.stampLow;
-    this.#stampHigh = head.stampHigh;
-    if (this.#id === '') this.#id = formatId(head.id) as SessionId;
-    this.#createdAt = head.createdAt;
-    this.#idle = head.idle;
-    this.#absoluteAt = head.expiresAt;
-    this.#tokenIssuedAt = head.tokenIssuedAt;
-    this.#authenticatedAt = head.authenticatedAt;
-    this.#version = head.version;
-    this.#bases.seenBase = head.seenBase;
-    this.#bases.markBase = head.markBase;
-    this.recordBytes = head.length;
-    if (whole) {
-      const { bytes } = this.#context.view;
-      const userAt = head.words * 4;
-      const clientAt = userAt + head.userBytes;
-      this.#userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
-      if (head.clientBytes > 0) {
-        this.#client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
-      }
-    }
-    return true;
-  }
-
-  /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
-  see(now: number, touch: boolean): boolean {
-    const { slots } = this.#context.view;
-    const at = this.slot * SLOT_WORDS + 2;
-    const mark = Atomics.load(slots, at);
-    if (mark === ENDED) return false;
-    const seen = seenAt(mark, this.#bases);
-    if (Math.min(seen + this.#idle, this.#absoluteAt) <= now) return false;
-    this.#lastSeenAt = seen;
-    return !touch || raiseMark(slots, at, mark, this.#bases, now);
-  }
-
-  /** Reads what is current, and says whether the session lives. */
-  #current(): boolean {
-    return this.#endedBy === undefined && this.refresh() && this.see(this.#context.now(), false);
-  }
-
-  get alive(): boolean {
-    return this.#current();
-  }
-
-  get id(): SessionId {
-    return this.#id;
-  }
-
-  get userId(): string | undefined {
-    this.#current();
-    return this.#userId;
-  }
-
-  get client(): Session['client'] {
-    return this.#client;
-  }
-
-  get createdAt(): Date {
-    return new Date(this.#createdAt);
-  }
-
-  get lastSeenAt(): Date {
-    this.#current();
-    return new Date(this.#lastSeenAt);
-  }
-
-  get expiresAt(): Date | undefined {
-    this.#current();
-    return toInstant(Math.min(this.#lastSeenAt + this.#idle, this.#absoluteAt));
-  }
-
-  get authenticatedAt(): Date | undefined {
-    this.#current();
-    return toInstant(this.#authenticatedAt);
-  }
-
-  get tokenIssuedAt(): Date {
-    this.#current();
-    return new Date(this.#tokenIssuedAt);
-  }
-
-  get version(): number {
-    this.#current();
-    return this.#version;
-  }
-
-  get data(): Readonly<Data> {
-    if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.#data !== undefined) return this.#data;
-    if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
-    const { head, bytes } = this.#context.view;
-    this.#data = decodeData(bytes.subarray(head.dataStart, head.length)) as Readonly<Data>;
-    return this.#data;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      setMaxListeners(0, this.#abort.signal);
-      if (this.#current()) this.#context.watch(this);
-      else this.over(this.#endedBy ?? this.#reasonByTime());
-    }
-    return this.#abort.signal;
-  }
-
-  /** The session is over: whoever hangs on its signal is told. */
-  over(reason: EndReason | undefined): void {
-    this.#endedBy ??= reason ?? this.#reasonByTime();
-    this.#abort?.abort(this.#endedBy);
-  }
-
-  /** Why it ended, as far as this thread can tell by itself. */
-  #reasonByTime(): EndReason {
-    const now = this.#context.now();
-    const idleAt = this.#lastSeenAt + this.#idle;
-    if (this.#absoluteAt <= now && this.#absoluteAt <= idleAt) return 'expired';
-    return idleAt <= now ? 'idle' : 'closed';
-  }
-
-  touch(): boolean {
-    return this.refresh() && this.see(this.#context.now(), true);
-  }
-
-  /**
-   * The token that this session has now, if this thread knows it, or can open what was sealed for the one it knows. Undefined if it cannot.
-   * Throws ERR_SESSION_ENDED.
-   */
-  currentToken(): string | undefined {
-    const { view } = this.#context;
-    if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.token === undefined || view.load(this.slot, false) === 0) return undefined;
-    const digest = digestOf(this.token);
-    const { head } = view;
-    if (head.generation !== this.generation) throw new SessionError('ERR_SESSION_ENDED');
-    if (sameDigest(head.digest, digest)) return this.token;
-    if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.#context.now() >= head.graceUntil) {
-      return undefined;
-    }
-    const next = unseal(this.token, head.sealed);
-    if (next !== undefined) this.token = next;
-    return next;
-  }
-
-  // ------------------------------------------------------------ changing
-
   async set(patch: Patch<Data>): Promise<void> {
-    const { schema } = this.#context;
+    const { schema } = this.context;
     const checked = schema === undefined ? patch : await checkPatch(schema, patch, () => this.data);
     await this.#change(CALL.set, (to) => {
       writeTarget(to, this);
-      encodePatch(to, checked, this.#context.maxSessionBytes);
+      encodePatch(to, checked, this.context.maxSessionBytes);
     });
   }
 
   async replace(data: Data, options?: { ifVersion?: number }): Promise<void> {
     const ifVersion = checkIfVersion(options);
-    const { schema } = this.#context;
+    const { schema } = this.context;
     const checked = schema === undefined ? data : await checkData(schema, data);
     await this.#change(CALL.replace, (to) => {
       writeReplace(to, this, ifVersion);
-      encodeData(to, checked as object, this.#context.maxSessionBytes);
+      encodeData(to, checked as object, this.context.maxSessionBytes);
     });
   }
 
@@ -295,8 +57,7 @@ export class SessionHandle implements Session<Data> {
   async #update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
     for (;;) {
-      const { data } = this;
-      const ifVersion = this.#version;
+      const { data, version: ifVersion } = this.snapshot();
       const changed = await change(data);
       try {
         await this.replace(changed, { ifVersion });
@@ -309,7 +70,7 @@ export class SessionHandle implements Session<Data> {
 
   async take<K extends string>(key: K): Promise<unknown> {
     if (typeof key !== 'string') throw expected('key', 'a string', key);
-    const value = await this.#context.call(
+    const value = await this.context.call(
       CALL.take,
       (to) => {
         writeTarget(to, this);
@@ -323,16 +84,16 @@ export class SessionHandle implements Session<Data> {
 
   async login(userId: string, patch?: Patch<Data>): Promise<void> {
     const user = toUtf8(checkUserId(userId));
-    const { schema } = this.#context;
+    const { schema } = this.context;
     const checked =
       schema === undefined || patch === undefined ? patch : await checkPatch(schema, patch, () => this.data);
     for (;;) {
       const token = drawToken();
-      const answer = await this.#context.call(
+      const answer = await this.context.call(
         CALL.login,
         (to) => {
           writeLogin(to, this, digestOf(token), user);
-          if (checked !== undefined) encodePatch(to, checked, this.#context.maxSessionBytes);
+          if (checked !== undefined) encodePatch(to, checked, this.context.maxSessionBytes);
         },
         nothing,
       );
@@ -350,7 +111,7 @@ export class SessionHandle implements Session<Data> {
       if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      const answer = await this.#context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
+      const answer = await this.context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
       if (answer instanceof Refused && answer.answer === 'used') continue;
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined) return;
@@ -379,20 +140,8 @@ export class SessionHandle implements Session<Data> {
   }
 
   async #change(which: number, write: (to: ByteWriter) => void): Promise<void> {
-    const answer = await this.#context.call(which, write, nothing);
+    const answer = await this.context.call(which, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
-  }
-
-  // ------------------------------------------------------------ being shown
-
-  /** What a log may show: no token, no data. */
-  toJSON(): Record<string, unknown> {
-    const { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version } = this;
-    return { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version };
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `Session { ${this.#id} }`;
   }
 }
 

@@ -28,7 +28,7 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
-import { REASONS } from '../src/protocol/notices.js';
+import { type Stats, writeStats } from '../src/protocol/stats.js';
 import type { Caller, Prepared } from './changes.js';
 import type { Connection, Connections } from './connections.js';
 import type { Endings } from './endings.js';
@@ -211,7 +211,7 @@ export class Executor {
         reply.u32(manager.sweep());
         return 'done';
       case CALL.stats:
-        this.#writeStats(reply);
+        writeStats(reply, this.#stats());
         return 'done';
       case CALL.sessionsOfUser: {
         const targets = manager.sessionsOfUser(readText(from));
@@ -270,23 +270,31 @@ export class Executor {
     );
   }
 
-  #writeStats(to: ByteWriter): void {
+  #stats(): Stats {
     const { sessions, connections, bytesReserved } = this.#parts;
-    to.f64(sessions.live);
-    to.f64(sessions.table.bytesUsed);
-    to.f64(bytesReserved);
-    to.f64(connections.count);
-    to.f64(sessions.created);
-    for (const reason of REASONS) to.f64(sessions.ended[reason]);
-    to.f64(this.#took.count);
-    const microseconds = (nanoseconds: number) => (this.#took.count === 0 ? 0 : nanoseconds / 1e3);
-    to.f64(microseconds(this.#took.percentile(50)));
-    to.f64(microseconds(this.#took.percentile(99)));
-    to.f64(microseconds(this.#took.max));
-    const milliseconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION);
-    const measured = this.#delay.max > 0;
-    to.f64(measured ? milliseconds(this.#delay.percentile(50)) : 0);
-    to.f64(measured ? milliseconds(this.#delay.percentile(99)) : 0);
-    to.f64(measured ? milliseconds(this.#delay.max) : 0);
+    const took = this.#took;
+    const delay = this.#delay;
+    const microseconds = (nanoseconds: number) => (took.count === 0 ? 0 : nanoseconds / 1e3);
+    const milliseconds = (nanoseconds: number) => (delay.count === 0 ? 0 : Math.max(0, nanoseconds / 1e6 - RESOLUTION));
+    return {
+      sessions: sessions.live,
+      bytesUsed: sessions.table.bytesUsed,
+      bytesReserved,
+      connections: connections.count,
+      created: sessions.created,
+      ended: sessions.ended,
+      restarts: 0,
+      calls: {
+        count: took.count,
+        p50: microseconds(took.percentile(50)),
+        p99: microseconds(took.percentile(99)),
+        max: microseconds(took.max),
+      },
+      eventLoopDelay: {
+        p50: milliseconds(delay.percentile(50)),
+        p99: milliseconds(delay.percentile(99)),
+        max: milliseconds(delay.max),
+      },
+    };
   }
 }
