@@ -61,7 +61,7 @@ export class Lookup {
     const pointer = this.#pointer;
     const { stampLow, stampHigh } = head;
     const handle = this.#hold(slot);
-    if (known !== undefined) handle.token = known;
+    if (known !== undefined) handle.learn(known);
     // A copy of its own: a string cut from a header would keep the whole header in memory.
     this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until });
     return handle;

@@ -136,7 +136,7 @@ export class Manager implements SessionManager<Data> {
 
   #born(from: ByteReader, token: string, id: Int32Array, init: ReturnType<typeof resolveNewSession>): SessionHandle {
     const handle = new SessionHandle(this.#context, from.u32(), from.u32() | 0);
-    handle.token = token;
+    handle.learn(token);
     handle.born({ id, createdAt: from.f64(), init });
     this.#lookup.handles.add(handle);
     return handle;

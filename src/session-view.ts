@@ -31,9 +31,9 @@ export interface SessionContext {
 export class SessionView {
   readonly slot: number;
   readonly generation: number;
-  /** The token that this thread knows of this session; it may have been replaced since. */
-  token: string | undefined;
   protected readonly context: SessionContext;
+  /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
+  #token: string | undefined;
   // What the record said that was read last.
   #pointer = 0;
   #stampLow = 0;
@@ -234,6 +234,11 @@ export class SessionView {
     return this.refresh() && this.see(this.context.now(), true);
   }
 
+  /** This thread has drawn, or was shown, a token of this session. */
+  learn(token: string): void {
+    this.#token = token;
+  }
+
   /**
    * The token that this session has now, if this thread knows it, or can open what was sealed for the one it knows. Undefined if it cannot.
    * Throws ERR_SESSION_ENDED.
@@ -241,16 +246,16 @@ export class SessionView {
   currentToken(): string | undefined {
     const { view } = this.context;
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.token === undefined || view.load(this.slot, false) === 0) return undefined;
-    const digest = digestOf(this.token);
+    if (this.#token === undefined || view.load(this.slot, false) === 0) return undefined;
+    const digest = digestOf(this.#token);
     const { head } = view;
     if (head.generation !== this.generation) throw new SessionError('ERR_SESSION_ENDED');
-    if (sameDigest(head.digest, digest)) return this.token;
+    if (sameDigest(head.digest, digest)) return this.#token;
     if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.context.now() >= head.graceUntil) {
       return undefined;
     }
-    const next = unseal(this.token, head.sealed);
-    if (next !== undefined) this.token = next;
+    const next = unseal(this.#token, head.sealed);
+    if (next !== undefined) this.#token = next;
     return next;
   }
 

@@ -99,7 +99,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       );
       if (answer instanceof Refused && answer.answer === 'used') continue;
       if (answer instanceof Refused) throw answer.toError();
-      this.token = token;
+      this.learn(token);
       return;
     }
   }
@@ -116,7 +116,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined) return;
       if (answer instanceof Refused) throw answer.toError();
-      this.token = next;
+      this.learn(next);
       return;
     }
   }
