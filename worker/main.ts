@@ -1,16 +1,14 @@
-/** Wires the manager's parts and serves its ports: the entry of the manager's thread, and its only file that does something when it is loaded. */
+/** Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does something when it is loaded. */
 
 import { MessagePort, workerData } from 'node:worker_threads';
-import * as Comlink from 'comlink';
-import { CONNECTION, type Hello, type ManagerApi, type Welcome } from '../src/protocol/calls.js';
 import { clockOffset, judgeAnchor, monotonic, readClock, setClockOffset } from '../src/protocol/clock.js';
 import { HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
 import { isJoinMessage, type ManagerStartup } from '../src/protocol/startup.js';
-import { type Connection, Connections } from './connections.js';
+import { Connections } from './connections.js';
 import { Endings } from './endings.js';
 import { Executor } from './executor.js';
-import { guard } from './gate.js';
 import { Manager } from './manager.js';
+import { type Served, serve } from './serve.js';
 import { Sessions } from './sessions.js';
 import { memoryStore } from './stores/memory.js';
 import { Sweeper } from './sweeper.js';
@@ -42,53 +40,23 @@ const executor = new Executor({
 const sweeper = new Sweeper(startup.sweep, endings, executor, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
-serve(startup.port);
+const served: Served = {
+  manager,
+  endings,
+  connections,
+  executor,
+  settings: startup.settings,
+  freeEnded: () => void sweeper.freeEnded(),
+};
+serve(startup.port, served);
 // Other threads' ports come this way; anything else that is posted here is none of the manager's business.
 process.on('workerMessage', (value: unknown) => {
-  if (isJoinMessage(value) && isPort(value.port)) serve(value.port);
+  if (isJoinMessage(value) && isPort(value.port)) serve(value.port, served);
 });
 Atomics.store(table.view.header, HEADER.status, STATUS.running);
 
 function isPort(value: unknown): value is MessagePort {
   return value instanceof MessagePort;
-}
-
-/** Serves the calls that arrive on a port until it closes, which it also does when the thread at its other end dies. */
-function serve(port: MessagePort): void {
-  let connection: Connection | undefined;
-  const api: ManagerApi = {
-    greet(hello: Hello): Welcome {
-      const accepted = hello?.layoutVersion === LAYOUT_VERSION && hello.words instanceof SharedArrayBuffer;
-      if (!accepted || hello.words.byteLength < CONNECTION.words * 4)
-        return { accepted: false, layoutVersion: LAYOUT_VERSION };
-      connection ??= connections.add(port, new Int32Array(hello.words));
-      return { accepted: true, settings: startup.settings };
-    },
-    execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
-      const reply =
-        connection === undefined || !(batch instanceof ArrayBuffer)
-          ? new ArrayBuffer(0)
-          : executor.execute(connection, batch);
-      if (endings.hasMoreToFree) void sweeper.freeEnded();
-      return reply instanceof Promise ? reply.then(handOver) : handOver(reply);
-    },
-  };
-  guard(port);
-  port.on('close', () => {
-    if (connection === undefined) return;
-    const lost = connection;
-    connections.remove(lost);
-    void executor.alone(() => {
-      manager.connectionLost(lost.number);
-      connections.flush();
-    });
-  });
-  Comlink.expose(api, port as unknown as Comlink.Endpoint);
-}
-
-/** A reply travels without being copied. */
-function handOver(reply: ArrayBuffer): ArrayBuffer {
-  return Comlink.transfer(reply, [reply]);
 }
 
 /** Looks at the wall clock each second, and moves session time after it where that is right. It also keeps this thread alive. */
