@@ -30,6 +30,8 @@ export interface Prepared {
 
 /** What a change makes of a session: a function for its data (undefined: as it is), one for its head. */
 export interface Makings {
+  /** The user who gets one session more by it. */
+  readonly joins?: Uint8Array | undefined;
   data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
   /** Changes the head in place; may give another user, or refuse. */
   head?(head: Head): Uint8Array | Refusal | undefined;
@@ -63,8 +65,9 @@ export class Changes {
     if (typeof made === 'string') return made;
     const growth = made === undefined ? 0 : made.length - view.head.dataBytes;
     if (made !== undefined && made.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
-    if (growth > 0) {
-      if (!this.#room.make(0, growth, slot)) return 'ERR_TABLE_FULL';
+    if (growth > 0 || makings.joins !== undefined) {
+      const refusal = this.#room.admit(makings.joins, 0, growth, slot);
+      if (refusal !== undefined) return refusal;
       // Making room may have loaded other records over this one.
       old = this.#endings.alive(target, true);
       if (old === 0) return 'ERR_SESSION_ENDED';

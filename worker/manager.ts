@@ -46,8 +46,8 @@ export class Manager {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     checkEntries(call.data);
     if (this.#isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
-    if (call.user.length > 0 && !this.#room.admit(call.user)) return 'ERR_SESSION_LIMIT';
-    if (!this.#room.make(1, call.data.length, -1)) return 'ERR_TABLE_FULL';
+    const refusal = this.#room.admit(call.user, 1, call.data.length, -1);
+    if (refusal !== undefined) return refusal;
     const table = this.#table;
     const slot = table.letSlot();
     const head = this.#newHead(call, by, slot);
@@ -134,11 +134,11 @@ export class Manager {
     if (this.#isUsed(call.digest)) return 'used';
     if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     const before = userKey(table.loadedBody().user);
-    if (before !== userKey(call.user) && !this.#room.admit(call.user)) return 'ERR_SESSION_LIMIT';
     const now = this.#now();
     const oldDigest = new Int32Array(8);
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
+      joins: before === userKey(call.user) ? undefined : call.user,
       data: (data) => (call.patch.length === 0 ? undefined : this.#merge(data, call.patch)),
       head: (head) => {
         if (table.sameEntry(head.digest, call.digest)) return 'used';

@@ -1,5 +1,6 @@
 /** Room for more: whether the limits allow another session or more data, and who has to go for it. Manager's thread. */
 
+import type { Refusal } from '../src/protocol/calls.js';
 import type { Endings } from './endings.js';
 import { type Sessions, userKey } from './sessions.js';
 
@@ -21,27 +22,37 @@ export class Room {
     this.#limits = limits;
   }
 
-  /** Makes sure that a user may hold one session more, or says no. */
-  admit(user: Uint8Array): boolean {
-    const { maxSessionsPerUser, whenOverLimit } = this.#limits;
-    const { users } = this.#sessions;
-    const key = userKey(user);
-    if (users.count(key) < maxSessionsPerUser) return true;
+  /**
+   * Makes room for so many slots and bytes more, and for one session more of `user` if one is given, or refuses; a refusal ends nobody. `spare` is the
+   * slot of the session that grows, -1 for a new one. May load other records over the one at hand.
+   */
+  admit(user: Uint8Array | undefined, slots: number, bytes: number, spare: number): Refusal | undefined {
+    if (this.#surplus(user) <= 0 && this.#fits(slots, bytes)) return undefined;
     this.#endings.settle();
-    while (users.count(key) >= maxSessionsPerUser) {
-      if (whenOverLimit === 'reject') return false;
-      this.#endings.end(users.first(key), 'over-limit');
+    const { table, idle } = this.#sessions;
+    const surplus = this.#surplus(user);
+    if (surplus > 0 && this.#limits.whenOverLimit === 'reject') return 'ERR_SESSION_LIMIT';
+    const oldest: number[] = [];
+    let freed = 0;
+    for (const slot of user !== undefined && surplus > 0 ? this.#sessions.slots(user) : []) {
+      if (oldest.length === surplus) break;
+      oldest.push(slot);
+      if (table.view.load(slot, false) !== 0) freed += table.view.head.dataBytes;
     }
-    return true;
+    if (idle === undefined && !this.#fits(slots - oldest.length, bytes - freed)) return 'ERR_TABLE_FULL';
+    for (const slot of oldest) this.#endings.end(slot, 'over-limit');
+    while (!this.#fits(slots, bytes)) if (!this.#endings.endLongestIdle(spare)) return 'ERR_TABLE_FULL';
+    return undefined;
   }
 
-  /** Makes sure that so many slots and bytes more fit, or says no; `spare` is the slot of the session that grows, -1 for none. */
-  make(slots: number, bytes: number, spare: number): boolean {
+  /** How many sessions of a user have to go before one more is within the limit. */
+  #surplus(user: Uint8Array | undefined): number {
+    if (user === undefined || user.length === 0) return 0;
+    return this.#sessions.users.count(userKey(user)) + 1 - this.#limits.maxSessionsPerUser;
+  }
+
+  #fits(slots: number, bytes: number): boolean {
     const { table } = this.#sessions;
-    const fits = () => table.slotsFree >= slots && (bytes <= 0 || table.dataBytes + bytes <= this.#limits.maxBytes);
-    if (fits()) return true;
-    this.#endings.settle();
-    while (!fits()) if (!this.#endings.endLongestIdle(spare)) return false;
-    return true;
+    return table.slotsFree >= slots && (bytes <= 0 || table.dataBytes + bytes <= this.#limits.maxBytes);
   }
 }
