@@ -31,7 +31,7 @@ interface Visitor {
 type Handler = (visitor: Visitor) => Promise<Reply>;
 type Route = Readonly<Partial<Record<'GET' | 'POST', Handler>>>;
 
-export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageTask, string>): Server {
+export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageTask, string | undefined>): Server {
   const routes = new Map<string, Route>([
     ['/', { GET: home }],
     ['/login', { POST: login }],
@@ -139,6 +139,7 @@ export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageT
   async function room({ request, cookie }: Visitor, name: string): Promise<Reply> {
     if (pool.queueSize >= MOST_WAITING) throw busy();
     const body = await pool.run({ room: name, cookie, counts: request.method !== 'HEAD' });
+    if (body === undefined) throw busy();
     return { status: 200, body };
   }
 

@@ -30,7 +30,7 @@ export async function startDemo(port: number): Promise<Demo> {
     maxSessionsPerUser: 50,
   });
   const poolThreads = Math.max(2, Math.min(4, availableParallelism()));
-  const pool = new Piscina<PageTask, string>({
+  const pool = new Piscina<PageTask, string | undefined>({
     filename: new URL('page-worker.js', import.meta.url).href,
     minThreads: poolThreads,
     maxThreads: poolThreads,

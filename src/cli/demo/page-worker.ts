@@ -15,16 +15,22 @@ export interface PageTask {
 // Found by name: this thread was spawned after the manager started, by the thread that started it.
 const manager = await connectSessionManager<Visits>();
 
-/** The page of a room, as markup. */
-export default async function renderPage({ room, cookie, counts }: PageTask): Promise<string> {
+/** The page of a room, as markup; undefined where the manager cannot count the visit now. */
+export default async function renderPage({ room, cookie, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
   const before = performance.now();
   const session = manager.getSession(cookie);
   const lookup = (performance.now() - before) * 1000;
 
-  const visitor = session === undefined ? undefined : await visit(session, room, counts);
-  return roomPage({ room: found, thread: threadId, lookup, visitor });
+  try {
+    const visitor = session === undefined ? undefined : await visit(session, room, counts);
+    return roomPage({ room: found, thread: threadId, lookup, visitor });
+  } catch (error) {
+    // The code of an error does not survive the way back to the main thread.
+    if (error instanceof SessionError) return undefined;
+    throw error;
+  }
 }
 
 async function visit(session: Session<Visits>, room: string, counts: boolean) {

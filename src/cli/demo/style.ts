@@ -74,6 +74,7 @@ button.link:hover { opacity: 1; text-decoration: underline; text-decoration-colo
 .served > :last-child { flex: 1 1 18rem; max-width: 46rem; }
 .served .thread { font-size: 1.3rem; padding: .2rem 1.1rem; }
 .trail { list-style: none; padding: 0; display: grid; gap: .45rem; }
+.trail .thread { justify-self: start; }
 .trail li { display: grid; grid-template-columns: 6.4rem 1fr auto; gap: .8rem; align-items: baseline; border-bottom: 1px solid var(--line); padding-bottom: .45rem; }
 `;
 
