@@ -1,0 +1,214 @@
+/** Which file may import what: the folder is the thread, and a file's folder says what it may touch. Read from the import lines. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+interface Source {
+  /** From the package's root, with '/'. */
+  readonly path: string;
+  readonly text: string;
+  /** As written. */
+  readonly imports: readonly string[];
+}
+
+const root = new URL('../', import.meta.url);
+const sources = ['src', 'worker'].flatMap(sourcesIn);
+const paths = new Set(sources.map(({ path }) => path));
+
+function sourcesIn(folder: string): Source[] {
+  return readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => {
+      const path = posix.join(folder, name.replaceAll('\\', '/'));
+      const text = readFileSync(new URL(path, root), 'utf8');
+      return { path, text, imports: importsOf(text) };
+    });
+}
+
+/** What a file names in `import … from`, `export … from`, `import '…'`, `import('…')`, `require('…')` and `new URL('…', import.meta.url)` to a script. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+  const forms = [
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\b(?:import|require)\s*\(\s*['"]([^'"]+)['"]/g,
+  ];
+  return forms.flatMap((form) => [...code.matchAll(form)].map((match) => match[1] ?? ''));
+}
+
+/** The file that a relative import leads to; the name itself for a package or a built-in module. */
+function targetOf(from: string, name: string): string {
+  return name.startsWith('.') ? posix.join(posix.dirname(from), name).replace(/\.js$/, '.ts') : name;
+}
+
+/** Every import that the rule does not allow, as a line that says who imports what. */
+function violations(of: (path: string) => boolean, allowed: (target: string) => boolean): string[] {
+  return sources
+    .filter(({ path }) => of(path))
+    .flatMap(({ path, imports }) =>
+      imports
+        .map((name) => targetOf(path, name))
+        .filter((target) => !allowed(target))
+        .map((target) => `${path} imports ${target}`),
+    );
+}
+
+const isIn = (folder: string) => (path: string) => path.startsWith(`${folder}/`);
+const isFile = (target: string) => /^(?:\.|src\/|worker\/)/.test(target);
+
+describe('what the files import', () => {
+  test('the files were found, and their imports lead to files', () => {
+    expect(sources.length).toBeGreaterThan(40);
+    expect(
+      violations(
+        () => true,
+        (target) => !isFile(target) || paths.has(target),
+      ),
+    ).toEqual([]);
+    // Each of the forms is seen, or the rules below would hold of nothing.
+    expect(
+      importsOf("import a from 'a';\nimport 'b';\nexport {\n  c,\n} from 'c';\nawait import('d'); // import 'e'"),
+    ).toEqual(['a', 'c', 'b', 'd']);
+  });
+
+  test('relative imports name the built file, and built-in modules have their prefix', () => {
+    const isWell = (name: string) =>
+      name.startsWith('.') ? name.endsWith('.js') : name.startsWith('node:') || !isBuiltin(name);
+    const wrong = sources.flatMap(({ path, imports }) =>
+      imports.filter((name) => !isWell(name)).map((name) => `${path}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("src/ never imports the manager's side", () => {
+    expect(violations(isIn('src'), (target) => !isIn('worker')(target))).toEqual([]);
+  });
+
+  test("src/ names the manager's module in one place", () => {
+    expect(
+      sources
+        .filter(({ path, text }) => isIn('src')(path) && /['"`][^'"`]*worker\/main/.test(text))
+        .map(({ path }) => path),
+    ).toHaveLength(1);
+  });
+
+  test("worker/ takes nothing of src/ but the protocol's", () => {
+    expect(violations(isIn('worker'), (target) => !isIn('src')(target) || isIn('src/protocol')(target))).toEqual([]);
+  });
+
+  test('src/protocol/ imports itself and built-in modules only, and none that knows threads', () => {
+    const isAllowed = (target: string) =>
+      isIn('src/protocol')(target) || (isBuiltin(target) && target !== 'node:worker_threads');
+    expect(violations(isIn('src/protocol'), isAllowed)).toEqual([]);
+  });
+
+  test.each([
+    ['src/cli', ['src/index.ts', 'src/testing.ts']],
+    ['src/http', ['src/index.ts']],
+  ])('%s/ uses the package as anybody would: %j, itself and packages', (folder, faces) => {
+    expect(
+      violations(isIn(folder), (target) => !isFile(target) || isIn(folder)(target) || faces.includes(target)),
+    ).toEqual([]);
+  });
+
+  test('nothing but the command and the adapters lies behind the public face: the library imports neither', () => {
+    const isOutside = (path: string) => isIn('src/cli')(path) || isIn('src/http')(path);
+    expect(
+      violations(
+        (path) => !isOutside(path),
+        (target) => !isOutside(target),
+      ),
+    ).toEqual([]);
+    expect(
+      violations(
+        (path) => !isOutside(path),
+        (target) => target !== 'src/index.ts' && target !== 'src/testing.ts',
+      ),
+    ).toEqual([]);
+  });
+
+  test('Comlink is named in one file on each side', () => {
+    const namers = sources
+      .filter(({ imports }) => imports.some((name) => /^comlink(?:\/|$)/.test(name)))
+      .map(({ path }) => path);
+    expect(namers.map((path) => path.split('/')[0]).sort()).toEqual(['src', 'worker']);
+  });
+
+  test('the rules know neither ports nor threads nor clocks', () => {
+    const rules = [
+      'worker/manager.ts',
+      'worker/table.ts',
+      'worker/sessions.ts',
+      'worker/endings.ts',
+      'worker/users.ts',
+    ];
+    expect(violations((path) => rules.includes(path), isFile)).toEqual([]);
+    const clocks =
+      /\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bprocess\.hrtime|\bset(?:Timeout|Interval|Immediate)\(/;
+    expect(
+      sources.filter(({ path, text }) => rules.includes(path) && clocks.test(text)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  test('the packages imported are those that package.json declares', () => {
+    const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+    const { dependencies } = manifest as { dependencies: Record<string, string> };
+    const packageOf = (name: string) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/');
+    const used = sources.flatMap(({ imports }) => imports).filter((name) => !name.startsWith('.') && !isBuiltin(name));
+    expect([...new Set(used.map(packageOf))].sort()).toEqual(Object.keys(dependencies).sort());
+  });
+
+  test('no file imports itself by way of others', () => {
+    const cycles: string[] = [];
+    const done = new Set<string>();
+    const visit = (path: string, way: readonly string[]): void => {
+      if (way.includes(path)) cycles.push([...way.slice(way.indexOf(path)), path].join(' → '));
+      if (way.includes(path) || done.has(path)) return;
+      const source = sources.find((each) => each.path === path);
+      for (const name of source?.imports ?? []) {
+        const target = targetOf(path, name);
+        if (paths.has(target)) visit(target, [...way, path]);
+      }
+      done.add(path);
+    };
+    for (const { path } of sources) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+});
+
+describe('how the files are cut', () => {
+  test('there are no default exports', () => {
+    const named = sources.filter(
+      ({ path, text }) => !path.endsWith('.d.ts') && /^export default\b|\bas default\b/m.test(text),
+    );
+    expect(named.map(({ path }) => path)).toEqual([]);
+  });
+
+  test('no file has more than 300 lines', () => {
+    const long = sources
+      .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+      .filter(({ lines }) => lines > 300);
+    expect(long).toEqual([]);
+  });
+
+  test('index.ts re-exports, and does nothing else', () => {
+    const { text } = sources.find(({ path }) => path === 'src/index.ts') as Source;
+    const rest = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/export (?:type )?(?:\*|\{[^}]*\}) from '[^']+';/g, '');
+    expect(rest.trim()).toBe('');
+  });
+
+  test('no file is a drawer for anything', () => {
+    expect(
+      [...paths].filter(
+        (path) =>
+          /(?:utils?|helpers?|misc|common)\.ts$/.test(path) || (/index\.ts$/.test(path) && path !== 'src/index.ts'),
+      ),
+    ).toEqual([]);
+  });
+});
