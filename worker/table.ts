@@ -170,6 +170,8 @@ export class TableWriter {
 
   /** Makes a slot ready for a new session: alive, unseen, its id and digest in the indexes. It is found once it is published. */
   open(slot: number, digest: Int32Array, id: Int32Array): void {
+    // What was reported of the session before is none of this one's.
+    Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));
     Atomics.store(this.view.slots, slot * SLOT_WORDS + 2, UNSEEN);
     this.ids.insert(id[0] as number, id[1] as number, slot);
     this.digests.insert(digest[0] as number, digest[1] as number, slot);
