@@ -1,0 +1,140 @@
+/** The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager thread. */
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Refused } from '../dist/src/connection.js';
+import { Events } from '../dist/src/events.js';
+import { startSessionManager } from '../dist/src/index.js';
+import { Manager as ManagerProxy } from '../dist/src/manager.js';
+import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
+import { resolveOptions } from '../dist/src/options.js';
+import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
+import { ANSWERS, CALL, CONNECTION } from '../dist/src/protocol/calls.js';
+import { readClock } from '../dist/src/protocol/clock.js';
+import type { SessionErrorCode } from '../dist/src/protocol/errors.js';
+import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
+import { settingsOf } from '../dist/src/settings.js';
+import { createManualClock } from '../dist/src/testing.js';
+import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types.js';
+import { Connections } from '../dist/worker/connections.js';
+import { Endings } from '../dist/worker/endings.js';
+import { Executor } from '../dist/worker/executor.js';
+import { Manager } from '../dist/worker/manager.js';
+import { serve } from '../dist/worker/serve.js';
+import { Sessions } from '../dist/worker/sessions.js';
+import { memoryStore } from '../dist/worker/stores/memory.js';
+import { TableWriter } from '../dist/worker/table.js';
+
+/** Any instant: tests are about what comes after it. */
+export const START = Date.UTC(2026, 0, 1);
+
+export interface Host {
+  readonly manager: SessionManager;
+  readonly clock: ManualClock;
+}
+
+export type StartHost = (options?: ManagerOptions) => Promise<Host>;
+
+/** Calls go to the rules as bytes, with no port and no thread between. */
+export const overBareRules: StartHost = async (options) => {
+  const { clock, memory, resolved, parts } = assemble(options);
+  const words = new Int32Array(new SharedArrayBuffer(CONNECTION.words * 4));
+  const heard = (message: { notices: ArrayBuffer }) => events.hear(new Uint8Array(message.notices));
+  const port = { postMessage: (message: never) => queueMicrotask(() => heard(message)), close() {} };
+  const connection = parts.connections.add(port as unknown as MessagePort, words);
+  const { executor, endings } = parts;
+  let made = 0;
+  const calls = {
+    pending: 0,
+    async call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
+      const to = new ByteWriter();
+      to.f64(++made);
+      to.u32(1);
+      to.u8(which);
+      const lengthAt = to.reserve(4);
+      write(to);
+      to.view.setUint32(lengthAt, to.length - lengthAt - 4, true);
+      const from = new ByteReader(new Uint8Array(await executor.execute(connection, to.copy().buffer)), 4);
+      if (endings.hasMoreToFree) queueMicrotask(() => endings.freeSome(Number.POSITIVE_INFINITY));
+      const answer = ANSWERS[from.u8()] ?? 'malformed';
+      from.u32();
+      if (answer === 'done') return read(from);
+      const isCode = answer.startsWith('ERR_');
+      return new Refused(isCode ? (answer as SessionErrorCode) : 'ERR_SESSION_CONFLICT', 'not-applied', answer);
+    },
+    close() {},
+  };
+  const nothing = () => undefined;
+  const events: Events = new Events(
+    (bits) => void calls.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+    (slot, generation, reason) => manager.tellOver(slot, generation, reason),
+  );
+  const membership = { invitation: invite(memory, clock), schema: undefined, ended: async () => {}, forget: nothing };
+  // The constructor is private: whoever uses the package goes through `greet`, which wants a port.
+  const manager = Reflect.construct(ManagerProxy, [membership, settingsOf(resolved), calls, events]) as ManagerProxy;
+  return { manager: manager as unknown as SessionManager, clock };
+};
+
+/** The gate, Comlink and the connections, as in the manager's thread, at the other end of a port in this one. */
+export const overPort: StartHost = async (options) => {
+  const { clock, memory, resolved, parts } = assemble(options);
+  const { port1, port2 } = new MessageChannel();
+  const { endings } = parts;
+  const freeEnded = () => setImmediate(() => endings.freeSome(Number.POSITIVE_INFINITY));
+  serve(port2, { ...parts, settings: settingsOf(resolved), freeEnded });
+  port2.unref();
+  const membership = {
+    invitation: invite(memory, clock),
+    schema: undefined,
+    ended: async () => {},
+    forget: () => undefined,
+  };
+  const manager = await ManagerProxy.greet(port1, resolved.callTimeout, membership);
+  return { manager: manager as unknown as SessionManager, clock };
+};
+
+let names = 0;
+
+export const overThread: StartHost = async (options) => {
+  const clock = createManualClock(START);
+  // Swept by the tests' own calls alone: midnight of a 29th of February.
+  const sweep = '0 0 0 29 2 *';
+  return {
+    manager: await startSessionManager({ name: `contract ${++names}`, maxSessions: 1000, clock, sweep, ...options }),
+    clock,
+  };
+};
+
+function assemble(options: ManagerOptions | undefined) {
+  const clock = createManualClock(START);
+  const resolved = resolveOptions({ maxSessions: 1000, maxBytes: 2 ** 24, clock, ...options }, isManualClock);
+  const now = readClock(memoryOf(clock));
+  const memory = reserveTable(shapeFor(resolved), [1, 2]);
+  const header = new Int32Array(memory.header);
+  header[HEADER.ownerEpoch] = 1;
+  const connections = new Connections();
+  const sessions = new Sessions(new TableWriter(memory, 1), resolved.whenFull === 'end-longest-idle');
+  const endings = new Endings(sessions, connections, now);
+  const manager = new Manager(sessions, endings, connections, resolved, now);
+  const stop = async () => {
+    const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
+    manager.closeAllSessions(everything, 'stopped');
+    endings.freeSome(Number.POSITIVE_INFINITY);
+    connections.flush();
+    Atomics.store(header, HEADER.status, STATUS.stopped);
+    setImmediate(() => connections.closeAll());
+  };
+  const executor = new Executor({
+    manager,
+    sessions,
+    endings,
+    connections,
+    store: memoryStore,
+    bytesReserved: 0,
+    stop,
+  });
+  return { clock, memory, resolved, parts: { manager, endings, connections, executor } };
+}
+
+function invite(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
+  return { coatcheck: LAYOUT_VERSION, name: 'contract', threadId: 0, memory, clock: memoryOf(clock) };
+}
