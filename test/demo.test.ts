@@ -297,6 +297,8 @@ describe('the end of the demo', () => {
     const own = await startDemo();
     // A connection that is kept open does not keep the demo.
     expect((await fetch(`${own.url}/page/foyer`)).status).toBe(200);
+    // Twice, as from a terminal and from npm.
+    own.child.kill(signal);
     own.child.kill(signal);
     expect(await own.ended).toMatchObject({ status: 0, signal: null, stderr: '' });
   });

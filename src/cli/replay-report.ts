@@ -38,7 +38,7 @@ export function replayReport(
     '',
     meaning(result),
     '',
-    `Replayed through a real manager thread in ${result.seconds} s: ${count(result.lookups, 'lookup')} in shared memory, ${count(result.calls, 'call')}.`,
+    `Replayed through a real manager thread in ${result.seconds} s:\n${count(result.lookups, 'lookup')} in shared memory, ${count(result.calls, 'call')}.`,
     '',
   ].join('\n');
 }
@@ -69,9 +69,9 @@ function table(result: ReplayResult): string {
 /** The sentence that the settings come down to. */
 function meaning({ opened, clients }: ReplayResult): string {
   const again = opened - clients;
-  if (again === 0) return 'No client came back after its session had ended: nobody would have had to log in twice.';
+  if (again === 0) return 'No client came back after its session had ended:\nnobody would have had to log in twice.';
   const times = again === 1 ? 'Once' : `${whole(again)} times`;
-  return `${times} a client came back after its session had ended: so often would a user have had to log in again.`;
+  return `${times} a client came back after its session had ended:\nso often would a user have had to log in again.`;
 }
 
 function chart(series: readonly number[], columns: number): string {

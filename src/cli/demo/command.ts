@@ -24,14 +24,19 @@ export async function demoCommand({ port }: DemoOptions): Promise<void> {
   await demo.stop();
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+/** One Ctrl-C may come twice: from the terminal, and from npm, which passes on what it gets. Later than this it is another one. */
+const SAME_CTRL_C = 1000;
+
+/** Resolves at the first Ctrl-C or SIGTERM; another one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    const signals = ['SIGINT', 'SIGTERM'] as const;
+    let first: number | undefined;
     const stop = () => {
-      for (const signal of signals) process.off(signal, stop);
+      first ??= performance.now();
+      if (performance.now() - first > SAME_CTRL_C) process.exit(1);
       resolve();
     };
-    for (const signal of signals) process.on(signal, stop);
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
   });
 }
