@@ -64,7 +64,8 @@ export class Endings {
   #endIfOver(slot: number): boolean {
     const { view } = this.#sessions.table;
     const mark = view.mark(slot);
-    if (this.#sessions.load(slot) === 0) return false;
+    // Ended all at once, and still to be freed: it must not end twice.
+    if (mark === ENDED || this.#sessions.load(slot) === 0) return false;
     const { head } = view;
     const idleAt = seenAt(mark, head) + head.idle;
     if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;

@@ -1,0 +1,112 @@
+/** The rules of sessions with nothing around them: a table, a time that is a number, nobody who listens. Calls are made one by one. */
+
+import { Listing } from '../dist/src/listing.js';
+import { Lookup } from '../dist/src/lookup.js';
+import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
+import { type Refusal, readText, writeTarget } from '../dist/src/protocol/calls.js';
+import { encodeData, encodeKey, encodePatch } from '../dist/src/protocol/data/encode.js';
+import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
+import { TableView } from '../dist/src/protocol/table.js';
+import type { SessionContext } from '../dist/src/session-view.js';
+import type { SessionInfo } from '../dist/src/types.js';
+import { nobody } from '../dist/worker/audience.js';
+import { Endings } from '../dist/worker/endings.js';
+import { Manager } from '../dist/worker/manager.js';
+import { Sessions } from '../dist/worker/sessions.js';
+import { TableWriter } from '../dist/worker/table.js';
+
+export interface Limits {
+  readonly maxSessions: number;
+  readonly maxBytes: number;
+  readonly maxSessionBytes: number;
+  readonly maxSessionsPerUser: number;
+  readonly whenOverLimit: 'reject' | 'end-oldest';
+  readonly whenFull: 'reject' | 'end-longest-idle';
+}
+
+interface Prepared {
+  apply(reply: ByteWriter): void;
+}
+
+/** What another thread has to read with: views and memo of its own. */
+export interface Reader {
+  readonly lookup: Lookup;
+  readonly list: (user?: string) => AsyncIterableIterator<SessionInfo>;
+}
+
+export class BareRules {
+  time = Date.UTC(2026, 0, 1);
+  readonly now = () => this.time;
+  readonly memory;
+  readonly table: TableWriter;
+  readonly sessions: Sessions;
+  readonly endings: Endings;
+  readonly manager: Manager;
+  #calls = 0;
+
+  constructor(readonly limits: Limits) {
+    this.memory = reserveTable(shapeFor(limits), [7, 11]);
+    new Int32Array(this.memory.header)[HEADER.ownerEpoch] = 1;
+    this.table = new TableWriter(this.memory, 1);
+    this.sessions = new Sessions(this.table, limits.whenFull === 'end-longest-idle');
+    this.endings = new Endings(this.sessions, nobody, this.now);
+    this.manager = new Manager(this.sessions, this.endings, nobody, limits, this.now);
+  }
+
+  by() {
+    return { connection: 1, call: ++this.#calls };
+  }
+
+  reader(): Reader {
+    const { maxSessionBytes } = this.limits;
+    // The one call that reading may make: which sessions a user has.
+    const call: SessionContext['call'] = async (_, write, read) => {
+      const [asked, reply] = [new ByteWriter(64), new ByteWriter(64)];
+      write(asked);
+      const targets = this.manager.sessionsOfUser(readText(new ByteReader(asked.copy())));
+      reply.u32(targets.length);
+      for (const target of targets) writeTarget(reply, target);
+      return read(new ByteReader(reply.copy()));
+    };
+    const view = new TableView(this.memory);
+    const context = { view, now: this.now, maxSessionBytes, schema: undefined, call, watch() {} };
+    const format = { tokenOf: (cookie: string) => cookie, valueOf: (token: string) => token };
+    return {
+      lookup: new Lookup(view, this.now, format, context),
+      list: (userId) => new Listing(context, userId === undefined ? {} : { userId }).sessions(),
+    };
+  }
+
+  /** Cells that are free or in quarantine, and not all zeros but for their links. */
+  soiledCells(): number {
+    const touched = new Int32Array(this.memory.header)[HEADER.cellsTouched] as number;
+    let soiled = 0;
+    this.memory.segments.forEach((segment, n) => {
+      const words = new Int32Array(segment);
+      const end = Math.min(touched - n * SEGMENT_CELLS, SEGMENT_CELLS) * CELL_WORDS;
+      for (let at = 0; at < end; at += CELL_WORDS) {
+        if (words.subarray(at + 1, at + CELL_WORDS).some((word) => word !== 0)) soiled++;
+      }
+    });
+    return soiled;
+  }
+}
+
+/** Publishes what was prepared and returns the reply, or the refusal. */
+export function applied(prepared: Prepared | Refusal): ByteReader | Refusal {
+  if (typeof prepared === 'string') return prepared;
+  const reply = new ByteWriter(64);
+  prepared.apply(reply);
+  return new ByteReader(reply.copy());
+}
+
+const written = (write: (to: ByteWriter) => void): Uint8Array => {
+  const to = new ByteWriter(64);
+  write(to);
+  return to.copy();
+};
+
+export const packData = (data: object) => written((to) => encodeData(to, data, 2 ** 20));
+export const packPatch = (patch: object) => written((to) => encodePatch(to, patch, 2 ** 20));
+export const packKey = (key: string) => written((to) => encodeKey(to, key));
+export const packUser = (user: string) => new TextEncoder().encode(user);
