@@ -45,15 +45,17 @@ export class TableWriter {
   readonly #freeSlots: Int32Array;
   #freeFrom = 0;
   #freeCount = 0;
-  #stampLow = 0;
-  #stampHigh = 0;
+  #stampLow: number;
+  #stampHigh: number;
   #words = new Int32Array(256);
   #bytes = new Uint8Array(this.#words.buffer);
 
-  constructor(memory: TableMemory, epoch: number) {
+  /** `lastStamp`: low and high word of the youngest record in the table, if it was written before. */
+  constructor(memory: TableMemory, epoch: number, lastStamp: readonly [number, number] = [0, 0]) {
     this.view = new TableView(memory);
     this.cells = new Cells(this.view);
     this.#epoch = epoch;
+    [this.#stampLow, this.#stampHigh] = lastStamp;
     this.#freeSlots = new Int32Array(memory.shape.maxSessions);
     const touched = () => this.view.header[HEADER.slotsTouched] as number;
     // A view of its own: carrying entries over must not disturb the record that a rule has loaded.
