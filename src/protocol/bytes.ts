@@ -85,15 +85,21 @@ export class ByteWriter {
 /** Reads what a `ByteWriter` wrote. Every read is checked against the end, so that no length in the bytes is believed before it is proved. */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly view: DataView;
   at: number;
   end: number;
+  #view: DataView | undefined;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = start;
     this.end = end;
+  }
+
+  /** Made when it is first asked for: it costs as much as reading twenty bytes, and not all that is read holds numbers of fixed size. */
+  get view(): DataView {
+    const { bytes } = this;
+    this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.#view;
   }
 
   get left(): number {

@@ -5,18 +5,18 @@
 
 import { Buffer } from 'node:buffer';
 import { MalformedBytes } from '../bytes.js';
-import { StringReader, textOfBytes } from './strings.js';
+import { type KnownKeys, StringReader, textOfBytes } from './strings.js';
 import * as tag from './tags.js';
 
 /**
  * The data of a section, frozen: plain objects and arrays all the way down. Dates, Maps, Sets and binary are the receiver's own;
- * nothing shares memory with `section`. All objects are plain ones of this realm, whatever they were before.
+ * nothing shares memory with `section`. All objects are plain ones of this realm, whatever they were before. With `known`, it is faster.
  */
-export function decodeData(section: Uint8Array): Readonly<Record<string, unknown>> {
-  const reader = new DataReader(section);
+export function decodeData(section: Uint8Array, known?: KnownKeys): Readonly<Record<string, unknown>> {
+  const reader = new DataReader(section, known);
   const data: Record<string, unknown> = {};
   while (reader.left > 0) {
-    const key = reader.string();
+    const key = reader.key(reader.u8());
     const size = reader.varint();
     const start = reader.skip(size);
     reader.at = start;
@@ -29,8 +29,8 @@ export function decodeData(section: Uint8Array): Readonly<Record<string, unknown
 }
 
 /** The value of one entry. */
-export function decodeValue(bytes: Uint8Array): unknown {
-  const reader = new DataReader(bytes);
+export function decodeValue(bytes: Uint8Array, known?: KnownKeys): unknown {
+  const reader = new DataReader(bytes, known);
   const value = reader.value(1);
   if (reader.left > 0) throw new MalformedBytes('bytes after the value');
   return value;
@@ -67,6 +67,8 @@ class DataReader extends StringReader {
         return this.varint();
       case tag.NEGATIVE:
         return -1 - this.varint();
+      case tag.LARGE:
+        return this.varint() * 2 ** 32 + this.varint();
       case tag.DOUBLE:
         return this.f64();
       case tag.BIGINT64:
@@ -76,9 +78,9 @@ class DataReader extends StringReader {
       case tag.BIGINT_NEGATIVE:
         return -this.#magnitude();
       case tag.DATE:
-        return new Date(this.f64());
+        return this.#date();
       case tag.OBJECT:
-        return this.#object(this.varint(), levels);
+        return this.#largeObject(levels);
       case tag.ARRAY:
         return this.#array(this.varint(), levels);
       case tag.MAP:
@@ -92,6 +94,13 @@ class DataReader extends StringReader {
       default:
         return this.longString(first);
     }
+  }
+
+  #date(): Date {
+    const first = this.bytes[this.at] ?? tag.NULL;
+    if (first < tag.POSITIVE || (first > tag.DOUBLE && first < tag.SMALL_INTEGER))
+      throw new MalformedBytes('not a time');
+    return new Date(this.value(tag.MAX_LEVELS) as number);
   }
 
   #magnitude(): bigint {
@@ -109,7 +118,16 @@ class DataReader extends StringReader {
   #object(count: number, levels: number): Readonly<Record<string, unknown>> {
     this.#enter(2 * count, levels);
     const object: Record<string, unknown> = {};
-    for (let i = 0; i < count; i++) define(object, this.string(), this.value(levels + 1));
+    for (let i = 0; i < count; i++) define(object, this.key(this.u8()), this.value(levels + 1));
+    return Object.freeze(object);
+  }
+
+  #largeObject(levels: number): Readonly<Record<string, unknown>> {
+    this.#enter(1, levels);
+    const object: Record<string, unknown> = {};
+    for (let first = this.u8(); first !== tag.END; first = this.u8()) {
+      define(object, this.key(first), this.value(levels + 1));
+    }
     return Object.freeze(object);
   }
 

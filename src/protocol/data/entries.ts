@@ -112,8 +112,9 @@ function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
   }
   if (tag >= SHORT_STRING) return;
   const bytes = section.subarray(start, keyEnd);
+  const reader = new StringReader(bytes);
   const again = new ByteWriter(bytes.length);
-  encodeKey(again, new StringReader(bytes).string());
+  encodeKey(again, reader.key(reader.u8()));
   if (!sameBytes(bytes, 0, bytes.length, again.bytes, 0, again.length))
     throw new MalformedBytes('a key in another form');
 }

@@ -24,9 +24,9 @@ const arrayBufferSize = intrinsic<number>(ArrayBuffer.prototype, 'byteLength');
  * Nothing written in JavaScript has this source text under this name.
  */
 function isBuiltIn(prototype: object, name: string): boolean {
-  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  if (typeof constructor !== 'function') return false;
-  return Function.prototype.toString.call(constructor) === `function ${name}() { [native code] }`;
+  const built: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  if (typeof built !== 'function') return false;
+  return Function.prototype.toString.call(built) === `function ${name}() { [native code] }`;
 }
 
 export function isPlainPrototype(prototype: object | null): boolean {
@@ -36,8 +36,7 @@ export function isPlainPrototype(prototype: object | null): boolean {
 /** An object that is neither plain nor an array, as far as it can be stored. Its subclasses are not. */
 export type Kind = 'Date' | 'Map' | 'Set' | 'ArrayBuffer' | 'TypedArray';
 
-export function kindOf(value: object, prototype: object | null): Kind | undefined {
-  if (prototype === null) return undefined;
+export function kindOf(value: object, prototype: object): Kind | undefined {
   if (types.isDate(value)) return prototype === Date.prototype || isBuiltIn(prototype, 'Date') ? 'Date' : undefined;
   if (types.isMap(value)) return prototype === Map.prototype || isBuiltIn(prototype, 'Map') ? 'Map' : undefined;
   if (types.isSet(value)) return prototype === Set.prototype || isBuiltIn(prototype, 'Set') ? 'Set' : undefined;
@@ -54,7 +53,7 @@ export function isArrayPrototype(prototype: object | null): boolean {
 export function typedArrayKind(value: object, prototype: object): number {
   if (prototype === Buffer.prototype) return typedArrays.indexOf('Buffer');
   const name = typedArrayName(value);
-  return name !== undefined && isBuiltIn(prototype, name) ? typedArrays.findIndex((each) => each === name) : -1;
+  return name !== undefined && isBuiltIn(prototype, name) ? (typedArrays as readonly string[]).indexOf(name) : -1;
 }
 
 /** The bytes of a typed array, without a copy; undefined where its buffer was detached or has shrunk away from under it. */
@@ -99,9 +98,8 @@ export function describe(value: unknown): string {
 function describeInstance(value: object): string {
   if (types.isProxy(value)) return 'a proxy of something that is neither a plain object nor an array';
   const prototype: object | null = Object.getPrototypeOf(value);
-  const constructor: unknown = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  const name: unknown =
-    typeof constructor === 'function' ? Object.getOwnPropertyDescriptor(constructor, 'name')?.value : undefined;
+  const type: unknown = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  const name: unknown = typeof type === 'function' ? Object.getOwnPropertyDescriptor(type, 'name')?.value : undefined;
   return typeof name === 'string' && /^[\w$]{1,60}$/.test(name)
     ? `an instance of ${name}`
     : 'an object with a prototype of its own';

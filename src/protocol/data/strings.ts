@@ -67,18 +67,54 @@ function formOf(text: string): number {
   return form;
 }
 
+/**
+ * Keys that were met before, so that the same few need not be made anew, and looked up by the engine, each time they are read.
+ * Bounded; holds names of properties and no values. One for each decoder that lives long.
+ */
+export class KnownKeys {
+  readonly #keys: string[] = new Array<string>(256).fill('');
+
+  /** The key that stands in these bytes, one for each character. */
+  find(bytes: Uint8Array, start: number, length: number): string {
+    const first = bytes[start] as number;
+    const middle = bytes[start + (length >> 1)] as number;
+    const last = bytes[start + length - 1] as number;
+    const place = (length ^ (first * 3) ^ (middle * 17) ^ (last * 41)) & 0xff;
+    const known = this.#keys[place] as string;
+    if (known.length === length) {
+      let same = 0;
+      while (same < length && known.charCodeAt(same) === bytes[start + same]) same++;
+      if (same === length) return known;
+    }
+    const key = textOfBytes.latin1Slice.call(bytes, start, start + length);
+    this.#keys[place] = key;
+    return key;
+  }
+}
+
+/** Longer keys are not kept. */
+const LONGEST_KNOWN = 32;
+
 /** Sections up to this size become one string that the strings in them are cut from: a string cut from a larger one keeps all of it in memory. */
 const CUT_FROM_ONE = 4096;
 
 /** Reads strings from bytes. */
 export class StringReader extends ByteReader {
+  readonly #known: KnownKeys | undefined;
   #whole: string | undefined;
 
-  string(): string {
-    const tag = this.u8();
+  constructor(bytes: Uint8Array, known?: KnownKeys) {
+    super(bytes);
+    this.#known = known;
+  }
+
+  /** A string, after its tag was read. */
+  key(tag: number): string {
     if (tag < SHORT_STRING) return this.longString(tag);
-    if (tag > SHORT_STRING + MAX_SHORT) throw new MalformedBytes('not a string');
-    return this.shortString(tag - SHORT_STRING);
+    const length = tag - SHORT_STRING;
+    if (length > MAX_SHORT) throw new MalformedBytes('not a string');
+    if (this.#known === undefined || length > LONGEST_KNOWN) return this.shortString(length);
+    return this.#known.find(this.bytes, this.skip(length), length);
   }
 
   /** What follows a tag of `SHORT_STRING`. */

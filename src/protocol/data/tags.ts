@@ -12,7 +12,7 @@
  *     20–2f    a plain object of that many (0–15) properties: key, value, key, value, …
  *     30–3f    an array of that many (0–15) elements
  *     01–1f    one of the tags below
- *     00       never
+ *     00       in place of a key: the end of a larger object
  *
  * Elements of typed arrays lie in the byte order of the machine.
  */
@@ -29,33 +29,36 @@ export const TRUE = 0x03;
 export const POSITIVE = 0x04;
 /** varint n: the integer −1 − n. */
 export const NEGATIVE = 0x05;
+/** varint high, varint low: the integer high · 2^32 + low, below 2^53, such as the time of day. */
+export const LARGE = 0x06;
 /** 8 bytes: any other number. */
-export const DOUBLE = 0x06;
+export const DOUBLE = 0x07;
 /** varint size, bytes: a longer string of characters below U+0100, one byte each. */
-export const LATIN1 = 0x07;
+export const LATIN1 = 0x08;
 /** varint size, bytes: any other string without lone surrogates. */
-export const UTF8 = 0x08;
+export const UTF8 = 0x09;
 /** varint size, bytes: a string with lone surrogates. */
-export const UTF16 = 0x09;
+export const UTF16 = 0x0a;
 /** 8 bytes, signed. */
-export const BIGINT64 = 0x0a;
+export const BIGINT64 = 0x0b;
 /** varint size, bytes, the highest first: the magnitude of a larger bigint. */
-export const BIGINT_POSITIVE = 0x0b;
-export const BIGINT_NEGATIVE = 0x0c;
-/** 8 bytes, a double: milliseconds; NaN for an invalid Date. */
-export const DATE = 0x0d;
-/** varint count, properties. */
-export const OBJECT = 0x0e;
+export const BIGINT_POSITIVE = 0x0c;
+export const BIGINT_NEGATIVE = 0x0d;
+/** A number with its tag: milliseconds; NaN for an invalid Date. */
+export const DATE = 0x0e;
+/** Properties until `END`: their number is known only when each has been read. */
+export const OBJECT = 0x0f;
+export const END = 0x00;
 /** varint count, elements. */
-export const ARRAY = 0x0f;
+export const ARRAY = 0x10;
 /** varint count, key, value, key, value, … */
-export const MAP = 0x10;
+export const MAP = 0x11;
 /** varint count, elements. */
-export const SET = 0x11;
+export const SET = 0x12;
 /** varint size, bytes. */
-export const ARRAY_BUFFER = 0x12;
+export const ARRAY_BUFFER = 0x13;
 /** One byte: place in `typedArrays`; varint size, bytes. */
-export const TYPED_ARRAY = 0x13;
+export const TYPED_ARRAY = 0x14;
 
 /** Objects, arrays, Maps and Sets that may lie in one another, the session's data counted as the first. What lies in the last of them may be anything else. */
 export const MAX_LEVELS = 64;
