@@ -46,15 +46,12 @@ export class Model {
   readonly live = new Map<string, Known>();
   readonly dead: string[] = [];
   readonly #reader;
-  /** Another reader, which has seen nothing and remembers nothing. */
-  readonly #stranger;
   #turn = 0;
   created = 0;
 
   constructor(limits: Limits) {
     this.rules = new BareRules(limits);
     this.#reader = this.rules.reader();
-    this.#stranger = this.rules.reader();
   }
 
   endsAt = (known: Known) => Math.min(known.seenAt + known.idle, known.expiresAt);
@@ -281,7 +278,8 @@ export class Model {
   /** Every lookup, by every token there ever was, and every listing. */
   async compare(): Promise<void> {
     const now = this.rules.time;
-    for (const { lookup } of [this.#reader, this.#stranger]) {
+    // Beside the reader that remembers what it saw, one that has seen nothing yet.
+    for (const { lookup } of [this.#reader, this.rules.reader()]) {
       for (const known of this.live.values()) {
         const session = lookup.byCookie(known.token, false);
         const { data, user, version, seenAt } = known;
