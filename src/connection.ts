@@ -71,6 +71,7 @@ export class Connection {
   readonly #callTimeout: number;
   readonly #listener: ConnectionListener;
   readonly #writer = new ByteWriter();
+  #fields: ByteWriter | undefined;
   /** What was sent and is not settled, oldest first. */
   readonly #sent: Batch[] = [];
   #gathering: Batch | undefined;
@@ -118,26 +119,31 @@ export class Connection {
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
     if (this.#closed !== undefined) return Promise.resolve(new Refused(this.#closed.code));
     if (this.#calls >= MOST_CALLS) return Promise.resolve(overloaded);
+    const fields = this.#write(write);
+    const bytes = CALL_HEADER + fields.length;
+    if (this.#bytes + bytes > MOST_BYTES) return Promise.resolve(overloaded);
     const to = this.#writer;
     if (this.#gathering === undefined) {
       to.reset();
       to.reserve(BATCH_HEADER);
     }
-    const start = to.reserve(CALL_HEADER);
-    try {
-      write(to);
-    } catch (error) {
-      to.length = start;
-      throw error;
-    }
-    const bytes = to.length - start;
-    if (this.#bytes + bytes > MOST_BYTES) {
-      to.length = start;
-      return Promise.resolve(overloaded);
-    }
-    to.bytes[start] = which;
-    to.view.setUint32(start + 1, bytes - CALL_HEADER, true);
+    to.u8(which);
+    to.u32(fields.length);
+    to.raw(fields);
     return new Promise((settle) => this.#gather(bytes, { read, settle: settle as (value: unknown) => void }));
+  }
+
+  /**
+   * Has a call's fields written beside the batch, and returns them; they are overwritten by the next call. The data in them may run code of the application
+   * (a getter), which may call in turn: that call finds this writer taken and gets another.
+   */
+  #write(write: (to: ByteWriter) => void): Uint8Array {
+    const to = this.#fields ?? new ByteWriter();
+    this.#fields = undefined;
+    to.reset();
+    write(to);
+    this.#fields = to;
+    return to.bytes.subarray(0, to.length);
   }
 
   #gather(bytes: number, call: Pending): void {

@@ -7,6 +7,7 @@ import type { Refused } from './connection.js';
 import { fromUtf8, toInstant, unpackClient } from './info.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { decodeData } from './protocol/data/decode.js';
+import type { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, SLOT_WORDS } from './protocol/layout.js';
@@ -22,6 +23,7 @@ export interface SessionContext {
   readonly view: TableView;
   readonly now: () => number;
   readonly maxSessionBytes: number;
+  readonly knownKeys: KnownKeys;
   readonly schema: StandardSchemaV1 | undefined;
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
   /** Asks to be told when this session ends. */
@@ -196,7 +198,7 @@ export class SessionView {
     if (this.#data !== undefined) return this.#data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
     const { head, bytes } = this.context.view;
-    this.#data = decodeData(bytes.subarray(head.dataStart, head.length)) as Readonly<Data>;
+    this.#data = decodeData(bytes.subarray(head.dataStart, head.length), this.context.knownKeys) as Readonly<Data>;
     return this.#data;
   }
 
