@@ -19,6 +19,7 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 /** The client as a record holds it: for each of its three texts, the number of its bytes plus one (0: absent), then the bytes. */
 export function packClient(client: ClientTexts): Uint8Array {
+  if (CLIENT_KEYS.every((key) => client[key] === undefined)) return NOTHING;
   const to = new ByteWriter(64);
   for (const key of CLIENT_KEYS) {
     const text = client[key];
@@ -30,7 +31,7 @@ export function packClient(client: ClientTexts): Uint8Array {
     to.u16(bytes.length + 1);
     to.raw(bytes);
   }
-  return to.length === 2 * CLIENT_KEYS.length ? NOTHING : to.copy();
+  return to.copy();
 }
 
 export function unpackClient(bytes: Uint8Array): ClientTexts {

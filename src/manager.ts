@@ -14,16 +14,17 @@ import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, writeCloseAll, writeNewSession, writeTarget } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
 import { encodeData } from './protocol/data/encode.js';
+import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { ID_FORM, parseId } from './protocol/ids.js';
-import { HEADER, STATUS } from './protocol/layout.js';
+import { DIGEST_WORDS, HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
 import type { SessionContext, SessionView } from './session-view.js';
 import type { Settings } from './settings.js';
-import { digestOf, drawId, drawToken } from './tokens.js';
+import { digestInto, drawId, drawToken } from './tokens.js';
 import type {
   CookieData,
   EndReason,
@@ -63,6 +64,8 @@ export class Manager implements SessionManager<Data> {
   readonly #format: CookieFormat;
   readonly #view: TableView;
   readonly #now: () => number;
+  /** The digest that is being written into a call. */
+  readonly #digest = new Int32Array(DIGEST_WORDS);
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
 
@@ -79,6 +82,7 @@ export class Manager implements SessionManager<Data> {
       view: this.#view,
       now: this.#now,
       maxSessionBytes: settings.maxSessionBytes,
+      knownKeys: new KnownKeys(),
       schema,
       call: (which, write, read) => connection.call(which, write, read),
       watch: (handle) => this.#watch(handle),
@@ -124,7 +128,8 @@ export class Manager implements SessionManager<Data> {
       const answer = await this.#connection.call(
         CALL.newSession,
         (to) => {
-          writeNewSession(to, { digest: digestOf(token), id, idle, absolute, linked, user, client });
+          const digest = digestInto(token, this.#digest);
+          writeNewSession(to, { digest, id, idle, absolute, linked, user, client });
           encodeData(to, data as object, this.#settings.maxSessionBytes);
         },
         (from) => this.#born(from, token, id, resolved),

@@ -26,8 +26,8 @@ import type { Duration, Patch, Session } from './types.js';
 const nothing = (): undefined => undefined;
 
 export class SessionHandle extends SessionView implements Session<Data> {
-  /** Updates of one session queue up. */
-  #updates: Promise<unknown> = Promise.resolve();
+  /** Updates of one session queue up; undefined before the first. */
+  #updates: Promise<unknown> | undefined;
 
   async set(patch: Patch<Data>): Promise<void> {
     const { schema } = this.context;
@@ -49,7 +49,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
-    const updated = this.#updates.then(() => this.#update(change));
+    const updated = (this.#updates ?? Promise.resolve()).then(() => this.#update(change));
     this.#updates = updated.catch(nothing);
     return updated;
   }
@@ -70,6 +70,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   async take<K extends string>(key: K): Promise<unknown> {
     if (typeof key !== 'string') throw expected('key', 'a string', key);
+    // No data holds a key of that length: there is nothing to take, and nothing to send.
+    if (key.length > this.context.maxSessionBytes && this.alive) return undefined;
     const value = await this.context.call(
       CALL.take,
       (to) => {
