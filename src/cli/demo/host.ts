@@ -32,6 +32,7 @@ export async function startDemo(port: number): Promise<Demo> {
   const poolThreads = Math.max(2, Math.min(4, availableParallelism()));
   const pool = new Piscina<PageTask, string | undefined>({
     filename: new URL('page-worker.js', import.meta.url).href,
+    name: 'renderPage',
     minThreads: poolThreads,
     maxThreads: poolThreads,
     loadBalancer: inTurn(),

@@ -16,7 +16,7 @@ export interface PageTask {
 const manager = await connectSessionManager<Visits>();
 
 /** The page of a room, as markup; undefined where the manager cannot count the visit now. */
-export default async function renderPage({ room, cookie, counts }: PageTask): Promise<string | undefined> {
+export async function renderPage({ room, cookie, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
   const before = performance.now();
