@@ -6,7 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { ANSWERS, type Answer, CONNECTION, type ManagerApi, type Welcome } from './protocol/calls.js';
+import { ANSWERS, type Answer, CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
 import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
 
@@ -170,7 +170,7 @@ export class Connection {
     to.view.setUint32(8, batch.calls.length, true);
     const { buffer } = to.copy();
     this.#sent.push(batch);
-    this.#execute(Comlink.transfer(buffer, [buffer])).then(
+    this.#execute(buffer.byteLength > MOST_COPIED ? Comlink.transfer(buffer, [buffer]) : buffer).then(
       (reply) => this.#replied(batch, reply),
       () => this.#settleBatch(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown')),
     );
@@ -210,20 +210,27 @@ export class Connection {
   #release(batch: Batch): void {
     this.#bytes -= batch.bytes;
     if (this.#calls > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer?.unref();
     this.#port.unref();
   }
 
   /** Keeps the thread alive while something is pending, and watches the deadlines. */
   #hold(): void {
     this.#port.ref();
-    this.#watch(this.#callTimeout);
+    if (this.#timer === undefined) this.#watch(this.#callTimeout);
+    else this.#timer.ref();
   }
 
+  /** A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes longer than a look too many. */
   #watch(after: number): void {
-    // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
-    this.#timer = setTimeout(() => setImmediate(() => this.#giveUp()), Math.max(1, Math.ceil(after)));
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
+        setImmediate(() => this.#giveUp());
+      },
+      Math.max(1, Math.ceil(after)),
+    );
   }
 
   #giveUp(): void {
@@ -240,9 +247,10 @@ export class Connection {
         (call) => new Refused('ERR_TIMEOUT', ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'),
       );
     }
+    if (this.#timer !== undefined) return;
     const [oldest] = this.#sent;
-    if (oldest !== undefined && this.#timer !== undefined) this.#watch(oldest.deadline - now);
-    else if (this.#gathering !== undefined && this.#timer !== undefined) this.#watch(this.#callTimeout);
+    if (oldest !== undefined) this.#watch(oldest.deadline - now);
+    else if (this.#gathering !== undefined) this.#watch(this.#callTimeout);
   }
 
   /** Ends this end: what is pending is refused, and so is every later call. */
@@ -257,6 +265,7 @@ export class Connection {
     for (const batch of [...this.#sent]) {
       this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
     }
+    clearTimeout(this.#timer);
     this.#port.close();
   }
 

@@ -2,7 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { CONNECTION, type Hello, type ManagerApi, type Welcome } from '../src/protocol/calls.js';
+import { CONNECTION, type Hello, type ManagerApi, MOST_COPIED, type Welcome } from '../src/protocol/calls.js';
 import { LAYOUT_VERSION } from '../src/protocol/layout.js';
 import type { Connection, Connections } from './connections.js';
 import type { Endings } from './endings.js';
@@ -56,7 +56,7 @@ export function serve(port: MessagePort, served: Served): void {
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
 }
 
-/** A reply travels without being copied. */
+/** A large reply travels without being copied. */
 function handOver(reply: ArrayBuffer): ArrayBuffer {
-  return Comlink.transfer(reply, [reply]);
+  return reply.byteLength > MOST_COPIED ? Comlink.transfer(reply, [reply]) : reply;
 }

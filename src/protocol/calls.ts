@@ -63,6 +63,9 @@ export interface ManagerApi {
 }
 export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
 
+/** Batches and replies of more bytes are transferred; up to this size a copy takes less time than a transfer. */
+export const MOST_COPIED = 4096;
+
 export interface Hello {
   readonly layoutVersion: number;
   /** CONNECTION words, shared by this thread and the manager. */
