@@ -3,14 +3,12 @@
 import type { SessionHandle } from './session.js';
 import type { SessionView } from './session-view.js';
 
-/** How many entries `Handles` may have before it looks which of them are dead. */
-const FIRST_LOOK = 1024;
-
 /** Handles by slot, held weakly; those whose `signal` is in use, strongly. */
 export class Handles {
   readonly #bySlot = new Map<number, WeakRef<SessionHandle>>();
   readonly #watched = new Map<number, SessionView>();
-  #nextLook = FIRST_LOOK;
+  /** Goes round all entries, over and over: two for each that is added, so that dead ones are never more than half as many again as there were handles. */
+  #hand = this.#bySlot.entries();
 
   get(slot: number, generation: number): SessionHandle | undefined {
     const handle = this.#bySlot.get(slot)?.deref();
@@ -19,9 +17,14 @@ export class Handles {
 
   add(handle: SessionHandle): void {
     this.#bySlot.set(handle.slot, new WeakRef(handle));
-    if (this.#bySlot.size < this.#nextLook) return;
-    for (const [slot, held] of this.#bySlot) if (held.deref() === undefined) this.#bySlot.delete(slot);
-    this.#nextLook = Math.max(FIRST_LOOK, this.#bySlot.size * 2);
+    this.#look();
+    this.#look();
+  }
+
+  #look(): void {
+    const { value, done } = this.#hand.next();
+    if (done) this.#hand = this.#bySlot.entries();
+    else if (value[1].deref() === undefined) this.#bySlot.delete(value[0]);
   }
 
   watch(handle: SessionView): void {
