@@ -7,7 +7,6 @@ import { toSessionInfo, toUtf8 } from './info.js';
 import { CALL, readTarget, type Target } from './protocol/calls.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
-import { seenAt } from './protocol/seen.js';
 import type { SessionContext } from './session-view.js';
 import type { SessionId, SessionInfo } from './types.js';
 
@@ -77,7 +76,7 @@ export class Listing {
     const { head, bytes } = view;
     const mark = view.mark(slot);
     if (mark === ENDED || head.generation !== generation) return undefined;
-    const lastSeenAt = seenAt(mark, head);
+    const lastSeenAt = view.seen(slot, mark);
     const endsAt = head.endsAt(lastSeenAt);
     if (endsAt <= now() || (createdBefore !== undefined && head.createdAt >= createdBefore)) return undefined;
     const userAt = head.words * 4;

@@ -3,8 +3,7 @@
 import type { CookieFormat } from './cookies.js';
 import { Handles, Memo } from './handles.js';
 import { parseId } from './protocol/ids.js';
-import { DIGEST_WORDS, ENDED, HEADER, SLOT_WORDS } from './protocol/layout.js';
-import { raiseMark, seenAt } from './protocol/seen.js';
+import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
 import { sameDigest, type TableView } from './protocol/table.js';
 import { SessionHandle } from './session.js';
 import type { SessionContext } from './session-view.js';
@@ -50,13 +49,13 @@ export class Lookup {
     const { head } = view;
     const now = this.#now();
     const mark = view.mark(slot);
-    if (mark === ENDED || head.endsAt(seenAt(mark, head)) <= now) return undefined;
+    if (mark === ENDED || head.endsAt(view.seen(slot, mark)) <= now) return undefined;
     const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
     if (now >= until) {
       this.#reportReused(slot);
       return undefined;
     }
-    if (touch && !raiseMark(view.slots, slot * SLOT_WORDS + 2, mark, head, now)) return undefined;
+    if (touch && !view.raise(slot, mark, now)) return undefined;
     const known = this.#byPrevious ? unseal(token, head.sealed) : token;
     const pointer = this.#pointer;
     const { stampLow, stampHigh } = head;
@@ -111,7 +110,7 @@ export class Lookup {
     });
     if (slot < 0) return undefined;
     const mark = view.mark(slot);
-    if (mark === ENDED || view.head.endsAt(seenAt(mark, view.head)) <= this.#now()) return undefined;
+    if (mark === ENDED || view.head.endsAt(view.seen(slot, mark)) <= this.#now()) return undefined;
     return { slot, generation: view.head.generation };
   }
 

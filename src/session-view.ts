@@ -10,9 +10,9 @@ import { decodeData } from './protocol/data/decode.js';
 import type { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
-import { ENDED, SLOT_WORDS } from './protocol/layout.js';
+import { ENDED } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
-import { sameDigest, type TableView } from './protocol/table.js';
+import { markPlace, sameDigest, type TableView } from './protocol/table.js';
 import { digestOf, unseal } from './tokens.js';
 import type { EndReason, Session, SessionId } from './types.js';
 
@@ -50,7 +50,6 @@ export class SessionView {
   #authenticatedAt = Number.NaN;
   #version = 0;
   #lastSeenAt = 0;
-  readonly #bases = { seenBase: 0, markBase: 0 };
   recordBytes = 0;
   #data: Readonly<Data> | undefined;
   #abort: AbortController | undefined;
@@ -78,8 +77,6 @@ export class SessionView {
     this.#tokenIssuedAt = createdAt;
     this.#idle = init.idleTimeout;
     this.#absoluteAt = createdAt + init.absoluteTimeout;
-    this.#bases.seenBase = createdAt;
-    this.#bases.markBase = createdAt;
   }
 
   // ------------------------------------------------------------ reading
@@ -115,8 +112,6 @@ export class SessionView {
     this.#tokenIssuedAt = head.tokenIssuedAt;
     this.#authenticatedAt = head.authenticatedAt;
     this.#version = head.version;
-    this.#bases.seenBase = head.seenBase;
-    this.#bases.markBase = head.markBase;
     this.recordBytes = head.length;
     if (whole) {
       const { bytes } = this.context.view;
@@ -133,13 +128,13 @@ export class SessionView {
   /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
   see(now: number, touch: boolean): boolean {
     const { slots } = this.context.view;
-    const at = this.slot * SLOT_WORDS + 2;
+    const at = markPlace(this.slot);
     const mark = Atomics.load(slots, at);
     if (mark === ENDED) return false;
-    const seen = seenAt(mark, this.#bases);
+    const seen = seenAt(slots, at, mark, this.#createdAt);
     if (Math.min(seen + this.#idle, this.#absoluteAt) <= now) return false;
     this.#lastSeenAt = seen;
-    return !touch || raiseMark(slots, at, mark, this.#bases, now);
+    return !touch || raiseMark(slots, at, mark, this.#createdAt, now);
   }
 
   /** Reads what is current, and says whether the session lives. */

@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judgeAnchor } from '../dist/src/protocol/clock.js';
-import { ENDED, UNSEEN } from '../dist/src/protocol/layout.js';
-import { FOLD_MARGIN, raiseMark, seenAt } from '../dist/src/protocol/seen.js';
+import { ENDED } from '../dist/src/protocol/layout.js';
+import { beginMark, raiseMark, seenAt } from '../dist/src/protocol/seen.js';
 import { SlotHeap } from '../dist/worker/slot-heap.js';
 import { Users } from '../dist/worker/users.js';
 
@@ -69,48 +69,62 @@ test('each user’s slots stand in the order in which they came, and a user with
 
 describe('seen marks', () => {
   const T = Date.UTC(2026, 0, 1);
-  const TURN = 2 ** 32 - 2;
-  const bases = { seenBase: T, markBase: T };
-  const raised = (from: number, now: number, to = bases) => {
-    const words = Int32Array.of(from);
-    return { done: raiseMark(words, 0, from, to, now), mark: words[0] as number };
+  const TURN = 2 ** 31 - 1;
+  const DAY = 86_400_000;
+  /** The two words of a session that begins at T, as if it were the only one. */
+  const begun = () => {
+    const words = new Int32Array(2);
+    beginMark(words, 0, T);
+    return words;
   };
+  const seen = (words: Int32Array) => seenAt(words, 0, words[0] as number, T);
+  const raise = (words: Int32Array, now: number, read = words[0] as number) => raiseMark(words, 0, read, T, now);
 
-  test('a mark means the millisecond at which it was made, up to one turn after its base', () => {
-    for (const after of [
-      0,
-      1,
-      2 ** 31 - 1,
-      2 ** 31,
-      TURN - 1,
-      86_400_000,
-      ...Array.from({ length: 60 }, (_, n) => n * 71_582_788),
-    ]) {
-      const { done, mark } = raised(UNSEEN, T + after);
-      expect([done, mark === ENDED, mark === UNSEEN && after > 0]).toEqual([true, false, false]);
-      expect(seenAt(mark, bases)).toBe(T + after);
+  test('a session that begins was seen at that instant', () => {
+    expect(seen(begun())).toBe(T);
+  });
+
+  test('a mark means the millisecond at which it was made, for a hundred years and more', () => {
+    for (const after of [1, TURN - 1, TURN, TURN + 1, 50 * DAY, 400 * DAY, 36_525 * DAY, 700_000 * DAY]) {
+      const words = begun();
+      expect([raise(words, T + after), seen(words), words[0] === ENDED]).toEqual([true, T + after, false]);
     }
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.nat(5000), fc.nat(3 * TURN), fc.nat(900 * DAY)), { maxLength: 30 }), (steps) => {
+        const words = begun();
+        let now = T;
+        for (const step of steps) {
+          now += step;
+          expect([raise(words, now), seen(words)]).toEqual([true, now]);
+        }
+      }),
+    );
   });
 
   test('a mark is only ever raised, never lowered, and never taken from an ended session', () => {
-    const { mark } = raised(UNSEEN, T + 5000);
-    expect(raised(mark, T + 4000)).toEqual({ done: true, mark });
-    expect(raised(ENDED, T + 6000)).toEqual({ done: false, mark: ENDED });
+    const words = begun();
+    raise(words, T + 5000);
+    const read = words[0] as number;
+    expect([raise(words, T + 4000), seen(words)]).toEqual([true, T + 5000]);
+    raise(words, T + 9000);
     // The word has changed since it was read.
-    const words = Int32Array.of(ENDED);
-    expect([raiseMark(words, 0, mark, bases, T + 6000), words[0]]).toEqual([false, ENDED]);
-    words[0] = raised(UNSEEN, T + 9000).mark;
-    expect([raiseMark(words, 0, mark, bases, T + 6000), seenAt(words[0], bases)]).toEqual([true, T + 9000]);
+    expect([raise(words, T + 6000, read), seen(words)]).toEqual([true, T + 9000]);
+    words[0] = ENDED;
+    expect([raise(words, T + 9999, read), words[0]]).toEqual([false, ENDED]);
   });
 
-  test('after a fold a mark means the same beside the older and the newer record', () => {
-    const now = T + 2 ** 31 + 12_345;
-    const newer = { seenBase: T + 2 ** 31, markBase: now - FOLD_MARGIN };
-    for (const after of [0, 1, FOLD_MARGIN, 2 ** 31 - 20_000]) {
-      const { mark } = raised(UNSEEN, now + after);
-      expect([seenAt(mark, bases), seenAt(mark, newer)]).toEqual([now + after, now + after]);
+  test('a thread that stops between the two steps into a later turn changes nothing, and hinders nobody', () => {
+    for (const later of [T + TURN, T + 40 * TURN]) {
+      for (const next of [later + 7, later + TURN, later + 300 * TURN]) {
+        const words = begun();
+        raise(words, T + 1234);
+        const [mark] = words;
+        raise(words, later);
+        words[0] = mark as number;
+        expect(seen(words)).toBe(T + 1234);
+        expect([raise(words, next), seen(words)]).toEqual([true, next]);
+      }
     }
-    expect(seenAt(UNSEEN, newer)).toBe(T + 2 ** 31);
   });
 });
 

@@ -34,7 +34,7 @@ function enter(table: TableWriter, data: Uint8Array, digest = newKey()): Head {
   head.id.set(digest.subarray(0, 4));
   const pointer = table.write(head, { user: NOTHING, client: NOTHING, data });
   expect(pointer).toBeGreaterThan(0);
-  table.open(slot, head.digest, head.id);
+  table.open(slot, head.createdAt, head.digest, head.id);
   table.publish(slot, pointer);
   return head;
 }

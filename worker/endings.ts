@@ -6,10 +6,9 @@
  */
 
 import type { Target } from '../src/protocol/calls.js';
-import type { Head } from '../src/protocol/head.js';
-import { ENDED, HEADER, SLOT_WORDS, UNSEEN } from '../src/protocol/layout.js';
+import { ENDED, HEADER } from '../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
-import { FOLD_AFTER, FOLD_MARGIN, seenAt } from '../src/protocol/seen.js';
+import { markPlace } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
 import type { Sessions } from './sessions.js';
 
@@ -45,7 +44,7 @@ export class Endings {
       const mark = view.mark(target.slot);
       const pointer = whole ? view.load(target.slot, true) : this.#sessions.load(target.slot);
       if (pointer === 0) return 0;
-      if (mark !== ENDED && view.head.endsAt(seenAt(mark, view.head)) > this.#now()) return pointer;
+      if (mark !== ENDED && view.head.endsAt(view.seen(target.slot, mark)) > this.#now()) return pointer;
       if (this.#endIfOver(target.slot)) return 0;
     }
     return 0;
@@ -54,7 +53,7 @@ export class Endings {
   /** Ends an open session. */
   end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
     const { slots } = this.#sessions.table.view;
-    const mark = Atomics.exchange(slots, slot * SLOT_WORDS + 2, ENDED);
+    const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, note);
@@ -67,9 +66,9 @@ export class Endings {
     // Ended all at once, and still to be freed: it must not end twice.
     if (mark === ENDED || this.#sessions.load(slot) === 0) return false;
     const { head } = view;
-    const idleAt = seenAt(mark, head) + head.idle;
+    const idleAt = view.seen(slot, mark) + head.idle;
     if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;
-    if (Atomics.compareExchange(view.slots, slot * SLOT_WORDS + 2, mark, ENDED) !== mark) return false;
+    if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
     const reason: Reason = head.expiresAt <= idleAt ? 'expired' : 'idle';
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
@@ -107,48 +106,16 @@ export class Endings {
       const slot = due.first();
       if (due.instant(slot) > now) break;
       if (this.#endIfOver(slot)) ended++;
-      else if (sessions.isOpen(slot)) this.#reschedule(slot, now);
+      else if (sessions.isOpen(slot)) this.#reschedule(slot);
       else due.remove(slot);
     }
     return { looked, ended };
   }
 
-  #reschedule(slot: number, now: number): void {
+  #reschedule(slot: number): void {
     const { view } = this.#sessions.table;
     if (this.#sessions.load(slot) === 0) return;
-    if (now - view.head.markBase >= FOLD_AFTER) this.#fold(slot, now);
-    const seen = seenAt(view.mark(slot), view.head);
-    this.#sessions.schedule(slot, view.head, seen);
-  }
-
-  /**
-   * Folds a mark into the record before the modulus could make it ambiguous. In three steps, after each of which every mark that can be there means the same
-   * beside the older and the newer record: last seen goes into the record; the mark becomes UNSEEN (unless it was raised meanwhile); the base moves on.
-   */
-  #fold(slot: number, now: number): void {
-    const { table } = this.#sessions;
-    const at = slot * SLOT_WORDS + 2;
-    const mark = table.view.mark(slot);
-    if (mark === ENDED) return;
-    this.#rewrite(slot, (head) => {
-      head.seenBase = seenAt(mark, head);
-    });
-    if (mark !== UNSEEN && Atomics.compareExchange(table.view.slots, at, mark, UNSEEN) !== mark) return;
-    this.#rewrite(slot, (head) => {
-      head.markBase = now - FOLD_MARGIN;
-    });
-  }
-
-  #rewrite(slot: number, change: (head: Head) => void): void {
-    const { table } = this.#sessions;
-    const old = table.view.load(slot, true);
-    if (old === 0) return;
-    const body = table.loadedBody();
-    change(table.view.head);
-    const pointer = table.write(table.view.head, body);
-    if (pointer === 0) return;
-    table.publish(slot, pointer);
-    table.cells.retire(old);
+    this.#sessions.schedule(slot, view.head, view.seen(slot, view.mark(slot)));
   }
 
   // ------------------------------------------------------------ to make room
@@ -168,7 +135,7 @@ export class Endings {
         continue;
       }
       // What is known of a session is never later than what is true: so the first whose instant is still true is the longest idle of all.
-      const seen = seenAt(mark, table.view.head);
+      const seen = table.view.seen(slot, mark);
       if (seen > idle.instant(slot)) idle.put(slot, seen);
       else {
         this.end(slot, 'evicted');
@@ -191,7 +158,7 @@ export class Endings {
     }
     const marks = new Int32Array(picked.length);
     for (let i = 0; i < picked.length; i++) {
-      marks[i] = Atomics.exchange(view.slots, (picked[i] as number) * SLOT_WORDS + 2, ENDED);
+      marks[i] = Atomics.exchange(view.slots, markPlace(picked[i] as number), ENDED);
     }
     this.#sessions.live -= picked.length;
     this.#sessions.ended[reason] += picked.length;

@@ -60,7 +60,7 @@ export class Manager {
     return {
       change: this.#changes.keep(call.id, pointer),
       apply: (reply) => {
-        table.open(slot, call.digest, call.id);
+        table.open(slot, createdAt, call.digest, call.id);
         table.publish(slot, pointer);
         this.#sessions.add(slot, head, call.user, call.data.length);
         this.#changes.tell('created', slot);
@@ -293,7 +293,7 @@ export class Manager {
   #seeNow(slot: number, now: number): void {
     const { view } = this.#table;
     if (view.load(slot, false) === 0) return;
-    this.#sessions.see(slot, view.head, now);
+    view.raise(slot, view.mark(slot), now);
     this.#sessions.schedule(slot, view.head, now);
   }
 }

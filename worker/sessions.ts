@@ -6,9 +6,8 @@
 import type { ByteWriter } from '../src/protocol/bytes.js';
 import type { Target } from '../src/protocol/calls.js';
 import type { Head } from '../src/protocol/head.js';
-import { ENDED, HEADER, SLOT_WORDS } from '../src/protocol/layout.js';
+import { ENDED, HEADER } from '../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../src/protocol/notices.js';
-import { FOLD_AFTER, raiseMark, seenAt } from '../src/protocol/seen.js';
 import { sameDigest } from '../src/protocol/table.js';
 import { SlotHeap } from './slot-heap.js';
 import type { TableWriter } from './table.js';
@@ -118,19 +117,15 @@ export class Sessions {
     this.table.dataBytes += dataBytes;
     if (user.length > 0) this.users.add(userKey(user), slot);
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
-    this.idle?.put(slot, head.seenBase);
-    this.schedule(slot, head, head.seenBase);
+    this.idle?.put(slot, head.createdAt);
+    this.schedule(slot, head, head.createdAt);
   }
 
-  /** Says when a session, last seen at `seen`, has to be looked at again: when its time is over, or its mark has to be folded. */
+  /** Says when a session, last seen at `seen`, has to be looked at again: when its time is over, if ever. */
   schedule(slot: number, head: Head, seen: number): void {
-    this.due.put(slot, Math.min(head.endsAt(seen), head.markBase + FOLD_AFTER));
-  }
-
-  /** Marks a session as seen, as a lookup does. */
-  see(slot: number, head: Head, now: number): void {
-    const { view } = this.table;
-    raiseMark(view.slots, slot * SLOT_WORDS + 2, view.mark(slot), head, now);
+    const endsAt = head.endsAt(seen);
+    if (endsAt === Number.POSITIVE_INFINITY) this.due.remove(slot);
+    else this.due.put(slot, endsAt);
   }
 
   /** Strikes an ended session, whose record is loaded, from every list; its slot is free afterwards. */
@@ -148,7 +143,7 @@ export class Sessions {
   /** Writes what listeners may know of the session whose record is loaded, with user and client. */
   writeInfo(to: ByteWriter, mark: number): void {
     const { head } = this.table.view;
-    const lastSeenAt = mark === ENDED ? head.seenBase : seenAt(mark, head);
+    const lastSeenAt = mark === ENDED ? head.createdAt : this.table.view.seen(head.slot, mark);
     writeInfo(to, head.id, {
       user: this.loadedUserBytes(),
       client: this.loadedClientBytes(),

@@ -5,17 +5,9 @@
 
 import { sumWords } from '../src/protocol/checksum.js';
 import type { Head } from '../src/protocol/head.js';
-import {
-  CELL_BYTES,
-  cellsFor,
-  ENDED,
-  HEAD,
-  HEADER,
-  SLOT_WORDS,
-  type TableMemory,
-  UNSEEN,
-} from '../src/protocol/layout.js';
-import { headSum, TableView } from '../src/protocol/table.js';
+import { CELL_BYTES, cellsFor, ENDED, HEAD, HEADER, SLOT_WORDS, type TableMemory } from '../src/protocol/layout.js';
+import { beginMark } from '../src/protocol/seen.js';
+import { headSum, markPlace, TableView } from '../src/protocol/table.js';
 import { Cells } from './cells.js';
 import { IndexWriter } from './index-writer.js';
 
@@ -170,18 +162,18 @@ export class TableWriter {
     Atomics.store(this.view.slots, slot * SLOT_WORDS, pointer);
   }
 
-  /** Makes a slot ready for a new session: alive, unseen, its id and digest in the indexes. It is found once it is published. */
-  open(slot: number, digest: Int32Array, id: Int32Array): void {
+  /** Makes a slot ready for a new session: alive, seen now, its id and digest in the indexes. It is found once it is published. */
+  open(slot: number, createdAt: number, digest: Int32Array, id: Int32Array): void {
     // What was reported of the session before is none of this one's.
     Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));
-    Atomics.store(this.view.slots, slot * SLOT_WORDS + 2, UNSEEN);
+    beginMark(this.view.slots, markPlace(slot), createdAt);
     this.ids.insert(id[0] as number, id[1] as number, slot);
     this.digests.insert(digest[0] as number, digest[1] as number, slot);
   }
 
   /** Ends the session in a slot for every thread at once. Everything else about an ending only frees. */
   markEnded(slot: number): void {
-    Atomics.store(this.view.slots, slot * SLOT_WORDS + 2, ENDED);
+    Atomics.store(this.view.slots, markPlace(slot), ENDED);
   }
 
   /** Frees the slot of an ended session, whose head is given with the pointer it was loaded from. */

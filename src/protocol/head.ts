@@ -35,8 +35,6 @@ export class Head {
   userBytes = 0;
   clientBytes = 0;
   bodySum = 0;
-  seenBase = 0;
-  markBase = 0;
   idle = Number.POSITIVE_INFINITY;
   expiresAt = Number.POSITIVE_INFINITY;
   tokenIssuedAt = 0;
@@ -75,8 +73,6 @@ export class Head {
     this.generation = generation;
     this.version = 0;
     this.createdAt = now;
-    this.seenBase = now;
-    this.markBase = now;
     this.tokenIssuedAt = now;
     this.authenticatedAt = Number.NaN;
     this.hasPrevious = false;
@@ -106,12 +102,10 @@ export class Head {
       at += 2;
       return readF64(words, at - 2);
     };
-    this.seenBase = next(FLAG.seenBase, this.createdAt);
     this.idle = next(FLAG.idle, Number.POSITIVE_INFINITY);
     this.expiresAt = next(FLAG.expiresAt, Number.POSITIVE_INFINITY);
     this.tokenIssuedAt = next(FLAG.tokenIssuedAt, this.createdAt);
     this.authenticatedAt = next(FLAG.authenticatedAt, Number.NaN);
-    this.markBase = next(FLAG.markBase, this.createdAt);
     this.linkedTo = next(FLAG.linkedTo, 0);
     this.hasPrevious = (flags & FLAG.previous) !== 0;
     this.graceUntil = 0;
@@ -126,12 +120,10 @@ export class Head {
   /** Sets `flags` to what the fields need. Before `format`, and before `words` is asked. */
   settle(): void {
     let flags = 0;
-    if (this.seenBase !== this.createdAt) flags |= FLAG.seenBase;
     if (this.idle !== Number.POSITIVE_INFINITY) flags |= FLAG.idle;
     if (this.expiresAt !== Number.POSITIVE_INFINITY) flags |= FLAG.expiresAt;
     if (this.tokenIssuedAt !== this.createdAt) flags |= FLAG.tokenIssuedAt;
     if (!Number.isNaN(this.authenticatedAt)) flags |= FLAG.authenticatedAt;
-    if (this.markBase !== this.createdAt) flags |= FLAG.markBase;
     if (this.hasPrevious) flags |= FLAG.previous;
     if (this.linkedTo !== 0) flags |= FLAG.linkedTo;
     this.flags = flags;
@@ -160,12 +152,10 @@ export class Head {
       writeF64(words, at, value);
       at += 2;
     };
-    put(FLAG.seenBase, this.seenBase);
     put(FLAG.idle, this.idle);
     put(FLAG.expiresAt, this.expiresAt);
     put(FLAG.tokenIssuedAt, this.tokenIssuedAt);
     put(FLAG.authenticatedAt, this.authenticatedAt);
-    put(FLAG.markBase, this.markBase);
     put(FLAG.linkedTo, this.linkedTo);
     if (!this.hasPrevious) return at;
     words.set(this.previousDigest, at);

@@ -2,7 +2,7 @@
  * The bytes of the shared table, drawn once for both sides: the manager's thread writes them, every thread reads them.
  *
  *   header    HEADER words                        who owns the table, which index is current, what was ever used
- *   slots     3 words a slot                      pointer | generation | seen mark
+ *   slots     4 words a slot                      pointer | generation | seen mark | turns of the mark (see seen.ts)
  *   indexes   2 buffers of words for each of      digest → slot, previous digest → slot, id → slot
  *   reports   1 bit a slot                        a token came back after its grace
  *   segments  cells of 16 words                   what records are written in
@@ -14,8 +14,8 @@
  *
  *   record    head:  SLOT GENERATION STAMP(2) LENGTH HEAD_SUM FLAGS DIGEST(8)            the first cell
  *                    ID(4) VERSION CREATED_AT(2) CALL(2) CONNECTION LENGTHS BODY_SUM
- *                    for each flag that is set: SEEN_BASE(2) IDLE(2) EXPIRES_AT(2) TOKEN_ISSUED_AT(2)
- *                    AUTHENTICATED_AT(2) MARK_BASE(2) LINKED_TO(2) PREVIOUS: digest(8) grace until(2) sealed token(12)
+ *                    for each flag that is set: IDLE(2) EXPIRES_AT(2) TOKEN_ISSUED_AT(2)
+ *                    AUTHENTICATED_AT(2) LINKED_TO(2) PREVIOUS: digest(8) grace until(2) sealed token(12)
  *             body:  user id, client, data, as bytes; zeros up to a whole word
  *
  * Chains of equal cells, and not blocks of the record's length, because then no history of sizes can leave space that is free and of
@@ -50,11 +50,9 @@ export const HEADER = {
 
 export const STATUS = { starting: 0, running: 1, stopped: 2, failed: 3 } as const;
 
-export const SLOT_WORDS = 3;
+export const SLOT_WORDS = 4;
 /** A seen mark that says: this session has ended. */
 export const ENDED = -1;
-/** A seen mark that says: not seen since the instant that the record names. */
-export const UNSEEN = -2;
 
 export const CELL_WORDS = 16;
 /** Words of a cell that are the record's. */
@@ -91,20 +89,16 @@ export const HEAD = {
 } as const;
 
 export const FLAG = {
-  /** Last seen, as far as it was folded out of the mark; without it: `createdAt`. */
-  seenBase: 1,
   /** The idle timeout in milliseconds; without it: none. */
-  idle: 2,
+  idle: 1,
   /** When the absolute timeout ends it; without it: never. */
-  expiresAt: 4,
+  expiresAt: 2,
   /** Without it: `createdAt`. */
-  tokenIssuedAt: 8,
-  authenticatedAt: 16,
-  /** An instant at most one turn before any that the mark may mean; without it: `createdAt`. */
-  markBase: 32,
+  tokenIssuedAt: 4,
+  authenticatedAt: 8,
   /** The connection that it ends with. */
-  linkedTo: 64,
-  previous: 128,
+  linkedTo: 16,
+  previous: 32,
 } as const;
 
 export const DIGEST_WORDS = 8;
@@ -112,7 +106,7 @@ export const ID_WORDS = 4;
 /** The new token under a key drawn from the old one: 32 bytes and a tag of 16. */
 export const SEALED_BYTES = 48;
 const PREVIOUS_WORDS = DIGEST_WORDS + 2 + SEALED_BYTES / 4;
-export const MAX_HEAD_WORDS = HEAD.words + 7 * 2 + PREVIOUS_WORDS;
+export const MAX_HEAD_WORDS = HEAD.words + 5 * 2 + PREVIOUS_WORDS;
 export const MAX_TEXT_BYTES = 256;
 /** Three texts, each behind its length. */
 export const MAX_CLIENT_BYTES = 3 * (MAX_TEXT_BYTES + 2);

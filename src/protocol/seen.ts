@@ -1,44 +1,79 @@
 /**
- * Seen marks: when a session was last seen, in one word that every thread may raise. Used in every thread.
+ * Seen marks: when a session was last seen, in two words of its slot that every thread may raise. Used in every thread.
  *
- * A mark is ENDED, UNSEEN (not since the record's `seenBase`), or an instant in milliseconds modulo TURN. Which turn is meant, the record says:
- * its `markBase` is an instant at most one turn before the one that is marked. The sweep folds a mark into a new record when half a turn is over;
- * a reader that still holds the older record computes the same instant from it.
+ *   mark    side (1 bit) | milliseconds since its turn began (31 bits), or ENDED
+ *   turns   side (1 bit) | current turn (15 bits) | the turn before (15 bits)
+ *
+ * A turn is 2^31 - 1 ms, 24.8 days, and turns are counted from 1970 on. A mark on the same side as `turns` is of the current turn, one on the other side of the
+ * turn before. So a raise into a later turn needs two steps, each one compareExchange, between which the mark still means what it meant: first the new turn
+ * becomes the current one on the other side, then the mark crosses over. That happens once in 24.8 days; every other raise is one step. The 15 bits
+ * last for 2,200 years from the session's beginning, which every mark follows.
  */
 
-import { ENDED, UNSEEN } from './layout.js';
+import { ENDED } from './layout.js';
 
-/** 49.7 days; the two numbers above it are UNSEEN and ENDED. */
-const TURN = 2 ** 32 - 2;
+/** One less than the bits would hold, so that no mark equals ENDED. */
+const TURN = 2 ** 31 - 1;
+const TURN_BITS = 0x7fff;
+const MILLISECONDS = 0x7fffffff;
 
-/** How old a record's `markBase` may grow before the sweep folds: half a turn. */
-export const FOLD_AFTER = 2 ** 31;
-/** How far before the moment of folding the new `markBase` lies: marks that are raised meanwhile are later than that. */
-export const FOLD_MARGIN = 2 ** 26;
+const turnOf = (instant: number): number => Math.floor(instant / TURN);
+const markOf = (side: number, instant: number): number => (side << 31) | (instant % TURN);
+const packTurns = (side: number, current: number, before: number): number =>
+  (side << 30) | ((current & TURN_BITS) << 15) | (before & TURN_BITS);
+const sideOfTurns = (turns: number): number => (turns >>> 30) & 1;
 
-/** What of a record is needed to understand its mark. */
-export interface MarkBases {
-  readonly seenBase: number;
-  readonly markBase: number;
+/** Sets the mark at `at` of a session that begins now and that nobody can see yet. */
+export function beginMark(words: Int32Array, at: number, now: number): void {
+  const turn = turnOf(now);
+  Atomics.store(words, at + 1, packTurns(0, turn, turn));
+  Atomics.store(words, at, markOf(0, now));
 }
 
-/** The instant that a mark means beside its record. */
-export function seenAt(mark: number, bases: MarkBases): number {
-  if (mark === UNSEEN) return bases.seenBase;
-  const lead = (mark >>> 0) - (bases.markBase % TURN);
-  return bases.markBase + (lead < 0 ? lead + TURN : lead);
+/** The instant that a mark, as it was read from `at`, means in a session created at `createdAt`. */
+export function seenAt(words: Int32Array, at: number, mark: number, createdAt: number): number {
+  return instantOf(mark, Atomics.load(words, at + 1), createdAt);
+}
+
+function instantOf(mark: number, turns: number, createdAt: number): number {
+  const turn = mark >>> 31 === sideOfTurns(turns) ? turns >>> 15 : turns;
+  return nearest(turn, createdAt) * TURN + (mark & MILLISECONDS);
+}
+
+/** The turn that 15 bits mean, no earlier than the one in which the session began. */
+function nearest(bits: number, createdAt: number): number {
+  const first = turnOf(createdAt);
+  return first + ((bits - first) & TURN_BITS);
 }
 
 /**
  * Raises the mark at `at` from `mark`, as it was read, to `now`. Returns false if the session has ended meanwhile.
  * compareExchange, because another thread may raise the same mark, and the sweep may end the session, between the read and the write.
  */
-export function raiseMark(words: Int32Array, at: number, mark: number, bases: MarkBases, now: number): boolean {
-  const raised = (now % TURN) | 0;
+export function raiseMark(words: Int32Array, at: number, mark: number, createdAt: number, now: number): boolean {
+  const turn = turnOf(now);
   for (let read = mark; ; ) {
     if (read === ENDED) return false;
-    if (read === raised || seenAt(read, bases) >= now) return true;
-    const found = Atomics.compareExchange(words, at, read, raised);
+    const turns = Atomics.load(words, at + 1);
+    if (instantOf(read, turns, createdAt) >= now) return true;
+    let side = sideOfTurns(turns);
+    const current = nearest(turns >>> 15, createdAt);
+    // Another thread is about to mark a later turn: it is later than this one.
+    if (current > turn) return true;
+    if (current < turn) {
+      if (read >>> 31 !== side) {
+        // Another thread stands between its two steps: it has seen the session in the current turn, so the mark may cross to where that begins.
+        const found = Atomics.compareExchange(words, at, read, side << 31);
+        read = found === read ? side << 31 : found;
+        continue;
+      }
+      side ^= 1;
+      if (Atomics.compareExchange(words, at + 1, turns, packTurns(side, turn, current)) !== turns) {
+        read = Atomics.load(words, at);
+        continue;
+      }
+    }
+    const found = Atomics.compareExchange(words, at, read, markOf(side, now));
     if (found === read) return true;
     read = found;
   }

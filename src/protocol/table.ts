@@ -41,6 +41,7 @@ import {
   type TableMemory,
   type TableShape,
 } from './layout.js';
+import { raiseMark, seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */
 export type IndexName = 'digests' | 'previous' | 'ids';
@@ -106,7 +107,17 @@ export class TableView {
   }
 
   mark(slot: number): number {
-    return Atomics.load(this.slots, slot * SLOT_WORDS + 2);
+    return Atomics.load(this.slots, markPlace(slot));
+  }
+
+  /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */
+  seen(slot: number, mark: number): number {
+    return seenAt(this.slots, markPlace(slot), mark, this.head.createdAt);
+  }
+
+  /** Marks the session in a slot, whose head is loaded, as seen; false if it has ended since `mark` was read. */
+  raise(slot: number, mark: number, now: number): boolean {
+    return raiseMark(this.slots, markPlace(slot), mark, this.head.createdAt, now);
   }
 
   /** True if the slot's record is still the one under this pointer that bore this stamp. */
@@ -238,6 +249,11 @@ export class TableView {
 /** A head's checksum: over all its words but the sum itself. */
 export function headSum(words: Int32Array, count: number): number {
   return sumWords(words, HEAD.headSum + 1, count, sumWords(words, 0, HEAD.headSum, count));
+}
+
+/** Where a slot's mark stands among the words of the slots. */
+export function markPlace(slot: number): number {
+  return slot * SLOT_WORDS + 2;
 }
 
 /** Compares two digests without telling by its time where they differ. */
