@@ -11,7 +11,27 @@ export async function ask({ coatcheck, stores, emptyCall }) {
     await peer.clear();
     return took ?? until - before;
   };
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
+  const afterPauses = (once) => async (count) => {
+    let took = 0;
+    for (let i = 0; i < count; i++) {
+      await pause();
+      const before = performance.now();
+      await once();
+      took += performance.now() - before;
+    }
+    return took;
+  };
   return [
+    await compare({
+      what: 'newSession, alone after a pause',
+      ours: afterPauses(() => coatcheck.create(smallData, 1, 1)),
+      peer: emptyCall.name,
+      theirs: [afterPauses(() => emptyCall.call(1, 1))],
+      count: 200,
+      times: 'as long',
+      bar: 1.5,
+    }),
     await compare({
       what: 'newSession, alone',
       ours: create(coatcheck, 1),
@@ -33,6 +53,20 @@ export async function ask({ coatcheck, stores, emptyCall }) {
       theirs: (store) => [create(store, 256)],
       count: 20_000,
       bar: 1.5,
+    })),
+    ...(await compareStores(stores, {
+      what: 'newSession, 256 in flight, beside all of a new session',
+      ours: create(coatcheck, 256),
+      theirs: (store) => [
+        async (count) => {
+          const before = performance.now();
+          await store.createWhole(smallData, count, 256);
+          const until = performance.now();
+          await store.clear();
+          return until - before;
+        },
+      ],
+      count: 20_000,
     })),
   ];
 }
