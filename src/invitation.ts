@@ -10,6 +10,8 @@ import type { Ticket } from './types.js';
 export interface Invitation extends Ticket {
   readonly coatcheck: number;
   readonly threadId: number;
+  /** Milliseconds, as the manager was given it: how long a join may take. */
+  readonly callTimeout: number;
   readonly memory: TableMemory;
   readonly clock: ClockMemory;
 }
@@ -38,11 +40,12 @@ export function checkTicket(ticket: unknown): Invitation {
 
 function isInvitation(value: unknown): value is Invitation {
   if (typeof value !== 'object' || value === null) return false;
-  const { coatcheck, name, threadId, memory, clock } = value as Partial<Invitation>;
+  const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<Invitation>;
   if (coatcheck !== LAYOUT_VERSION) return typeof coatcheck === 'number' && typeof name === 'string';
   return (
     typeof name === 'string' &&
     Number.isInteger(threadId) &&
+    typeof callTimeout === 'number' &&
     memory?.header instanceof SharedArrayBuffer &&
     clock instanceof SharedArrayBuffer
   );

@@ -3,7 +3,6 @@
 import { MessageChannel, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
 import { defaults } from './defaults.js';
-import { parseDuration } from './durations.js';
 import {
   checkTicket,
   findInvitation,
@@ -19,8 +18,6 @@ import { LAYOUT_VERSION, STATUS } from './protocol/layout.js';
 import type { JoinMessage } from './protocol/startup.js';
 import { forget, managersHere, register } from './registry.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from './types.js';
-
-const JOIN_TIMEOUT = parseDuration(defaults.callTimeout) as number;
 
 /**
  * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it already, the same proxy is returned.
@@ -62,12 +59,12 @@ async function join(
         new SessionError('ERR_TIMEOUT', 'The session manager could not be joined in time: is the main thread blocked?'),
       );
   });
-  const timer = setTimeout(() => late?.(), JOIN_TIMEOUT);
+  const timer = setTimeout(() => late?.(), invitation.callTimeout);
   try {
     const message: JoinMessage = { coatcheck: 'join', name: invitation.name };
     const membership = { invitation, schema, ended: undefined, forget: forgotten };
     const joined = Promise.all([
-      Manager.greet(port1, JOIN_TIMEOUT, membership),
+      Manager.greet(port1, membership),
       postMessageToThread(invitation.threadId, { ...message, port: port2 }, [port2]),
     ]);
     const [manager] = await Promise.race([joined, deadline]);

@@ -91,14 +91,14 @@ export class Manager implements SessionManager<Data> {
   }
 
   /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
-  static async greet(port: MessagePort, callTimeout: number, membership: Membership): Promise<Manager> {
+  static async greet(port: MessagePort, membership: Membership): Promise<Manager> {
     const header = new Int32Array(membership.invitation.memory.header);
     let manager: Manager | undefined;
     const events = new Events(
       (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
       (slot, generation, reason) => manager?.tellOver(slot, generation, reason),
     );
-    const connection = new Connection(port, callTimeout, {
+    const connection = new Connection(port, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
       lost: () =>
         Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED',

@@ -16,7 +16,8 @@ import {
   writeTarget,
 } from './protocol/calls.js';
 import { decodeValue } from './protocol/data/decode.js';
-import { encodeData, encodeKey, encodePatch } from './protocol/data/encode.js';
+import { encodeData, encodePatch } from './protocol/data/encode.js';
+import { encodeKey } from './protocol/data/entries.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { checkData, checkPatch } from './schema.js';
 import { type Data, SessionView } from './session-view.js';

@@ -7,11 +7,11 @@ export interface Settings {
   readonly idleTimeout: number;
   readonly absoluteTimeout: number;
   readonly maxSessionBytes: number;
-  readonly callTimeout: number;
+
   readonly cookie: ResolvedCookieOptions;
 }
 
 export function settingsOf(options: ResolvedOptions): Settings {
-  const { idleTimeout, absoluteTimeout, maxSessionBytes, callTimeout, cookie } = options;
-  return { idleTimeout, absoluteTimeout, maxSessionBytes, callTimeout, cookie };
+  const { idleTimeout, absoluteTimeout, maxSessionBytes, cookie } = options;
+  return { idleTimeout, absoluteTimeout, maxSessionBytes, cookie };
 }

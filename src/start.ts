@@ -61,6 +61,7 @@ async function start(options: ResolvedOptions, forgotten: () => void): Promise<M
     coatcheck: LAYOUT_VERSION,
     name: options.name,
     threadId: worker.threadId,
+    callTimeout: options.callTimeout,
     memory,
     clock,
   };
@@ -80,7 +81,7 @@ async function start(options: ResolvedOptions, forgotten: () => void): Promise<M
   const slow = setTimeout(() => void worker.terminate(), timeout);
   try {
     const membership = { invitation, schema: options.schema, ended, forget: forgetAll };
-    const manager = await Manager.greet(port1, options.callTimeout, membership);
+    const manager = await Manager.greet(port1, membership);
     publishInvitation(invitation);
     return manager;
   } catch (error) {

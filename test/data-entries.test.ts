@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter, MalformedBytes } from '../dist/src/protocol/bytes.js';
 import { decodeData, decodeValue } from '../dist/src/protocol/data/decode.js';
-import { encodeKey } from '../dist/src/protocol/data/encode.js';
-import { checkEntries, findEntry, mergeEntries } from '../dist/src/protocol/data/entries.js';
+
+import { checkEntries, encodeKey, findEntry, mergeEntries } from '../dist/src/protocol/data/entries.js';
 import { KnownKeys } from '../dist/src/protocol/data/strings.js';
 import { anyData, anyKey, encoded, encodedPatch, field, inherited, isSame } from './support/any-data.ts';
 

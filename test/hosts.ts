@@ -88,7 +88,7 @@ export const overPort: StartHost = async (options) => {
     ended: async () => {},
     forget: () => undefined,
   };
-  const manager = await ManagerProxy.greet(port1, resolved.callTimeout, membership);
+  const manager = await ManagerProxy.greet(port1, membership);
   return { manager: manager as unknown as SessionManager, clock };
 };
 
@@ -136,5 +136,12 @@ function assemble(options: ManagerOptions | undefined) {
 }
 
 function invite(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
-  return { coatcheck: LAYOUT_VERSION, name: 'contract', threadId: 0, memory, clock: memoryOf(clock) };
+  return {
+    coatcheck: LAYOUT_VERSION,
+    name: 'contract',
+    threadId: 0,
+    callTimeout: 5000,
+    memory,
+    clock: memoryOf(clock),
+  };
 }

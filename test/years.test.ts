@@ -4,7 +4,12 @@ import { createManualClock } from '../dist/src/testing.js';
 
 test('timeouts of years are exact to the millisecond, however long nobody looked', async () => {
   const clock = createManualClock(Date.UTC(2026, 0, 1));
-  const sessions = await startSessionManager({ clock, idleTimeout: '730d', absoluteTimeout: false, sweep: '0 0 1 1 *' });
+  const sessions = await startSessionManager({
+    clock,
+    idleTimeout: '730d',
+    absoluteTimeout: false,
+    sweep: '0 0 1 1 *',
+  });
   const session = await sessions.newSession();
   const cookie = sessions.getCookieData(session).value;
   // Nothing sweeps meanwhile: what is looked up is all that happens.

@@ -35,11 +35,6 @@ export function encodePatch(writer: ByteWriter, patch: object, limit: number): v
   encodeEntries(writer, patch, limit, true);
 }
 
-/** Appends one key as it stands in an entry, whatever its length. */
-export function encodeKey(writer: ByteWriter, key: string): void {
-  writeString(writer, key, Number.POSITIVE_INFINITY);
-}
-
 function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removals: boolean): void {
   const start = writer.length;
   const walk = new Walk(writer, start + limit);
@@ -259,8 +254,8 @@ class Walk {
       return;
     }
     if (Object.keys(value).length > 0 || hasSymbols(value)) throw this.refuse(`a ${kind} with properties of its own`);
-    if (kind === 'Map') this.#collection(tag.MAP, 2, this.#entriesOf(value as Map<unknown, unknown>), depth);
-    else if (kind === 'Set') this.#collection(tag.SET, 1, this.#elementsOf(value as Set<unknown>), depth);
+    if (kind === 'Map') this.#collection(tag.MAP, 2, this.#itemsOf(value, kind), depth);
+    else if (kind === 'Set') this.#collection(tag.SET, 1, this.#itemsOf(value, kind), depth);
     else if (kind === 'Date') {
       writer.u8(tag.DATE);
       this.#number(Date.prototype.getTime.call(value));
@@ -290,19 +285,13 @@ class Walk {
     }
   }
 
-  #entriesOf(map: Map<unknown, unknown>): unknown[] {
+  #itemsOf(value: object, kind: 'Map' | 'Set'): unknown[] {
     const items: unknown[] = [];
-    Map.prototype.forEach.call(map, (value, key) => {
-      if (items.push(key, value) > this.#room) throw this.#tooLarge();
-    });
-    return items;
-  }
-
-  #elementsOf(set: Set<unknown>): unknown[] {
-    const items: unknown[] = [];
-    Set.prototype.forEach.call(set, (element) => {
-      if (items.push(element) > this.#room) throw this.#tooLarge();
-    });
+    const take = (item: unknown) => {
+      if (items.push(item) > this.#room) throw this.#tooLarge();
+    };
+    if (kind === 'Set') Set.prototype.forEach.call(value as Set<unknown>, take);
+    else Map.prototype.forEach.call(value as Map<unknown, unknown>, (item, key) => [key, item].forEach(take));
     return items;
   }
 }

@@ -3,8 +3,7 @@
  */
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
-import { encodeKey } from './encode.js';
-import { StringReader, textOfBytes } from './strings.js';
+import { StringReader, textOfBytes, writeString } from './strings.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /** One entry: `start ≤ key bytes < keyEnd < size ≤ valueStart ≤ value bytes < end`, all of them places in the section. */
@@ -38,6 +37,11 @@ export function checkEntries(section: Uint8Array, removals = false): void {
   for (let i = 1; i < entries.length; i++) {
     if (findAmong(section, entries, i, section, entries[i] as Entry) >= 0) throw new MalformedBytes('a key twice');
   }
+}
+
+/** Appends one key as it stands in an entry, whatever its length. */
+export function encodeKey(writer: ByteWriter, key: string): void {
+  writeString(writer, key, Number.POSITIVE_INFINITY);
 }
 
 /** The entry of this key, given as `encodeKey` writes it. */
