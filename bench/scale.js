@@ -37,9 +37,10 @@ const resident = await settledMemory();
 await timed('looked up, each in both of two threads', async () => {
   const url = new URL('./scale/reader.js', import.meta.url);
   const readers = [new Worker(url, { workerData: sessions }), new Worker(url, { workerData: sessions })];
-  const found = readers.map((reader) => new Promise((resolve) => reader.once('message', resolve)));
-  for (const count of await Promise.all(found)) expect(count);
-  await Promise.all(readers.map((reader) => new Promise((resolve) => reader.once('exit', resolve))));
+  const found = Promise.all(readers.map((reader) => new Promise((resolve) => reader.once('message', resolve))));
+  const exited = Promise.all(readers.map((reader) => new Promise((resolve) => reader.once('exit', resolve))));
+  for (const count of await found) expect(count);
+  await exited;
 });
 
 await timed('listed by getAllSessions', async () => {
