@@ -7,39 +7,19 @@ import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { ANSWERS, type Answer, CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
-import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
+import { SessionError, type SessionErrorCode } from './protocol/errors.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
+import { Refused, readAnswer } from './refused.js';
 
 /** Calls and bytes that may wait in one thread. */
 const MOST_CALLS = 65_536;
 const MOST_BYTES = 64 * 1024 * 1024;
+/** Calls of one reply that are settled in one turn of the event loop. */
+const SETTLED_AT_ONCE = 128;
 /** A batch's header, and a call's: which and bytes. */
 const BATCH_HEADER = 12;
 const CALL_HEADER = 5;
 
-/** A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so that the stack is its caller's. */
-export class Refused {
-  readonly answer: Answer | undefined;
-  readonly code: SessionErrorCode;
-  readonly outcome: Outcome;
-
-  constructor(code: SessionErrorCode, outcome: Outcome = 'not-applied', answer?: Answer) {
-    this.code = code;
-    this.outcome = outcome;
-    this.answer = answer;
-  }
-
-  toError(cause?: unknown): SessionError {
-    return new SessionError(this.code, undefined, { outcome: this.outcome, ...(cause === undefined ? {} : { cause }) });
-  }
-}
-
-const refusals: readonly Refused[] = ANSWERS.map((answer) => {
-  if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
-  if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
-  if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
-  return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
-});
 const overloaded = new Refused('ERR_OVERLOADED');
 
 interface Pending {
@@ -182,14 +162,26 @@ export class Connection {
     this.#sent.splice(at, 1);
     // Settled calls count as given up: the word never falls so far behind the numbers that it could be taken for one ahead of them.
     Atomics.store(this.#words, CONNECTION.givenUp, (batch.first + batch.calls.length - 1) | 0);
-    const from = new ByteReader(new Uint8Array(reply));
+    this.#settleSome(batch, new ByteReader(new Uint8Array(reply)), 0);
+  }
+
+  /**
+   * Settles some calls of a batch from its reply, and the others in the next turns of the event loop: so that what the first ones go on to call
+   * is on its way to the manager while the others are still at it here, and neither thread waits for the other.
+   */
+  #settleSome(batch: Batch, from: ByteReader, start: number): void {
+    const { calls } = batch;
     const { length } = from.bytes;
-    const whole = length >= 4 && from.u32() === batch.calls.length;
-    for (const call of batch.calls) {
+    from.end = length;
+    if (start === 0 && !(length >= 4 && from.u32() === calls.length)) from.at = length;
+    const end = Math.min(start + SETTLED_AT_ONCE, calls.length);
+    for (let i = start; i < end; i++) {
       from.end = length;
-      this.#settle(call, whole ? readAnswer(call, from) : new Refused('ERR_MANAGER_FAILED', 'unknown'));
+      const call = calls[i] as Pending;
+      this.#settle(call, readAnswer(from, call.read));
     }
-    this.#release(batch);
+    if (end < calls.length) setImmediate(() => this.#settleSome(batch, from, end));
+    else this.#release(batch);
   }
 
   #settle(call: Pending, value: unknown): void {
@@ -275,20 +267,5 @@ export class Connection {
     if (!(notices instanceof ArrayBuffer)) return;
     const events = this.#listener.notices(new Uint8Array(notices));
     Atomics.add(this.#words, CONNECTION.noticesRead, events);
-  }
-}
-
-function readAnswer(call: Pending, from: ByteReader): unknown {
-  try {
-    const answer = from.u8();
-    const bytes = from.u32();
-    const next = from.skip(bytes) + bytes;
-    from.at = next - bytes;
-    from.end = next;
-    const value = answer === 0 ? call.read(from) : (refusals[answer] ?? new Refused('ERR_MANAGER_FAILED', 'unknown'));
-    from.at = next;
-    return value;
-  } catch {
-    return new Refused('ERR_MANAGER_FAILED', 'unknown');
   }
 }

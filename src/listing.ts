@@ -2,11 +2,11 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { ResolvedFilter } from './arguments.js';
-import { Refused } from './connection.js';
 import { toSessionInfo, toUtf8 } from './info.js';
 import { CALL, readTarget, type Target } from './protocol/calls.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
+import { Refused } from './refused.js';
 import type { SessionContext } from './session-view.js';
 import type { SessionId, SessionInfo } from './types.js';
 

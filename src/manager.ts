@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkFilter, type ResolvedFilter, resolveNewSession } from './arguments.js';
-import { Connection, Refused } from './connection.js';
+import { Connection } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { packClient, toUtf8 } from './info.js';
@@ -20,6 +20,7 @@ import { ID_FORM, parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
+import { Refused } from './refused.js';
 import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
 import type { SessionContext, SessionView } from './session-view.js';

@@ -3,7 +3,6 @@
 import { setMaxListeners } from 'node:events';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ResolvedNewSession } from './arguments.js';
-import type { Refused } from './connection.js';
 import { fromUtf8, toInstant, unpackClient } from './info.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { decodeData } from './protocol/data/decode.js';
@@ -13,6 +12,7 @@ import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
 import { markPlace, sameDigest, type TableView } from './protocol/table.js';
+import type { Refused } from './refused.js';
 import { digestOf, unseal } from './tokens.js';
 import type { EndReason, Session, SessionId } from './types.js';
 

@@ -2,7 +2,6 @@
 
 import { checkRotateOptions, checkUserId } from './arguments.js';
 import { readOptions } from './checking.js';
-import { Refused } from './connection.js';
 import { checkDuration, timeoutLimits } from './durations.js';
 import { toUtf8 } from './info.js';
 import type { ByteWriter } from './protocol/bytes.js';
@@ -19,6 +18,7 @@ import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodePatch } from './protocol/data/encode.js';
 import { encodeKey } from './protocol/data/entries.js';
 import { expected, SessionError } from './protocol/errors.js';
+import { Refused } from './refused.js';
 import { checkData, checkPatch } from './schema.js';
 import { type Data, SessionView } from './session-view.js';
 import { digestOf, drawToken, seal } from './tokens.js';

@@ -1,0 +1,45 @@
+/** Calls that were refused, and the reading of answers. Used in every thread of the host. */
+
+import type { ByteReader } from './protocol/bytes.js';
+import { ANSWERS, type Answer } from './protocol/calls.js';
+import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
+
+/** A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so that the stack is its caller's. */
+export class Refused {
+  readonly answer: Answer | undefined;
+  readonly code: SessionErrorCode;
+  readonly outcome: Outcome;
+
+  constructor(code: SessionErrorCode, outcome: Outcome = 'not-applied', answer?: Answer) {
+    this.code = code;
+    this.outcome = outcome;
+    this.answer = answer;
+  }
+
+  toError(cause?: unknown): SessionError {
+    return new SessionError(this.code, undefined, { outcome: this.outcome, ...(cause === undefined ? {} : { cause }) });
+  }
+}
+
+const refusals: readonly Refused[] = ANSWERS.map((answer) => {
+  if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
+  if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
+  if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
+  return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
+});
+
+/** Reads one call's answer from a reply: what `read` makes of its fields, or why it was refused. */
+export function readAnswer(from: ByteReader, read: (from: ByteReader) => unknown): unknown {
+  try {
+    const answer = from.u8();
+    const bytes = from.u32();
+    const next = from.skip(bytes) + bytes;
+    from.at = next - bytes;
+    from.end = next;
+    const value = answer === 0 ? read(from) : (refusals[answer] ?? new Refused('ERR_MANAGER_FAILED', 'unknown'));
+    from.at = next;
+    return value;
+  } catch {
+    return new Refused('ERR_MANAGER_FAILED', 'unknown');
+  }
+}
