@@ -6,7 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { ANSWERS, type Answer, CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
+import { CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
 import { SessionError, type SessionErrorCode } from './protocol/errors.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
 import { Refused, readAnswer } from './refused.js';

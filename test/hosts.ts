@@ -1,7 +1,7 @@
 /** The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager thread. */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Refused } from '../dist/src/connection.js';
+import { Refused } from '../dist/src/refused.js';
 import { Events } from '../dist/src/events.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { Manager as ManagerProxy } from '../dist/src/manager.js';
