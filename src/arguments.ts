@@ -7,6 +7,8 @@ import { checkOptions, expectedUnseen, readOptions, schemaOption, unknownOption,
 import { defaults } from './defaults.js';
 import { checkDuration, graceLimits, timeoutLimits } from './durations.js';
 import { expected, SessionError } from './protocol/errors.js';
+import { ID_FORM } from './protocol/ids.js';
+import type { SessionId } from './types.js';
 
 /** The longest user id, and what each text about the client is cut to, in bytes of UTF-8. */
 const TEXT_BYTES = 256;
@@ -162,6 +164,18 @@ export function checkRotateOptions(options: unknown): number {
 /** `grace` in milliseconds, from 0; its default where it is undefined. */
 export function checkGrace(grace: unknown): number {
   return checkDuration('grace', grace === undefined ? defaults.grace : grace, graceLimits);
+}
+
+/** A session's public id, by its form. */
+export function checkSessionId(what: string, id: unknown): SessionId {
+  if (typeof id === 'string' && ID_FORM.test(id)) return id as SessionId;
+  throw notOwnSession(what, id);
+}
+
+/** What came may be a token, put there by mistake: it is not shown. */
+export function notOwnSession(what: string, value: unknown): SessionError {
+  const text = `Expected \`${what}\` to be a session of this manager or its id, got another ${typeof value}`;
+  return new SessionError('ERR_INVALID_OPTION', text);
 }
 
 const connectSchemas = { schema: v.optional(schemaOption()) };

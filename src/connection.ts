@@ -258,6 +258,9 @@ export class Connection {
       this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
     }
     clearTimeout(this.#timer);
+    // Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it.
+    this.#port.removeAllListeners('message');
+    this.#port.removeAllListeners('close');
     this.#port.close();
   }
 

@@ -28,6 +28,9 @@ export class Handles {
   }
 
   watch(handle: SessionView): void {
+    // A slot that was let again: the notice that its former session is over has yet to come.
+    const former = this.#watched.get(handle.slot);
+    if (former !== undefined && former.generation !== handle.generation) former.over(undefined);
     this.#watched.set(handle.slot, handle);
   }
 

@@ -16,7 +16,7 @@ import { Manager } from './manager.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { LAYOUT_VERSION, STATUS } from './protocol/layout.js';
 import type { JoinMessage } from './protocol/startup.js';
-import { forget, managersHere, register } from './registry.js';
+import { forget, managerHere, register } from './registry.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from './types.js';
 
 /**
@@ -29,19 +29,20 @@ export async function connectSessionManager<D extends SessionData = Record<strin
 ): Promise<SessionManager<D>> {
   if (typeof where === 'string' && where === '') throw expected('where', 'the name of a manager or a ticket', where);
   const { schema } = checkConnectOptions(options);
-  const name = typeof where === 'string' ? where : checkTicket(where).name;
-  const here = managersHere().get(name);
+  const ticket = typeof where === 'string' ? undefined : checkTicket(where);
+  const name = ticket?.name ?? (where as string);
+  const here = managerHere(name, ticket);
   if (here !== undefined) {
     if (schema !== undefined && schema !== here.schema) {
       throw new SessionError('ERR_INVALID_OPTION', 'This thread has joined the manager already, with another `schema`');
     }
     return here.manager as unknown as Promise<SessionManager<D>>;
   }
-  const invitation = typeof where === 'string' ? findInvitation(where) : checkTicket(where);
+  const invitation = ticket ?? findInvitation(name);
   if (invitation === undefined) throw new SessionError('ERR_MANAGER_NOT_FOUND');
   if (invitation.coatcheck !== LAYOUT_VERSION) throw otherBuild(name, invitation.coatcheck);
-  const manager: Promise<Manager> = join(invitation, schema, () => forget(name, manager as never));
-  return register(name, { manager, schema }) as unknown as Promise<SessionManager<D>>;
+  const manager: Promise<Manager> = join(invitation, schema, () => forget(manager as never));
+  return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
 }
 
 async function join(
@@ -68,7 +69,7 @@ async function join(
       postMessageToThread(invitation.threadId, { ...message, port: port2 }, [port2]),
     ]);
     const [manager] = await Promise.race([joined, deadline]);
-    publishInvitation(invitation);
+    if (managerHere(invitation.name)?.invitation === invitation) publishInvitation(invitation);
     return manager;
   } catch (error) {
     port1.close();

@@ -74,7 +74,7 @@ export class Listing {
     const { userId, except, createdBefore } = this.#filter;
     if (view.load(slot, true) === 0) return undefined;
     const { head, bytes } = view;
-    const mark = view.mark(slot);
+    const mark = view.liveMark(slot);
     if (mark === ENDED || head.generation !== generation) return undefined;
     const lastSeenAt = view.seen(slot, mark);
     const endsAt = head.endsAt(lastSeenAt);

@@ -1,7 +1,7 @@
 /** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
 
 import type { CookieFormat } from './cookies.js';
-import { Handles, Memo } from './handles.js';
+import { Handles, Memo, type MemoEntry } from './handles.js';
 import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
 import { sameDigest, type TableView } from './protocol/table.js';
@@ -32,9 +32,13 @@ export class Lookup {
     const entry = this.#memo.get(cookie);
     if (entry !== undefined) {
       const { handle } = entry;
-      if (this.#view.isCurrent(handle.slot, entry.pointer, entry.stampLow, entry.stampHigh)) {
+      if (this.#isCurrent(entry)) {
         const now = this.#now();
-        if (now < entry.until) return handle.see(now, touch) ? handle : undefined;
+        if (now < entry.until) {
+          if (handle.see(now, touch)) return handle;
+          // Over; unless it was judged by a record that has been replaced meanwhile.
+          if (this.#isCurrent(entry)) return undefined;
+        }
       }
       this.#memo.delete(cookie);
     }
@@ -42,28 +46,38 @@ export class Lookup {
     return token === undefined ? undefined : this.#byToken(cookie, token, touch);
   }
 
+  #isCurrent({ handle, pointer, stampLow, stampHigh }: MemoEntry): boolean {
+    return this.#view.isCurrent(handle.slot, pointer, stampLow, stampHigh);
+  }
+
   #byToken(cookie: string, token: string, touch: boolean): SessionHandle | undefined {
     const view = this.#view;
-    const slot = this.#find(digestInto(token, this.#digest));
-    if (slot < 0) return undefined;
     const { head } = view;
-    const now = this.#now();
-    const mark = view.mark(slot);
-    if (mark === ENDED || head.endsAt(view.seen(slot, mark)) <= now) return undefined;
-    const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
-    if (now >= until) {
-      this.#reportReused(slot);
-      return undefined;
+    const digest = digestInto(token, this.#digest);
+    for (;;) {
+      const slot = this.#find(digest);
+      if (slot < 0) return undefined;
+      const pointer = this.#pointer;
+      const now = this.#now();
+      const mark = view.liveMark(slot);
+      if (mark === ENDED) return undefined;
+      const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
+      if (now >= until || head.endsAt(view.seen(slot, mark)) <= now) {
+        // Judged by a record that has been replaced meanwhile: looked up again.
+        if (view.pointer(slot) !== pointer) continue;
+        if (now >= until) this.#reportReused(slot);
+        return undefined;
+      }
+      if (touch && !view.raise(slot, mark, now)) return undefined;
+      const known = this.#byPrevious ? unseal(token, head.sealed) : token;
+      const { stampLow, stampHigh } = head;
+      const handle = this.#hold(slot);
+      if (handle === undefined) return undefined;
+      if (known !== undefined) handle.learn(known);
+      // A copy of its own: a string cut from a header would keep the whole header in memory.
+      this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until });
+      return handle;
     }
-    if (touch && !view.raise(slot, mark, now)) return undefined;
-    const known = this.#byPrevious ? unseal(token, head.sealed) : token;
-    const pointer = this.#pointer;
-    const { stampLow, stampHigh } = head;
-    const handle = this.#hold(slot);
-    if (known !== undefined) handle.learn(known);
-    // A copy of its own: a string cut from a header would keep the whole header in memory.
-    this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until });
-    return handle;
   }
 
   /** The slot whose record bears this digest, as its current or its previous one; its head is loaded. */
@@ -86,17 +100,13 @@ export class Lookup {
     return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
   }
 
-  /** The handle of the session whose head was loaded last. */
-  #hold(slot: number): SessionHandle {
-    const { head } = this.#view;
-    const held = this.handles.get(slot, head.generation);
-    if (held !== undefined) {
-      held.refresh();
-      return held;
-    }
-    const handle = new SessionHandle(this.#context, slot, head.generation);
-    handle.refresh();
-    this.handles.add(handle);
+  /** The handle of the session whose head was loaded last; undefined if it has ended since. */
+  #hold(slot: number): SessionHandle | undefined {
+    const { generation } = this.#view.head;
+    const held = this.handles.get(slot, generation);
+    const handle = held ?? new SessionHandle(this.#context, slot, generation);
+    if (!handle.refresh()) return undefined;
+    if (held === undefined) this.handles.add(handle);
     return handle;
   }
 
@@ -105,13 +115,19 @@ export class Lookup {
     const words = parseId(id);
     if (words === undefined) return undefined;
     const view = this.#view;
-    const slot = view.find('ids', words[0] as number, words[1] as number, (candidate) => {
-      return view.load(candidate, false) !== 0 && sameDigest(view.head.id, words);
-    });
-    if (slot < 0) return undefined;
-    const mark = view.mark(slot);
-    if (mark === ENDED || view.head.endsAt(view.seen(slot, mark)) <= this.#now()) return undefined;
-    return { slot, generation: view.head.generation };
+    const { head } = view;
+    for (;;) {
+      let pointer = 0;
+      const slot = view.find('ids', words[0] as number, words[1] as number, (candidate) => {
+        pointer = view.load(candidate, false);
+        return pointer !== 0 && sameDigest(head.id, words);
+      });
+      if (slot < 0) return undefined;
+      const mark = view.liveMark(slot);
+      if (mark === ENDED) return undefined;
+      if (head.endsAt(view.seen(slot, mark)) > this.#now()) return { slot, generation: head.generation };
+      if (view.pointer(slot) === pointer) return undefined;
+    }
   }
 
   byId(id: string): SessionHandle | undefined {

@@ -2,7 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { checkFilter, type ResolvedFilter, resolveNewSession } from './arguments.js';
+import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
 import { Connection } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
@@ -16,7 +16,7 @@ import { readClock } from './protocol/clock.js';
 import { encodeData } from './protocol/data/encode.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
-import { ID_FORM, parseId } from './protocol/ids.js';
+import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
@@ -101,8 +101,10 @@ export class Manager implements SessionManager<Data> {
     );
     const connection = new Connection(port, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
-      lost: () =>
-        Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED',
+      lost: () => {
+        membership.forget();
+        return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
+      },
     });
     const welcome = await connection.greet();
     if (!welcome.accepted) {
@@ -118,7 +120,7 @@ export class Manager implements SessionManager<Data> {
   async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
     const resolved = resolveNewSession(init, this.#settings);
     const { schema } = this.#context;
-    const given = resolved.data ?? {};
+    const given = resolved.data === undefined ? {} : resolved.data;
     const data = schema === undefined ? given : await checkData(schema, given);
     const user = toUtf8(resolved.userId ?? '');
     const client = packClient(resolved.client);
@@ -141,8 +143,13 @@ export class Manager implements SessionManager<Data> {
   }
 
   #born(from: ByteReader, token: string, id: Int32Array, init: ReturnType<typeof resolveNewSession>): SessionHandle {
-    const handle = new SessionHandle(this.#context, from.u32(), from.u32() | 0);
+    const slot = from.u32();
+    const generation = from.u32() | 0;
+    // A listener that was told of it first may hold it already.
+    const held = this.#lookup.handles.get(slot, generation);
+    const handle = held ?? new SessionHandle(this.#context, slot, generation);
     handle.learn(token);
+    if (held !== undefined) return held;
     handle.born({ id, createdAt: from.f64(), init });
     this.#lookup.handles.add(handle);
     return handle;
@@ -161,7 +168,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   getCookieData(session: Session<Data>): CookieData {
-    if (!this.#isOwn(session)) throw notOwn('session', session);
+    if (!this.#isOwn(session)) throw notOwnSession('session', session);
     const token = session.currentToken();
     if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
     const { expiresAt } = session;
@@ -191,7 +198,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
-    return checkFilter(filter, (value) => (this.#isOwn(value) ? value.id : checkId('except', value)));
+    return checkFilter(filter, (value) => (this.#isOwn(value) ? value.id : checkSessionId('except', value)));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -204,18 +211,21 @@ export class Manager implements SessionManager<Data> {
 
   async #end(session: Session<Data> | SessionId, terminated: boolean): Promise<void> {
     if (this.#isOwn(session)) return session.end(terminated);
-    const target = this.#lookup.targetOf(checkId('session', session));
+    const target = this.#lookup.targetOf(checkSessionId('session', session));
     if (target !== undefined) await new SessionHandle(this.#context, target.slot, target.generation).end(terminated);
   }
 
   #isOwn(session: unknown): session is SessionHandle {
-    return session instanceof SessionHandle && session.isOf(this.#context);
+    return SessionHandle.is(session) && session.isOf(this.#context);
   }
 
   // ------------------------------------------------------------ the manager
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+    this.#stopped ??= this.#stop().catch((error: unknown) => {
+      this.#stopped = undefined;
+      throw error;
+    });
     return this.#stopped;
   }
 
@@ -286,15 +296,4 @@ export class Manager implements SessionManager<Data> {
   tellOver(slot: number, generation: number, reason: EndReason | undefined): void {
     this.#lookup.handles.unwatch(slot, generation)?.over(reason);
   }
-}
-
-function checkId(what: string, id: unknown): SessionId {
-  if (typeof id === 'string' && ID_FORM.test(id)) return id as SessionId;
-  throw notOwn(what, id);
-}
-
-/** What came may be a token, put there by mistake: it is not shown. */
-function notOwn(what: string, value: unknown): SessionError {
-  const text = `Expected \`${what}\` to be a session of this manager or its id, got another ${typeof value}`;
-  return new SessionError('ERR_INVALID_OPTION', text);
 }

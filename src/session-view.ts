@@ -31,9 +31,10 @@ export interface SessionContext {
 }
 
 export class SessionView {
-  readonly slot: number;
-  readonly generation: number;
-  protected readonly context: SessionContext;
+  // Private, as all of it: whoever copies or prints a session finds no way to the table in it.
+  readonly #context: SessionContext;
+  readonly #slot: number;
+  readonly #generation: number;
   /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
   #token: string | undefined;
   // What the record said that was read last.
@@ -50,20 +51,37 @@ export class SessionView {
   #authenticatedAt = Number.NaN;
   #version = 0;
   #lastSeenAt = 0;
-  recordBytes = 0;
+  #recordBytes = 0;
   #data: Readonly<Data> | undefined;
   #abort: AbortController | undefined;
   #endedBy: EndReason | undefined;
 
   constructor(context: SessionContext, slot: number, generation: number) {
-    this.context = context;
-    this.slot = slot;
-    this.generation = generation;
+    this.#context = context;
+    this.#slot = slot;
+    this.#generation = generation;
+  }
+
+  get slot(): number {
+    return this.#slot;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Bytes of the record that was read last. */
+  get recordBytes(): number {
+    return this.#recordBytes;
+  }
+
+  protected get context(): SessionContext {
+    return this.#context;
   }
 
   /** True for a session of the manager whose context this is. */
   isOf(context: SessionContext): boolean {
-    return this.context === context;
+    return this.#context === context;
   }
 
   /** Fills in what is known of a session that was just created, so that it can be told even if it ends before it is first read. */
@@ -83,10 +101,10 @@ export class SessionView {
 
   /** Reads the record anew if there is another. False if the slot holds this session no more. */
   refresh(): boolean {
-    const { view } = this.context;
-    if (this.#pointer !== 0 && view.isCurrent(this.slot, this.#pointer, this.#stampLow, this.#stampHigh)) return true;
-    const pointer = view.load(this.slot, false);
-    if (pointer === 0 || view.head.generation !== this.generation) return false;
+    const { view } = this.#context;
+    if (this.#pointer !== 0 && view.isCurrent(this.#slot, this.#pointer, this.#stampLow, this.#stampHigh)) return true;
+    const pointer = view.load(this.#slot, false);
+    if (pointer === 0 || view.head.generation !== this.#generation) return false;
     // What belongs to the body is proved only with the whole of it.
     const hasTexts = view.head.userBytes > 0 || view.head.clientBytes > 0;
     return hasTexts ? this.#read() : this.#take(pointer, false);
@@ -94,14 +112,14 @@ export class SessionView {
 
   /** Reads the whole record. */
   #read(): boolean {
-    const { view } = this.context;
-    const pointer = view.load(this.slot, true);
-    return pointer !== 0 && view.head.generation === this.generation && this.#take(pointer, true);
+    const { view } = this.#context;
+    const pointer = view.load(this.#slot, true);
+    return pointer !== 0 && view.head.generation === this.#generation && this.#take(pointer, true);
   }
 
   #take(pointer: number, whole: boolean): boolean {
-    const { head } = this.context.view;
-    if (head.stampLow !== this.#stampLow || head.stampHigh !== this.#stampHigh) this.#data = undefined;
+    const { head } = this.#context.view;
+    if (head.version !== this.#version) this.#data = undefined;
     this.#pointer = pointer;
     this.#stampLow = head.stampLow;
     this.#stampHigh = head.stampHigh;
@@ -112,9 +130,9 @@ export class SessionView {
     this.#tokenIssuedAt = head.tokenIssuedAt;
     this.#authenticatedAt = head.authenticatedAt;
     this.#version = head.version;
-    this.recordBytes = head.length;
+    this.#recordBytes = head.length;
     if (whole) {
-      const { bytes } = this.context.view;
+      const { bytes } = this.#context.view;
       const userAt = head.words * 4;
       const clientAt = userAt + head.userBytes;
       this.#userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
@@ -127,10 +145,11 @@ export class SessionView {
 
   /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
   see(now: number, touch: boolean): boolean {
-    const { slots } = this.context.view;
-    const at = markPlace(this.slot);
+    const { slots } = this.#context.view;
+    const at = markPlace(this.#slot);
     const mark = Atomics.load(slots, at);
-    if (mark === ENDED) return false;
+    // The generation after the mark: see `TableView.liveMark`.
+    if (mark === ENDED || this.#context.view.generation(this.#slot) !== this.#generation) return false;
     const seen = seenAt(slots, at, mark, this.#createdAt);
     if (Math.min(seen + this.#idle, this.#absoluteAt) <= now) return false;
     this.#lastSeenAt = seen;
@@ -139,7 +158,14 @@ export class SessionView {
 
   /** Reads what is current, and says whether the session lives. */
   #current(): boolean {
-    return this.#endedBy === undefined && this.refresh() && this.see(this.context.now(), false);
+    if (this.#endedBy !== undefined) return false;
+    while (this.refresh()) {
+      const pointer = this.#pointer;
+      if (this.see(this.#context.now(), false)) return true;
+      // Over; unless it was judged by a record that has been replaced meanwhile.
+      if (this.#context.view.pointer(this.#slot) === pointer) return false;
+    }
+    return false;
   }
 
   get alive(): boolean {
@@ -192,8 +218,8 @@ export class SessionView {
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
     if (this.#data !== undefined) return this.#data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
-    const { head, bytes } = this.context.view;
-    this.#data = decodeData(bytes.subarray(head.dataStart, head.length), this.context.knownKeys) as Readonly<Data>;
+    const { head, bytes } = this.#context.view;
+    this.#data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
     return this.#data;
   }
 
@@ -207,7 +233,7 @@ export class SessionView {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       setMaxListeners(0, this.#abort.signal);
-      if (this.#current()) this.context.watch(this);
+      if (this.#current()) this.#context.watch(this);
       else this.over(this.#endedBy ?? this.#reasonByTime());
     }
     return this.#abort.signal;
@@ -221,14 +247,14 @@ export class SessionView {
 
   /** Why it ended, as far as this thread can tell by itself. */
   #reasonByTime(): EndReason {
-    const now = this.context.now();
+    const now = this.#context.now();
     const idleAt = this.#lastSeenAt + this.#idle;
     if (this.#absoluteAt <= now && this.#absoluteAt <= idleAt) return 'expired';
     return idleAt <= now ? 'idle' : 'closed';
   }
 
   touch(): boolean {
-    return this.refresh() && this.see(this.context.now(), true);
+    return this.refresh() && this.see(this.#context.now(), true);
   }
 
   /** This thread has drawn, or was shown, a token of this session. */
@@ -241,14 +267,14 @@ export class SessionView {
    * Throws ERR_SESSION_ENDED.
    */
   currentToken(): string | undefined {
-    const { view } = this.context;
+    const { view } = this.#context;
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.#token === undefined || view.load(this.slot, false) === 0) return undefined;
+    if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
     const digest = digestOf(this.#token);
     const { head } = view;
-    if (head.generation !== this.generation) throw new SessionError('ERR_SESSION_ENDED');
+    if (head.generation !== this.#generation) throw new SessionError('ERR_SESSION_ENDED');
     if (sameDigest(head.digest, digest)) return this.#token;
-    if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.context.now() >= head.graceUntil) {
+    if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.#context.now() >= head.graceUntil) {
       return undefined;
     }
     const next = unseal(this.#token, head.sealed);

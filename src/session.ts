@@ -1,5 +1,6 @@
 /** One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the host. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkRotateOptions, checkUserId } from './arguments.js';
 import { readOptions } from './checking.js';
 import { checkDuration, timeoutLimits } from './durations.js';
@@ -26,7 +27,15 @@ import type { Duration, Patch, Session } from './types.js';
 
 const nothing = (): undefined => undefined;
 
+/** The sessions that are being updated on the way to the code that runs. */
+const updating = new AsyncLocalStorage<readonly SessionHandle[]>();
+
 export class SessionHandle extends SessionView implements Session<Data> {
+  /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
+  static is(value: unknown): value is SessionHandle {
+    return typeof value === 'object' && value !== null && #updates in value;
+  }
+
   /** Updates of one session queue up; undefined before the first. */
   #updates: Promise<unknown> | undefined;
 
@@ -50,6 +59,10 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
+    if (updating.getStore()?.includes(this)) {
+      const text = 'An update of this session is under way in this very call: it would wait for itself';
+      return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
+    }
     const updated = (this.#updates ?? Promise.resolve()).then(() => this.#update(change));
     this.#updates = updated.catch(nothing);
     return updated;
@@ -59,7 +72,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
     for (;;) {
       const { data, version: ifVersion } = this.snapshot();
-      const changed = await change(data);
+      const changed = await updating.run([...(updating.getStore() ?? []), this], () => change(data));
       try {
         await this.replace(changed, { ifVersion });
         return;

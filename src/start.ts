@@ -10,7 +10,7 @@ import { type ClockMemory, monotonic, reserveClock } from './protocol/clock.js';
 import { SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor, type TableMemory } from './protocol/layout.js';
 import type { ManagerStartup } from './protocol/startup.js';
-import { forget, managersHere, register } from './registry.js';
+import { forget, managerHere, register } from './registry.js';
 import { settingsOf } from './settings.js';
 import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 
@@ -29,14 +29,25 @@ export async function startSessionManager<D extends SessionData = Record<string,
   const resolved = resolveOptions(options, isManualClock);
   const { name, schema } = resolved;
   const inherited = findInvitation(name);
-  if (managersHere().has(name) || (inherited !== undefined && !isOver(inherited))) {
+  if (managerHere(name) !== undefined || (inherited !== undefined && !isOver(inherited))) {
     throw new SessionError('ERR_NAME_IN_USE');
   }
-  const manager: Promise<Manager> = start(resolved, () => forget(name, manager as never));
-  return register(name, { manager, schema }) as unknown as Promise<SessionManager<D>>;
+  let invitation: Invitation | undefined;
+  const manager: Promise<Manager> = start(
+    resolved,
+    () => forget(manager as never),
+    (made) => {
+      invitation = made;
+    },
+  );
+  return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
 }
 
-async function start(options: ResolvedOptions, forgotten: () => void): Promise<Manager> {
+async function start(
+  options: ResolvedOptions,
+  forgotten: () => void,
+  invited: (invitation: Invitation) => void,
+): Promise<Manager> {
   const memory = reserve(options);
   const clock = options.clock === undefined ? wallClock() : memoryOf(options.clock);
   const header = new Int32Array(memory.header);
@@ -65,6 +76,7 @@ async function start(options: ResolvedOptions, forgotten: () => void): Promise<M
     memory,
     clock,
   };
+  invited(Object.freeze(invitation));
   const forgetAll = () => {
     if (findInvitation(options.name)?.threadId === invitation.threadId) withdrawInvitation(options.name);
     forgotten();

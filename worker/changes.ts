@@ -99,6 +99,19 @@ export class Changes {
     return { kind: 'put', id, record: () => (view.copyRecord(pointer) ? view.bytes : new Uint8Array(0)) };
   }
 
+  /** Marks a session as seen. Before a change is published that would have the mark as it is judged anew. */
+  see(slot: number, now: number): void {
+    const { view } = this.#table;
+    if (view.load(slot, false) !== 0) view.raise(slot, view.mark(slot), now);
+  }
+
+  /** Looks up when a session has to be looked at again, after a change of its times. */
+  reschedule(slot: number): void {
+    const { view } = this.#table;
+    if (view.load(slot, false) === 0) return;
+    this.#sessions.schedule(slot, view.head, view.seen(slot, view.mark(slot)));
+  }
+
   /** Tells of the session in a slot, if anybody listens. */
   tell(event: SessionEventName, slot: number): void {
     const bit = EVENT_BITS[event];

@@ -2,12 +2,6 @@
  * Does the calls, one at a time in order of arrival: takes a batch apart, has each call done by the rules, and packs the answers. Manager's thread.
  */
 
-import {
-  createHistogram,
-  type IntervalHistogram,
-  monitorEventLoopDelay,
-  type RecordableHistogram,
-} from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { ByteReader, ByteWriter, MalformedBytes } from '../src/protocol/bytes.js';
 import {
@@ -28,16 +22,14 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
-import { type Stats, writeStats } from '../src/protocol/stats.js';
+import { writeStats } from '../src/protocol/stats.js';
 import type { Caller, Prepared } from './changes.js';
 import type { Connection, Connections } from './connections.js';
 import type { Endings } from './endings.js';
+import { Gauges } from './gauges.js';
 import type { Manager } from './manager.js';
 import type { Sessions } from './sessions.js';
 import type { SessionStore, StoreChange } from './stores/contract.js';
-
-/** Timer resolution that `monitorEventLoopDelay` adds to what it measures, in milliseconds. */
-const RESOLUTION = 20;
 
 export interface ManagerParts {
   readonly manager: Manager;
@@ -53,8 +45,7 @@ export interface ManagerParts {
 export class Executor {
   readonly #parts: ManagerParts;
   readonly #reply = new ByteWriter();
-  readonly #took: RecordableHistogram = createHistogram();
-  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  readonly #gauges = new Gauges();
   /** What has to be over before the next batch or sweep may begin; undefined where nothing is waited for. */
   #underWay: Promise<unknown> | undefined;
   #stopAsked = false;
@@ -63,7 +54,6 @@ export class Executor {
 
   constructor(parts: ManagerParts) {
     this.#parts = parts;
-    this.#delay.enable();
   }
 
   /** Does a batch of calls. A promise only where a store is waited for, or the end. */
@@ -84,7 +74,7 @@ export class Executor {
     await setImmediate();
     await setImmediate();
     this.#stopped = true;
-    this.#delay.disable();
+    this.#gauges.close();
     await this.alone(() => this.#parts.stop());
   }
 
@@ -114,7 +104,12 @@ export class Executor {
     const first = reader.f64();
     const count = reader.u32();
     reply.u32(count);
-    return this.#from(connection, reader, first, count, 0);
+    try {
+      return this.#from(connection, reader, first, count, 0);
+    } catch (error) {
+      this.#parts.connections.flush();
+      throw error;
+    }
   }
 
   #from(
@@ -146,7 +141,7 @@ export class Executor {
       }
       this.#answer(answerAt, answer);
       const now = performance.now();
-      this.#took.record(Math.max(1, Math.round((now - before) * 1e6)));
+      this.#gauges.took(now - before);
       before = now;
     }
     this.#parts.connections.flush();
@@ -211,7 +206,7 @@ export class Executor {
         reply.u32(manager.sweep());
         return 'done';
       case CALL.stats:
-        writeStats(reply, this.#stats());
+        writeStats(reply, this.#gauges.stats(this.#parts));
         return 'done';
       case CALL.sessionsOfUser: {
         const targets = manager.sessionsOfUser(readText(from));
@@ -268,33 +263,5 @@ export class Executor {
       () => 'done',
       () => 'ERR_STORE',
     );
-  }
-
-  #stats(): Stats {
-    const { sessions, connections, bytesReserved } = this.#parts;
-    const took = this.#took;
-    const delay = this.#delay;
-    const microseconds = (nanoseconds: number) => (took.count === 0 ? 0 : nanoseconds / 1e3);
-    const milliseconds = (nanoseconds: number) => (delay.count === 0 ? 0 : Math.max(0, nanoseconds / 1e6 - RESOLUTION));
-    return {
-      sessions: sessions.live,
-      bytesUsed: sessions.table.bytesUsed,
-      bytesReserved,
-      connections: connections.count,
-      created: sessions.created,
-      ended: sessions.ended,
-      restarts: 0,
-      calls: {
-        count: took.count,
-        p50: microseconds(took.percentile(50)),
-        p99: microseconds(took.percentile(99)),
-        max: microseconds(took.max),
-      },
-      eventLoopDelay: {
-        p50: milliseconds(delay.percentile(50)),
-        p99: milliseconds(delay.percentile(99)),
-        max: milliseconds(delay.max),
-      },
-    };
   }
 }

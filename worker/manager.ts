@@ -158,12 +158,13 @@ export class Manager {
       ...prepared,
       apply: (reply) => {
         table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        this.#changes.see(slot, now);
         prepared.apply(reply);
         table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);
         if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
         if (before !== '') sessions.users.remove(before, slot);
         sessions.users.add(userKey(call.user), slot);
-        this.#seeNow(slot, now);
+        this.#changes.reschedule(slot);
         this.#changes.tell('token-rotated', slot);
       },
     };
@@ -218,8 +219,9 @@ export class Manager {
     return {
       ...prepared,
       apply: (reply) => {
+        this.#changes.see(target.slot, this.#now());
         prepared.apply(reply);
-        this.#seeNow(target.slot, this.#now());
+        this.#changes.reschedule(target.slot);
       },
     };
   }
@@ -288,12 +290,5 @@ export class Manager {
     this.#merged.reset();
     mergeEntries(data, patch, this.#merged);
     return this.#merged.bytes.subarray(0, this.#merged.length);
-  }
-
-  #seeNow(slot: number, now: number): void {
-    const { view } = this.#table;
-    if (view.load(slot, false) === 0) return;
-    view.raise(slot, view.mark(slot), now);
-    this.#sessions.schedule(slot, view.head, now);
   }
 }

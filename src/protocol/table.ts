@@ -29,6 +29,7 @@ import { HEAD_SCRATCH_WORDS, Head } from './head.js';
 import {
   CELL_PAYLOAD,
   CELL_WORDS,
+  ENDED,
   HEAD,
   HEADER,
   headWords,
@@ -108,6 +109,15 @@ export class TableView {
 
   mark(slot: number): number {
     return Atomics.load(this.slots, markPlace(slot));
+  }
+
+  /**
+   * The mark of the session whose head is loaded, ENDED if that is not the slot's session any more. The generation is looked at after the mark: it changes before
+   * the slot's next session gets a mark, so a mark under the same generation is this session's own.
+   */
+  liveMark(slot: number): number {
+    const mark = this.mark(slot);
+    return this.generation(slot) === this.head.generation ? mark : ENDED;
   }
 
   /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */

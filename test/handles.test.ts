@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connectSessionManager, type SessionManager, startSessionManager } from '../dist/src/index.js';
+import { TableView } from '../dist/src/protocol/table.js';
+
+let sessions: SessionManager;
+
+beforeEach(async () => {
+  sessions = await startSessionManager({ maxSessions: 4, maxBytes: 100_000 });
+});
+
+afterEach(() => sessions.stop());
+
+test('the signal of a session aborts, though its place was let again before the news came', async () => {
+  const first = await sessions.newSession();
+  const { signal } = first;
+  await Promise.all([first.close(), sessions.newSession().then((second) => second.signal)]);
+  await sessions.sweep();
+  expect(signal.aborted).toBe(true);
+});
+
+test('a listener that is told of a new session and its maker hold the same object', async () => {
+  let told: unknown;
+  sessions.on('created', ({ session }) => {
+    told = sessions.getSessionById(session.id);
+  });
+  const made = await sessions.newSession();
+  expect(told).toBe(made);
+});
+
+test('data is the same object until it changes, whatever else of the session does', async () => {
+  const session = await sessions.newSession({ data: { a: [1] } });
+  const { data } = session;
+  await session.setIdleTimeout('2h');
+  await session.rotate();
+  await session.login('ada');
+  await session.take('nothing');
+  expect(session.data).toBe(data);
+  await session.set({ b: 2 });
+  expect(session.data).not.toBe(data);
+});
+
+test('an update within an update of the same session is refused, as it would wait for itself', async () => {
+  const session = await sessions.newSession({ data: { n: 1 } });
+  const other = await sessions.newSession({ data: { n: 1 } });
+  await expect(session.update(async (data) => session.update((inner) => inner).then(() => data))).rejects.toMatchObject(
+    {
+      code: 'ERR_INVALID_OPTION',
+    },
+  );
+  await session.update(async (data) => {
+    await other.update((theirs) => ({ ...theirs, n: 2 }));
+    return { ...data, n: 2 };
+  });
+  expect([session.data, other.data]).toEqual([{ n: 2 }, { n: 2 }]);
+});
+
+test('a session whose place was let again between two looks is not taken for its successor', async () => {
+  const old = await sessions.newSession({ userId: 'old' });
+  const cookie = sessions.getCookieData(old).value;
+  const other = await connectSessionManager();
+  const { mark } = TableView.prototype;
+  let between = 0;
+  // The reader is stopped between its copy of the record and its look at the mark, and the place is let again meanwhile.
+  TableView.prototype.mark = function (slot) {
+    if (slot !== old.slot || between > 0) return mark.call(this, slot);
+    between++;
+    this.slots[slot * 4 + 1]++;
+    return mark.call(this, slot);
+  };
+  try {
+    expect(other.getSession(cookie)).toBeUndefined();
+    expect(between).toBe(1);
+  } finally {
+    TableView.prototype.mark = mark;
+    new TableView((sessions.createTicket() as never as { memory: never }).memory).slots[old.slot * 4 + 1]--;
+  }
+});
+
+test('what is no session is refused, however much it looks like one', async () => {
+  const session = await sessions.newSession();
+  for (const lookalike of [new Proxy(session, {}), Object.create(session), {}, null, Symbol('s')]) {
+    expect(() => sessions.getCookieData(lookalike as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+    );
+    await expect(sessions.sessionWantsToClose(lookalike as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    });
+  }
+  expect(Object.keys(session)).toEqual([]);
+});
