@@ -102,7 +102,8 @@ export class Manager implements SessionManager<Data> {
     const connection = new Connection(port, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
       lost: () => {
-        membership.forget();
+        // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
+        if (membership.ended === undefined) membership.forget();
         return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
       },
     });
