@@ -10,8 +10,10 @@
  *      loads (x86) the copy is whole. A weakly ordered one (ARM) may have let plain loads of the copy run ahead of the first look at the pointer
  *      or fall behind the second; JavaScript has no fences to forbid it. Such a copy mixes what the cells held at different times,
  *      and its checksum, which covers slot, generation and stamp, does not fit: it is copied again.
- *   2. The pointer moved, and the copy proves itself (checksum, slot, generation). The cells were still in quarantine: the copy is the
+ *   2. The pointer moved, and the copy proves itself (checksum, slot, generation). As long as the cells were still in quarantine, the copy is the
  *      record that was current when the pointer was first loaded, which was after the lookup began. It may be believed; the newer is preferred.
+ *      (The checksum rules out a mix of records; that the cells do not already hold the next record of the same session, whole and not yet
+ *      published, the quarantine rules out, which no single copy outlasts eight times in a row.)
  *   3. The pointer moved, and the copy does not prove itself: the cells were used again under the reader. That takes QUARANTINE_CELLS cells'
  *      worth of publications during one copy, so a reader meets it only when its thread was stopped in between, and tries again.
  *   4. The pointer is the same and no copy ever fits: the memory was overwritten by something else than the manager. A miss, after a few tries.
