@@ -1,7 +1,6 @@
 /** The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager thread. */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Refused } from '../dist/src/refused.js';
 import { Events } from '../dist/src/events.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { Manager as ManagerProxy } from '../dist/src/manager.js';
@@ -12,6 +11,7 @@ import { ANSWERS, CALL, CONNECTION } from '../dist/src/protocol/calls.js';
 import { readClock } from '../dist/src/protocol/clock.js';
 import type { SessionErrorCode } from '../dist/src/protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
+import { Refused } from '../dist/src/refused.js';
 import { settingsOf } from '../dist/src/settings.js';
 import { createManualClock } from '../dist/src/testing.js';
 import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types.js';
