@@ -25,7 +25,7 @@ import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
 import type { SessionContext, SessionView } from './session-view.js';
 import type { Settings } from './settings.js';
-import { digestInto, drawId, drawToken } from './tokens.js';
+import { digestInto, drawId, drawToken, MOST_DRAWS } from './tokens.js';
 import type {
   CookieData,
   EndReason,
@@ -126,7 +126,7 @@ export class Manager implements SessionManager<Data> {
     const user = toUtf8(resolved.userId ?? '');
     const client = packClient(resolved.client);
     const { idleTimeout: idle, absoluteTimeout: absolute, linked } = resolved;
-    for (;;) {
+    for (let draws = 1; ; draws++) {
       const token = drawToken();
       const id = drawId();
       const answer = await this.#connection.call(
@@ -139,7 +139,7 @@ export class Manager implements SessionManager<Data> {
         (from) => this.#born(from, token, id, resolved),
       );
       if (!(answer instanceof Refused)) return answer;
-      if (answer.answer !== 'used') throw answer.toError();
+      if (answer.answer !== 'used' || draws === MOST_DRAWS) throw answer.toError();
     }
   }
 

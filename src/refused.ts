@@ -4,6 +4,8 @@ import type { ByteReader } from './protocol/bytes.js';
 import { ANSWERS, type Answer } from './protocol/calls.js';
 import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
 
+const REPEATS = 'No unused token could be drawn: the source of random numbers repeats itself';
+
 /** A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so that the stack is its caller's. */
 export class Refused {
   readonly answer: Answer | undefined;
@@ -17,7 +19,8 @@ export class Refused {
   }
 
   toError(cause?: unknown): SessionError {
-    return new SessionError(this.code, undefined, { outcome: this.outcome, ...(cause === undefined ? {} : { cause }) });
+    const text = this.answer === 'used' ? REPEATS : undefined;
+    return new SessionError(this.code, text, { outcome: this.outcome, ...(cause === undefined ? {} : { cause }) });
   }
 }
 
