@@ -20,12 +20,12 @@ import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
-import { Refused } from './refused.js';
+import { drawsAgain, Refused } from './refused.js';
 import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
-import type { SessionContext, SessionView } from './session-view.js';
+import type { Data, SessionContext, SessionView } from './session-view.js';
 import type { Settings } from './settings.js';
-import { digestInto, drawId, drawToken, MOST_DRAWS } from './tokens.js';
+import { digestInto, drawId, drawToken } from './tokens.js';
 import type {
   CookieData,
   EndReason,
@@ -39,8 +39,6 @@ import type {
   SessionManager,
   Ticket,
 } from './types.js';
-
-type Data = Record<string, unknown>;
 
 const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
@@ -83,6 +81,7 @@ export class Manager implements SessionManager<Data> {
       view: this.#view,
       now: this.#now,
       maxSessionBytes: settings.maxSessionBytes,
+      callTimeout: invitation.callTimeout,
       knownKeys: new KnownKeys(),
       schema,
       call: (which, write, read) => connection.call(which, write, read),
@@ -126,7 +125,7 @@ export class Manager implements SessionManager<Data> {
     const user = toUtf8(resolved.userId ?? '');
     const client = packClient(resolved.client);
     const { idleTimeout: idle, absoluteTimeout: absolute, linked } = resolved;
-    for (let draws = 1; ; draws++) {
+    for (const since = performance.now(); ; ) {
       const token = drawToken();
       const id = drawId();
       const answer = await this.#connection.call(
@@ -139,7 +138,7 @@ export class Manager implements SessionManager<Data> {
         (from) => this.#born(from, token, id, resolved),
       );
       if (!(answer instanceof Refused)) return answer;
-      if (answer.answer !== 'used' || draws === MOST_DRAWS) throw answer.toError();
+      if (!drawsAgain(answer, since, this.#context.callTimeout)) throw answer.toError();
     }
   }
 

@@ -31,6 +31,11 @@ const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
 });
 
+/** True if a refusal asks for nothing but another draw, and the call that began at `since` has time for it. */
+export function drawsAgain(refused: Refused, since: number, timeout: number): boolean {
+  return refused.answer === 'used' && performance.now() - since < timeout;
+}
+
 /** Reads one call's answer from a reply: what `read` makes of its fields, or why it was refused. */
 export function readAnswer(from: ByteReader, read: (from: ByteReader) => unknown): unknown {
   try {

@@ -23,6 +23,7 @@ export interface SessionContext {
   readonly view: TableView;
   readonly now: () => number;
   readonly maxSessionBytes: number;
+  readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
   readonly schema: StandardSchemaV1 | undefined;
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;

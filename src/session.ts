@@ -19,10 +19,10 @@ import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodePatch } from './protocol/data/encode.js';
 import { encodeKey } from './protocol/data/entries.js';
 import { expected, SessionError } from './protocol/errors.js';
-import { Refused } from './refused.js';
+import { drawsAgain, Refused } from './refused.js';
 import { checkData, checkPatch } from './schema.js';
 import { type Data, SessionView } from './session-view.js';
-import { digestOf, drawToken, MOST_DRAWS, seal } from './tokens.js';
+import { digestOf, drawToken, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
 
 const nothing = (): undefined => undefined;
@@ -103,7 +103,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     const { schema } = this.context;
     const checked =
       schema === undefined || patch === undefined ? patch : await checkPatch(schema, patch, () => this.data);
-    for (let draws = 1; ; draws++) {
+    for (const since = performance.now(); ; ) {
       const token = drawToken();
       const answer = await this.context.call(
         CALL.login,
@@ -113,7 +113,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
         },
         nothing,
       );
-      if (answer instanceof Refused && answer.answer === 'used' && draws < MOST_DRAWS) continue;
+      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       if (answer instanceof Refused) throw answer.toError();
       this.learn(token);
       return;
@@ -122,13 +122,13 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   async rotate(options?: { grace?: Duration }): Promise<void> {
     const grace = checkRotateOptions(options);
-    for (let draws = 1; ; draws++) {
+    for (const since = performance.now(); ; ) {
       const token = this.currentToken();
       if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
       const answer = await this.context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
-      if (answer instanceof Refused && answer.answer === 'used' && draws < MOST_DRAWS) continue;
+      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined) return;
       if (answer instanceof Refused) throw answer.toError();

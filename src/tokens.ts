@@ -26,9 +26,6 @@ function draw(count: number): number {
   return used - count;
 }
 
-/** How often a token is drawn for one call before the source of randomness is given up: two of 256 random bits are never the same. */
-export const MOST_DRAWS = 1000;
-
 /** A new token: 256 random bits as base64url. */
 export function drawToken(): string {
   const at = draw(TOKEN_BYTES);

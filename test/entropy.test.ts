@@ -9,7 +9,7 @@ afterEach(() => {
 });
 
 test('a source of random numbers that only repeats itself ends a call with an error, and no session shares a token', async () => {
-  const sessions = await startSessionManager({ maxSessions: 100, maxBytes: 10_000 });
+  const sessions = await startSessionManager({ maxSessions: 100, maxBytes: 10_000, callTimeout: '300ms' });
   randomness.fill = (bytes) => bytes.fill(7);
   // What was drawn before is used up first: in the end there is one session of the repeated bytes.
   const made = await Promise.allSettled(Array.from({ length: 95 }, () => sessions.newSession()));
