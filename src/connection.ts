@@ -73,11 +73,6 @@ export class Connection {
     port.unref();
   }
 
-  /** Calls that are not settled. */
-  get pending(): number {
-    return this.#calls;
-  }
-
   /** The first exchange: agrees on the build. Rejects if the port closes first. */
   async greet(): Promise<Welcome> {
     this.#port.ref();

@@ -141,9 +141,4 @@ export class Cells {
     while (this.#released < this.#retiredBefore) this.#release();
     this.#retiredBefore = this.#retired;
   }
-
-  /** Gives back a chain that was never published. */
-  abandon(pointer: number): void {
-    this.retire(pointer);
-  }
 }

@@ -105,13 +105,6 @@ export class Changes {
     if (view.load(slot, false) !== 0) view.raise(slot, view.mark(slot), now);
   }
 
-  /** Looks up when a session has to be looked at again, after a change of its times. */
-  reschedule(slot: number): void {
-    const { view } = this.#table;
-    if (view.load(slot, false) === 0) return;
-    this.#sessions.schedule(slot, view.head, view.seen(slot, view.mark(slot)));
-  }
-
   /** Tells of the session in a slot, if anybody listens. */
   tell(event: SessionEventName, slot: number): void {
     const bit = EVENT_BITS[event];

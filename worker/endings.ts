@@ -106,16 +106,10 @@ export class Endings {
       const slot = due.first();
       if (due.instant(slot) > now) break;
       if (this.#endIfOver(slot)) ended++;
-      else if (sessions.isOpen(slot)) this.#reschedule(slot);
+      else if (sessions.isOpen(slot)) sessions.reschedule(slot);
       else due.remove(slot);
     }
     return { looked, ended };
-  }
-
-  #reschedule(slot: number): void {
-    const { view } = this.#sessions.table;
-    if (this.#sessions.load(slot) === 0) return;
-    this.#sessions.schedule(slot, view.head, view.seen(slot, view.mark(slot)));
   }
 
   // ------------------------------------------------------------ to make room

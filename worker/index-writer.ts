@@ -118,9 +118,4 @@ export class IndexWriter {
     this.#used = this.#spareUsed;
     this.#spare = undefined;
   }
-
-  /** Finishes a rebuilding that is under way. */
-  finish(): void {
-    while (this.#spare !== undefined) this.#step(this.#spare);
-  }
 }

@@ -164,7 +164,7 @@ export class Manager {
         if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
         if (before !== '') sessions.users.remove(before, slot);
         sessions.users.add(userKey(call.user), slot);
-        this.#changes.reschedule(slot);
+        sessions.reschedule(slot);
         this.#changes.tell('token-rotated', slot);
       },
     };
@@ -221,7 +221,7 @@ export class Manager {
       apply: (reply) => {
         this.#changes.see(target.slot, this.#now());
         prepared.apply(reply);
-        this.#changes.reschedule(target.slot);
+        this.#sessions.reschedule(target.slot);
       },
     };
   }

@@ -128,6 +128,12 @@ export class Sessions {
     else this.due.put(slot, endsAt);
   }
 
+  /** Reads when a session was last seen, and schedules it by that. */
+  reschedule(slot: number): void {
+    const { view } = this.table;
+    if (view.load(slot, false) !== 0) this.schedule(slot, view.head, view.seen(slot, view.mark(slot)));
+  }
+
   /** Strikes an ended session, whose record is loaded, from every list; its slot is free afterwards. */
   remove(pointer: number): void {
     const { head } = this.table.view;
