@@ -5,32 +5,27 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { type Call, readAnswer, writeCall } from './call.js';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
 import { SessionError, type SessionErrorCode } from './protocol/errors.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
-import { Refused, readAnswer } from './refused.js';
+import { Refused } from './refused.js';
 
 /** Calls and bytes that may wait in one thread. */
 const MOST_CALLS = 65_536;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Calls of one reply that are settled in one turn of the event loop. */
 const SETTLED_AT_ONCE = 128;
-/** A batch's header, and a call's: which and bytes. */
+/** Number of the first call, and how many. */
 const BATCH_HEADER = 12;
-const CALL_HEADER = 5;
 
 const overloaded = new Refused('ERR_OVERLOADED');
-
-interface Pending {
-  readonly read: (from: ByteReader) => unknown;
-  readonly settle: (value: unknown) => void;
-}
 
 /** Calls that travel together. */
 interface Batch {
   readonly first: number;
-  readonly calls: Pending[];
+  readonly calls: Call[];
   readonly deadline: number;
   bytes: number;
 }
@@ -51,7 +46,9 @@ export class Connection {
   readonly #callTimeout: number;
   readonly #listener: ConnectionListener;
   readonly #writer = new ByteWriter();
-  #fields: ByteWriter | undefined;
+  #writing = false;
+  /** Calls made while another was being written. */
+  readonly #nested: { readonly call: Call; readonly bytes: Uint8Array }[] = [];
   /** What was sent and is not settled, oldest first. */
   readonly #sent: Batch[] = [];
   #gathering: Batch | undefined;
@@ -87,41 +84,62 @@ export class Connection {
     }
   }
 
-  /**
-   * Makes a call: `write` writes its fields (what it throws is thrown, and no call is made), `read` reads those of the reply. Settles by the
-   * deadline; resolves to what was read, or to a `Refused`. Never rejects.
-   */
+  /** `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`. Never rejects. */
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
-    if (this.#closed !== undefined) return Promise.resolve(new Refused(this.#closed.code));
-    if (this.#calls >= MOST_CALLS) return Promise.resolve(overloaded);
-    const fields = this.#write(write);
-    const bytes = CALL_HEADER + fields.length;
-    if (this.#bytes + bytes > MOST_BYTES) return Promise.resolve(overloaded);
+    return new Promise((settle) => {
+      this.make({ which, write, done: (from) => settle(read(from)), refused: settle });
+    });
+  }
+
+  /** Makes a call, which is told by the deadline how it ended. What its `write` throws is thrown, and no call is made. */
+  make(call: Call): void {
+    if (this.#closed !== undefined) {
+      call.refused(new Refused(this.#closed.code));
+      return;
+    }
+    if (this.#writing) {
+      this.#makeNested(call);
+      return;
+    }
     const to = this.#writer;
     if (this.#gathering === undefined) {
       to.reset();
       to.reserve(BATCH_HEADER);
     }
-    to.u8(which);
-    to.u32(fields.length);
-    to.raw(fields);
-    return new Promise((settle) => this.#gather(bytes, { read, settle: settle as (value: unknown) => void }));
+    const start = to.length;
+    let bytes = 0;
+    this.#writing = true;
+    try {
+      bytes = writeCall(to, call);
+    } finally {
+      this.#writing = false;
+      to.length = start + bytes;
+      if (this.#nested.length > 0) this.#insertNested(start);
+    }
+    if (!this.#gather(call, bytes)) to.length -= bytes;
   }
 
-  /**
-   * Has a call's fields written beside the batch, and returns them; they are overwritten by the next call. The data in them may run code of the application
-   * (a getter), which may call in turn: that call finds this writer taken and gets another.
-   */
-  #write(write: (to: ByteWriter) => void): Uint8Array {
-    const to = this.#fields ?? new ByteWriter();
-    this.#fields = undefined;
-    to.reset();
-    write(to);
-    this.#fields = to;
-    return to.bytes.subarray(0, to.length);
+  /** Data may run code of the application while it is written (a getter), which may call in turn: that call is written elsewhere, and takes its place before the one at hand. */
+  #makeNested(call: Call): void {
+    const to = new ByteWriter(256);
+    writeCall(to, call);
+    this.#nested.push({ call, bytes: to.copy() });
   }
 
-  #gather(bytes: number, call: Pending): void {
+  #insertNested(start: number): void {
+    const to = this.#writer;
+    const behind = to.bytes.slice(start, to.length);
+    to.length = start;
+    for (const { call, bytes } of this.#nested.splice(0)) if (this.#gather(call, bytes.length)) to.raw(bytes);
+    to.raw(behind);
+  }
+
+  /** Enters a call that is written into the batch; false if it is refused, as too much is pending. */
+  #gather(call: Call, bytes: number): boolean {
+    if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MOST_BYTES) {
+      call.refused(overloaded);
+      return false;
+    }
     if (this.#gathering === undefined) {
       const deadline = performance.now() + this.#callTimeout;
       this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0 };
@@ -134,6 +152,7 @@ export class Connection {
     this.#next++;
     this.#calls++;
     this.#bytes += bytes;
+    return true;
   }
 
   #send(): void {
@@ -172,16 +191,11 @@ export class Connection {
     const end = Math.min(start + SETTLED_AT_ONCE, calls.length);
     for (let i = start; i < end; i++) {
       from.end = length;
-      const call = calls[i] as Pending;
-      this.#settle(call, readAnswer(from, call.read));
+      this.#calls--;
+      readAnswer(from, calls[i] as Call);
     }
     if (end < calls.length) setImmediate(() => this.#settleSome(batch, from, end));
     else this.#release(batch);
-  }
-
-  #settle(call: Pending, value: unknown): void {
-    this.#calls--;
-    call.settle(value);
   }
 
   #settleBatch(batch: Batch, refuse: (call: number) => Refused): void {
@@ -189,7 +203,8 @@ export class Connection {
     if (at < 0) return;
     this.#sent.splice(at, 1);
     batch.calls.forEach((call, i) => {
-      this.#settle(call, refuse(batch.first + i));
+      this.#calls--;
+      call.refused(refuse(batch.first + i));
     });
     this.#release(batch);
   }

@@ -3,28 +3,60 @@
 import type { SessionHandle } from './session.js';
 import type { SessionView } from './session-view.js';
 
-/** Handles by slot, held weakly; those whose `signal` is in use, strongly. */
+/**
+ * Handles that were added one after another, held by one weak reference: one for each would cost more than all else of a new session. Each handle holds its group, so
+ * one that is kept keeps its neighbours in memory.
+ */
+interface Group {
+  readonly handles: WeakRef<SessionHandle[]>;
+  /** Of each handle, so that most groups are told from the one that is looked for without a look at the handles. */
+  readonly slots: number[];
+  readonly generations: number[];
+}
+const GROUP = 16;
+
+/** Handles by slot, held weakly but for the group that is being filled; those whose `signal` is in use, strongly. */
 export class Handles {
-  readonly #bySlot = new Map<number, WeakRef<SessionHandle>>();
+  readonly #bySlot = new Map<number, Group>();
+  readonly #groups = new Set<Group>();
   readonly #watched = new Map<number, SessionView>();
-  /** Goes round all entries, over and over: two for each that is added, so that dead ones are never more than half as many again as there were handles. */
-  #hand = this.#bySlot.entries();
+  #filling: Group | undefined;
+  #handles: SessionHandle[] = [];
+  /** Goes round all groups, over and over: two for each that is begun, so that dead ones are never more than half as many again as there were groups. */
+  #hand = this.#groups.values();
 
   get(slot: number, generation: number): SessionHandle | undefined {
-    const handle = this.#bySlot.get(slot)?.deref();
-    return handle?.generation === generation ? handle : undefined;
+    const group = this.#bySlot.get(slot);
+    const at = group === undefined ? -1 : group.slots.lastIndexOf(slot);
+    return group?.generations[at] === generation ? group.handles.deref()?.[at] : undefined;
   }
 
   add(handle: SessionHandle): void {
-    this.#bySlot.set(handle.slot, new WeakRef(handle));
+    if (handle.group !== undefined) return;
+    if (this.#filling === undefined || this.#handles.length === GROUP) this.#filling = this.#begin();
+    this.#handles.push(handle);
+    handle.join(this.#handles);
+    this.#filling.slots.push(handle.slot);
+    this.#filling.generations.push(handle.generation);
+    this.#bySlot.set(handle.slot, this.#filling);
+  }
+
+  #begin(): Group {
     this.#look();
     this.#look();
+    this.#handles = [];
+    const group = { handles: new WeakRef(this.#handles), slots: [], generations: [] };
+    this.#groups.add(group);
+    return group;
   }
 
   #look(): void {
-    const { value, done } = this.#hand.next();
-    if (done) this.#hand = this.#bySlot.entries();
-    else if (value[1].deref() === undefined) this.#bySlot.delete(value[0]);
+    const { value: group, done } = this.#hand.next();
+    if (done) this.#hand = this.#groups.values();
+    else if (group.handles.deref() === undefined) {
+      this.#groups.delete(group);
+      for (const slot of group.slots) if (this.#bySlot.get(slot) === group) this.#bySlot.delete(slot);
+    }
   }
 
   watch(handle: SessionView): void {

@@ -1,7 +1,9 @@
 /** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
 
 import type { CookieFormat } from './cookies.js';
+import type { Wanted } from './facts.js';
 import { Handles, Memo, type MemoEntry } from './handles.js';
+import type { Target } from './protocol/calls.js';
 import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
 import { sameDigest, type TableView } from './protocol/table.js';
@@ -17,6 +19,7 @@ export class Lookup {
   readonly #context: SessionContext;
   readonly #memo = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
+  #wanted: Wanted | undefined;
   /** The pointer and kind of the match found last. */
   #pointer = 0;
   #byPrevious = false;
@@ -108,6 +111,35 @@ export class Lookup {
     if (!handle.refresh()) return undefined;
     if (held === undefined) this.handles.add(handle);
     return handle;
+  }
+
+  /** The most bytes that the data of one session may take. */
+  get maxSessionBytes(): number {
+    return this.#context.maxSessionBytes;
+  }
+
+  /** The handle of a session that this thread has just made. A listener that was told of it first may hold it already. */
+  newborn(target: Target, token: string, id: Int32Array, createdAt: number, wanted: Wanted): SessionHandle {
+    const { slot, generation } = target;
+    const held = this.handles.get(slot, generation);
+    const handle = held ?? new SessionHandle(this.#context, slot, generation);
+    handle.learn(token);
+    if (held !== undefined) return held;
+    handle.born(id, createdAt, this.#shared(wanted));
+    this.handles.add(handle);
+    return handle;
+  }
+
+  /** The same as it was wanted of the session before, where it is: most are wanted alike. Never the caller's own object, which holds the data. */
+  #shared({ userId, client, idleTimeout, absoluteTimeout }: Wanted): Wanted {
+    const last = this.#wanted;
+    const alike =
+      last?.userId === userId &&
+      last?.client === client &&
+      last?.idleTimeout === idleTimeout &&
+      last?.absoluteTimeout === absoluteTimeout;
+    if (last === undefined || !alike) this.#wanted = { userId, client, idleTimeout, absoluteTimeout };
+    return this.#wanted as Wanted;
   }
 
   /** The slot of a live session with this id, and its generation; undefined if there is none. */

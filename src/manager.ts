@@ -3,21 +3,21 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
+import { Birth } from './birth.js';
 import { Connection } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
-import { packClient, toUtf8 } from './info.js';
+import { toUtf8 } from './info.js';
 import { type Invitation, otherBuild } from './invitation.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CALL, writeCloseAll, writeNewSession, writeTarget } from './protocol/calls.js';
+import { CALL, writeCloseAll, writeTarget } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
-import { encodeData } from './protocol/data/encode.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { parseId } from './protocol/ids.js';
-import { DIGEST_WORDS, HEADER, STATUS } from './protocol/layout.js';
+import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { drawsAgain, Refused } from './refused.js';
@@ -25,7 +25,6 @@ import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
 import type { Data, SessionContext, SessionView } from './session-view.js';
 import type { Settings } from './settings.js';
-import { digestInto, drawId, drawToken } from './tokens.js';
 import type {
   CookieData,
   EndReason,
@@ -63,8 +62,6 @@ export class Manager implements SessionManager<Data> {
   readonly #format: CookieFormat;
   readonly #view: TableView;
   readonly #now: () => number;
-  /** The digest that is being written into a call. */
-  readonly #digest = new Int32Array(DIGEST_WORDS);
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
 
@@ -80,6 +77,7 @@ export class Manager implements SessionManager<Data> {
     this.#context = {
       view: this.#view,
       now: this.#now,
+      beganAt: this.#now(),
       maxSessionBytes: settings.maxSessionBytes,
       callTimeout: invitation.callTimeout,
       knownKeys: new KnownKeys(),
@@ -122,37 +120,15 @@ export class Manager implements SessionManager<Data> {
     const { schema } = this.#context;
     const given = resolved.data === undefined ? {} : resolved.data;
     const data = schema === undefined ? given : await checkData(schema, given);
-    const user = toUtf8(resolved.userId ?? '');
-    const client = packClient(resolved.client);
-    const { idleTimeout: idle, absoluteTimeout: absolute, linked } = resolved;
-    for (const since = performance.now(); ; ) {
-      const token = drawToken();
-      const id = drawId();
-      const answer = await this.#connection.call(
-        CALL.newSession,
-        (to) => {
-          const digest = digestInto(token, this.#digest);
-          writeNewSession(to, { digest, id, idle, absolute, linked, user, client });
-          encodeData(to, data as object, this.#settings.maxSessionBytes);
-        },
-        (from) => this.#born(from, token, id, resolved),
-      );
-      if (!(answer instanceof Refused)) return answer;
-      if (!drawsAgain(answer, since, this.#context.callTimeout)) throw answer.toError();
+    let since: number | undefined;
+    for (;;) {
+      const made = await new Promise<SessionHandle | Refused>((settle) => {
+        this.#connection.make(new Birth(this.#lookup, resolved, data as object, settle));
+      });
+      if (!(made instanceof Refused)) return made;
+      since ??= performance.now();
+      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
     }
-  }
-
-  #born(from: ByteReader, token: string, id: Int32Array, init: ReturnType<typeof resolveNewSession>): SessionHandle {
-    const slot = from.u32();
-    const generation = from.u32() | 0;
-    // A listener that was told of it first may hold it already.
-    const held = this.#lookup.handles.get(slot, generation);
-    const handle = held ?? new SessionHandle(this.#context, slot, generation);
-    handle.learn(token);
-    if (held !== undefined) return held;
-    handle.born({ id, createdAt: from.f64(), init });
-    this.#lookup.handles.add(handle);
-    return handle;
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {

@@ -1,6 +1,5 @@
-/** Calls that were refused, and the reading of answers. Used in every thread of the host. */
+/** Calls that were refused. Used in every thread of the host. */
 
-import type { ByteReader } from './protocol/bytes.js';
 import { ANSWERS, type Answer } from './protocol/calls.js';
 import { type Outcome, SessionError, type SessionErrorCode } from './protocol/errors.js';
 
@@ -24,30 +23,17 @@ export class Refused {
   }
 }
 
-const refusals: readonly Refused[] = ANSWERS.map((answer) => {
+/** What each answer that is no 'done' means, by its place in ANSWERS. */
+export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
   if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
   if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
   return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
 });
 
+export const unreadable = new Refused('ERR_MANAGER_FAILED', 'unknown');
+
 /** True if a refusal asks for nothing but another draw, and the call that began at `since` has time for it. */
 export function drawsAgain(refused: Refused, since: number, timeout: number): boolean {
   return refused.answer === 'used' && performance.now() - since < timeout;
-}
-
-/** Reads one call's answer from a reply: what `read` makes of its fields, or why it was refused. */
-export function readAnswer(from: ByteReader, read: (from: ByteReader) => unknown): unknown {
-  try {
-    const answer = from.u8();
-    const bytes = from.u32();
-    const next = from.skip(bytes) + bytes;
-    from.at = next - bytes;
-    from.end = next;
-    const value = answer === 0 ? read(from) : (refusals[answer] ?? new Refused('ERR_MANAGER_FAILED', 'unknown'));
-    from.at = next;
-    return value;
-  } catch {
-    return new Refused('ERR_MANAGER_FAILED', 'unknown');
-  }
 }

@@ -2,8 +2,8 @@
 
 import { setMaxListeners } from 'node:events';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ResolvedNewSession } from './arguments.js';
-import { fromUtf8, toInstant, unpackClient } from './info.js';
+import { Facts, type Wanted } from './facts.js';
+import { toInstant } from './info.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { decodeData } from './protocol/data/decode.js';
 import type { KnownKeys } from './protocol/data/strings.js';
@@ -22,6 +22,8 @@ export type Data = Record<string, unknown>;
 export interface SessionContext {
   readonly view: TableView;
   readonly now: () => number;
+  /** An instant from which those of new sessions are counted. */
+  readonly beganAt: number;
   readonly maxSessionBytes: number;
   readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
@@ -38,24 +40,18 @@ export class SessionView {
   readonly #generation: number;
   /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
   #token: string | undefined;
-  // What the record said that was read last.
-  #pointer = 0;
-  #stampLow = 0;
-  #stampHigh = 0;
-  #id = '' as SessionId;
-  #userId: string | undefined;
-  #client: Session['client'] = {};
-  #createdAt = 0;
-  #idle = Number.POSITIVE_INFINITY;
-  #absoluteAt = Number.POSITIVE_INFINITY;
-  #tokenIssuedAt = 0;
-  #authenticatedAt = Number.NaN;
-  #version = 0;
-  #lastSeenAt = 0;
-  #recordBytes = 0;
-  #data: Readonly<Data> | undefined;
-  #abort: AbortController | undefined;
-  #endedBy: EndReason | undefined;
+  /** What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by their maker. */
+  #facts: Facts | undefined;
+  // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning, and how it was wanted. Small integers,
+  // which lie in the object itself: much of what a new session costs is to keep it through the collections of garbage that follow.
+  #idA = 0;
+  #idB = 0;
+  #idC = 0;
+  #idD = 0;
+  #bornAfter = 0;
+  #wanted: Wanted | undefined;
+  /** See `Handles`: who is held with whom. */
+  #group: readonly SessionView[] | undefined;
 
   constructor(context: SessionContext, slot: number, generation: number) {
     this.#context = context;
@@ -73,7 +69,7 @@ export class SessionView {
 
   /** Bytes of the record that was read last. */
   get recordBytes(): number {
-    return this.#recordBytes;
+    return this.#known.recordBytes;
   }
 
   protected get context(): SessionContext {
@@ -85,17 +81,37 @@ export class SessionView {
     return this.#context === context;
   }
 
-  /** Fills in what is known of a session that was just created, so that it can be told even if it ends before it is first read. */
-  born(known: { id: Int32Array; createdAt: number; init: ResolvedNewSession }): void {
-    const { createdAt, init } = known;
-    this.#id = formatId(known.id) as SessionId;
-    this.#userId = init.userId;
-    this.#client = Object.freeze(init.client);
-    this.#createdAt = createdAt;
-    this.#lastSeenAt = createdAt;
-    this.#tokenIssuedAt = createdAt;
-    this.#idle = init.idleTimeout;
-    this.#absoluteAt = createdAt + init.absoluteTimeout;
+  /** Says what is known of a session that was just made, so that it can be told even if it ends before it is first read. */
+  born(id: Int32Array, createdAt: number, wanted: Wanted): void {
+    this.#idA = id[0] as number;
+    this.#idB = id[1] as number;
+    this.#idC = id[2] as number;
+    this.#idD = id[3] as number;
+    this.#bornAfter = createdAt - this.#context.beganAt;
+    this.#wanted = wanted;
+  }
+
+  /** The sessions that stay in memory for as long as this one is held; undefined before it has joined them. */
+  get group(): readonly SessionView[] | undefined {
+    return this.#group;
+  }
+
+  join(group: readonly SessionView[]): void {
+    this.#group = group;
+  }
+
+  get #known(): Facts {
+    return this.#facts ?? this.#firstFacts();
+  }
+
+  #firstFacts(): Facts {
+    const facts = new Facts();
+    this.#facts = facts;
+    if (this.#wanted === undefined) return facts;
+    const id = formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD));
+    facts.begin(id, this.#context.beganAt + this.#bornAfter, this.#wanted);
+    this.#wanted = undefined;
+    return facts;
   }
 
   // ------------------------------------------------------------ reading
@@ -103,65 +119,44 @@ export class SessionView {
   /** Reads the record anew if there is another. False if the slot holds this session no more. */
   refresh(): boolean {
     const { view } = this.#context;
-    if (this.#pointer !== 0 && view.isCurrent(this.#slot, this.#pointer, this.#stampLow, this.#stampHigh)) return true;
+    const facts = this.#known;
+    if (facts.pointer !== 0 && view.isCurrent(this.#slot, facts.pointer, facts.stampLow, facts.stampHigh)) return true;
     const pointer = view.load(this.#slot, false);
     if (pointer === 0 || view.head.generation !== this.#generation) return false;
     // What belongs to the body is proved only with the whole of it.
-    const hasTexts = view.head.userBytes > 0 || view.head.clientBytes > 0;
-    return hasTexts ? this.#read() : this.#take(pointer, false);
+    if (view.head.userBytes > 0 || view.head.clientBytes > 0) return this.#read();
+    facts.take(view, pointer, false);
+    return true;
   }
 
   /** Reads the whole record. */
   #read(): boolean {
     const { view } = this.#context;
     const pointer = view.load(this.#slot, true);
-    return pointer !== 0 && view.head.generation === this.#generation && this.#take(pointer, true);
-  }
-
-  #take(pointer: number, whole: boolean): boolean {
-    const { head } = this.#context.view;
-    if (head.version !== this.#version) this.#data = undefined;
-    this.#pointer = pointer;
-    this.#stampLow = head.stampLow;
-    this.#stampHigh = head.stampHigh;
-    if (this.#id === '') this.#id = formatId(head.id) as SessionId;
-    this.#createdAt = head.createdAt;
-    this.#idle = head.idle;
-    this.#absoluteAt = head.expiresAt;
-    this.#tokenIssuedAt = head.tokenIssuedAt;
-    this.#authenticatedAt = head.authenticatedAt;
-    this.#version = head.version;
-    this.#recordBytes = head.length;
-    if (whole) {
-      const { bytes } = this.#context.view;
-      const userAt = head.words * 4;
-      const clientAt = userAt + head.userBytes;
-      this.#userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
-      if (head.clientBytes > 0) {
-        this.#client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
-      }
-    }
+    if (pointer === 0 || view.head.generation !== this.#generation) return false;
+    this.#known.take(view, pointer, true);
     return true;
   }
 
   /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
   see(now: number, touch: boolean): boolean {
     const { slots } = this.#context.view;
+    const facts = this.#known;
     const at = markPlace(this.#slot);
     const mark = Atomics.load(slots, at);
     // The generation after the mark: see `TableView.liveMark`.
     if (mark === ENDED || this.#context.view.generation(this.#slot) !== this.#generation) return false;
-    const seen = seenAt(slots, at, mark, this.#createdAt);
-    if (Math.min(seen + this.#idle, this.#absoluteAt) <= now) return false;
-    this.#lastSeenAt = seen;
-    return !touch || raiseMark(slots, at, mark, this.#createdAt, now);
+    const seen = seenAt(slots, at, mark, facts.createdAt);
+    if (Math.min(seen + facts.idle, facts.absoluteAt) <= now) return false;
+    facts.lastSeenAt = seen;
+    return !touch || raiseMark(slots, at, mark, facts.createdAt, now);
   }
 
   /** Reads what is current, and says whether the session lives. */
   #current(): boolean {
-    if (this.#endedBy !== undefined) return false;
+    if (this.#known.endedBy !== undefined) return false;
     while (this.refresh()) {
-      const pointer = this.#pointer;
+      const { pointer } = this.#known;
       if (this.see(this.#context.now(), false)) return true;
       // Over; unless it was judged by a record that has been replaced meanwhile.
       if (this.#context.view.pointer(this.#slot) === pointer) return false;
@@ -169,89 +164,85 @@ export class SessionView {
     return false;
   }
 
+  /** What is known, brought up to date: the current record while the session lives, the last one that was read once it has ended. */
+  get #latest(): Facts {
+    this.#current();
+    return this.#known;
+  }
+
   get alive(): boolean {
     return this.#current();
   }
 
   get id(): SessionId {
-    return this.#id;
+    return this.#known.id;
   }
 
   get userId(): string | undefined {
-    this.#current();
-    return this.#userId;
+    return this.#latest.userId;
   }
 
   get client(): Session['client'] {
-    return this.#client;
+    return this.#known.client;
   }
 
   get createdAt(): Date {
-    return new Date(this.#createdAt);
+    return new Date(this.#known.createdAt);
   }
 
   get lastSeenAt(): Date {
-    this.#current();
-    return new Date(this.#lastSeenAt);
+    return new Date(this.#latest.lastSeenAt);
   }
 
   get expiresAt(): Date | undefined {
-    this.#current();
-    return toInstant(Math.min(this.#lastSeenAt + this.#idle, this.#absoluteAt));
+    const { lastSeenAt, idle, absoluteAt } = this.#latest;
+    return toInstant(Math.min(lastSeenAt + idle, absoluteAt));
   }
 
   get authenticatedAt(): Date | undefined {
-    this.#current();
-    return toInstant(this.#authenticatedAt);
+    return toInstant(this.#latest.authenticatedAt);
   }
 
   get tokenIssuedAt(): Date {
-    this.#current();
-    return new Date(this.#tokenIssuedAt);
+    return new Date(this.#latest.tokenIssuedAt);
   }
 
   get version(): number {
-    this.#current();
-    return this.#version;
+    return this.#latest.version;
   }
 
   get data(): Readonly<Data> {
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.#data !== undefined) return this.#data;
+    const facts = this.#known;
+    if (facts.data !== undefined) return facts.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
     const { head, bytes } = this.#context.view;
-    this.#data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
-    return this.#data;
+    facts.data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
+    return facts.data;
   }
 
   /** The data with its version: both of the same record. */
   protected snapshot(): { readonly data: Readonly<Data>; readonly version: number } {
     const { data } = this;
-    return { data, version: this.#version };
+    return { data, version: this.#known.version };
   }
 
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      setMaxListeners(0, this.#abort.signal);
+    const facts = this.#known;
+    if (facts.abort === undefined) {
+      facts.abort = new AbortController();
+      setMaxListeners(0, facts.abort.signal);
       if (this.#current()) this.#context.watch(this);
-      else this.over(this.#endedBy ?? this.#reasonByTime());
+      else this.over(facts.endedBy);
     }
-    return this.#abort.signal;
+    return facts.abort.signal;
   }
 
   /** The session is over: whoever hangs on its signal is told. */
   over(reason: EndReason | undefined): void {
-    this.#endedBy ??= reason ?? this.#reasonByTime();
-    this.#abort?.abort(this.#endedBy);
-  }
-
-  /** Why it ended, as far as this thread can tell by itself. */
-  #reasonByTime(): EndReason {
-    const now = this.#context.now();
-    const idleAt = this.#lastSeenAt + this.#idle;
-    if (this.#absoluteAt <= now && this.#absoluteAt <= idleAt) return 'expired';
-    return idleAt <= now ? 'idle' : 'closed';
+    const facts = this.#known;
+    facts.endedBy ??= reason ?? facts.reasonAt(this.#context.now());
+    facts.abort?.abort(facts.endedBy);
   }
 
   touch(): boolean {
@@ -292,6 +283,6 @@ export class SessionView {
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `Session { ${this.#id} }`;
+    return `Session { ${this.id} }`;
   }
 }

@@ -70,7 +70,7 @@ export class BareRules {
       return read(new ByteReader(reply.copy()));
     };
     const view = new TableView(this.memory);
-    const context = { view, now: this.now, maxSessionBytes, schema: undefined, call, watch() {} };
+    const context = { view, now: this.now, beganAt: this.time, maxSessionBytes, schema: undefined, call, watch() {} };
     const format = { tokenOf: (cookie: string) => cookie, valueOf: (token: string) => token };
     return {
       lookup: new Lookup(view, this.now, format, context),

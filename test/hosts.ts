@@ -1,17 +1,17 @@
 /** The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager thread. */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type Call, readAnswer, writeCall } from '../dist/src/call.js';
 import { Events } from '../dist/src/events.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { Manager as ManagerProxy } from '../dist/src/manager.js';
 import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
 import { resolveOptions } from '../dist/src/options.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { ANSWERS, CALL, CONNECTION } from '../dist/src/protocol/calls.js';
+import { CALL, CONNECTION } from '../dist/src/protocol/calls.js';
 import { readClock } from '../dist/src/protocol/clock.js';
-import type { SessionErrorCode } from '../dist/src/protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
-import { Refused } from '../dist/src/refused.js';
+import type { Refused } from '../dist/src/refused.js';
 import { settingsOf } from '../dist/src/settings.js';
 import { createManualClock } from '../dist/src/testing.js';
 import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types.js';
@@ -43,23 +43,24 @@ export const overBareRules: StartHost = async (options) => {
   const connection = parts.connections.add(port as unknown as MessagePort, words);
   const { executor, endings } = parts;
   let made = 0;
+  const answer = async (call: Call, batch: ArrayBuffer) => {
+    const reply = await executor.execute(connection, batch);
+    if (endings.hasMoreToFree) queueMicrotask(() => endings.freeSome(Number.POSITIVE_INFINITY));
+    readAnswer(new ByteReader(new Uint8Array(reply), 4), call);
+  };
   const calls = {
     pending: 0,
-    async call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
+    make(call: Call): void {
       const to = new ByteWriter();
       to.f64(++made);
       to.u32(1);
-      to.u8(which);
-      const lengthAt = to.reserve(4);
-      write(to);
-      to.view.setUint32(lengthAt, to.length - lengthAt - 4, true);
-      const from = new ByteReader(new Uint8Array(await executor.execute(connection, to.copy().buffer)), 4);
-      if (endings.hasMoreToFree) queueMicrotask(() => endings.freeSome(Number.POSITIVE_INFINITY));
-      const answer = ANSWERS[from.u8()] ?? 'malformed';
-      from.u32();
-      if (answer === 'done') return read(from);
-      const isCode = answer.startsWith('ERR_');
-      return new Refused(isCode ? (answer as SessionErrorCode) : 'ERR_SESSION_CONFLICT', 'not-applied', answer);
+      writeCall(to, call);
+      void answer(call, to.copy().buffer);
+    },
+    call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
+      return new Promise((settle) => {
+        this.make({ which, write, done: (from) => settle(read(from)), refused: settle });
+      });
     },
     close() {},
   };

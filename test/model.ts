@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';
-import { digestOf, drawId, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { applied, BareRules, type Limits, packData, packKey, packPatch, packUser } from './bare-rules.js';
 
 /** One call or one move of time. `nth`: the live session it is done to, counted round. */
@@ -134,7 +134,7 @@ export class Model {
         return;
       case 'new': {
         const token = drawToken();
-        const id = drawId();
+        const id = drawIdInto(new Int32Array(4));
         const data = { a: step.text };
         const user = USERS[step.user] as string;
         const packed = packData(data);

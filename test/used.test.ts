@@ -1,7 +1,7 @@
 /** Promise 1: no two live sessions share a token; what a live session has is answered with 'used', and its caller draws again. */
 
 import { expect, test } from 'vitest';
-import { digestOf, drawId, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { applied, BareRules, packData } from './bare-rules.js';
 
 const limits = {
@@ -18,7 +18,7 @@ const user = new TextEncoder().encode('ann');
 
 function begin() {
   const rules = new BareRules(limits);
-  const make = (token: string, id = drawId()) => {
+  const make = (token: string, id = drawIdInto(new Int32Array(4))) => {
     const times = { idle: 10, absolute: Number.POSITIVE_INFINITY };
     const call = {
       digest: digestOf(token),
@@ -68,7 +68,7 @@ test('a live session’s token, and the one it had before, is given to nobody el
 
 test('a live session’s id is given to nobody else', () => {
   const { make, made } = begin();
-  const id = drawId();
+  const id = drawIdInto(new Int32Array(4));
   made(drawToken(), id);
   expect(make(drawToken(), id)).toBe('used');
 });

@@ -1,0 +1,67 @@
+/** A new session on its way: the call that makes it. Runs in every thread of the host. */
+
+import type { ResolvedNewSession } from './arguments.js';
+import type { Call } from './call.js';
+import { packClient, toUtf8 } from './info.js';
+import type { Lookup } from './lookup.js';
+import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import { CALL, readTarget, writeNewSession } from './protocol/calls.js';
+import { encodeData } from './protocol/data/encode.js';
+import { DIGEST_WORDS, ID_WORDS } from './protocol/layout.js';
+import type { Refused } from './refused.js';
+import type { SessionHandle } from './session.js';
+import { digestInto, drawIdInto, drawToken } from './tokens.js';
+
+// Of the call that is written or answered at the moment.
+const digest = new Int32Array(DIGEST_WORDS);
+const id = new Int32Array(ID_WORDS);
+
+export class Birth implements Call {
+  readonly which = CALL.newSession;
+  readonly #lookup: Lookup;
+  readonly #init: ResolvedNewSession;
+  readonly #data: object;
+  readonly #settle: (made: SessionHandle | Refused) => void;
+  #token = '';
+  // The id's words, as numbers of their own: an array would take longer to make than all the rest of this.
+  #idA = 0;
+  #idB = 0;
+  #idC = 0;
+  #idD = 0;
+
+  constructor(lookup: Lookup, init: ResolvedNewSession, data: object, settle: (made: SessionHandle | Refused) => void) {
+    this.#lookup = lookup;
+    this.#init = init;
+    this.#data = data;
+    this.#settle = settle;
+  }
+
+  write(to: ByteWriter): void {
+    const init = this.#init;
+    this.#token = drawToken();
+    digestInto(this.#token, digest);
+    drawIdInto(id);
+    this.#idA = id[0] as number;
+    this.#idB = id[1] as number;
+    this.#idC = id[2] as number;
+    this.#idD = id[3] as number;
+    const user = toUtf8(init.userId ?? '');
+    const client = packClient(init.client);
+    const { idleTimeout: idle, absoluteTimeout: absolute, linked } = init;
+    writeNewSession(to, { digest, id, idle, absolute, linked, user, client });
+    encodeData(to, this.#data, this.#lookup.maxSessionBytes);
+  }
+
+  done(from: ByteReader): void {
+    id[0] = this.#idA;
+    id[1] = this.#idB;
+    id[2] = this.#idC;
+    id[3] = this.#idD;
+    const target = readTarget(from);
+    this.#settle(this.#lookup.newborn(target, this.#token, id, from.f64(), this.#init));
+  }
+
+  refused(refused: Refused): void {
+    this.#settle(refused);
+  }
+}

@@ -1,0 +1,78 @@
+/** What a thread knows of a session: what its record said when it was read last. Used in every thread of the host. */
+
+import { fromUtf8, unpackClient } from './info.js';
+import { formatId } from './protocol/ids.js';
+import type { TableView } from './protocol/table.js';
+import type { EndReason, Session, SessionId } from './types.js';
+
+/** What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds, Infinity for never. */
+export interface Wanted {
+  readonly userId: string | undefined;
+  readonly client: Session['client'];
+  readonly idleTimeout: number;
+  readonly absoluteTimeout: number;
+}
+
+export class Facts {
+  pointer = 0;
+  stampLow = 0;
+  stampHigh = 0;
+  id = '' as SessionId;
+  userId: string | undefined;
+  client: Session['client'] = {};
+  createdAt = 0;
+  idle = Number.POSITIVE_INFINITY;
+  absoluteAt = Number.POSITIVE_INFINITY;
+  tokenIssuedAt = 0;
+  authenticatedAt = Number.NaN;
+  version = 0;
+  lastSeenAt = 0;
+  /** Bytes of the record. */
+  recordBytes = 0;
+  data: Readonly<Record<string, unknown>> | undefined;
+
+  /** Aborts when the session ends, if anybody hangs on that. */
+  abort: AbortController | undefined;
+  endedBy: EndReason | undefined;
+
+  /** Facts of a session that was just made. */
+  begin(id: string, createdAt: number, wanted: Wanted): void {
+    this.id = id as SessionId;
+    this.userId = wanted.userId;
+    this.client = Object.freeze(wanted.client);
+    this.createdAt = createdAt;
+    this.lastSeenAt = createdAt;
+    this.tokenIssuedAt = createdAt;
+    this.idle = wanted.idleTimeout;
+    this.absoluteAt = createdAt + wanted.absoluteTimeout;
+  }
+
+  /** Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and client. */
+  take({ head, bytes }: TableView, pointer: number, whole: boolean): void {
+    if (head.version !== this.version) this.data = undefined;
+    this.pointer = pointer;
+    this.stampLow = head.stampLow;
+    this.stampHigh = head.stampHigh;
+    if (this.id === '') this.id = formatId(head.id) as SessionId;
+    this.createdAt = head.createdAt;
+    this.idle = head.idle;
+    this.absoluteAt = head.expiresAt;
+    this.tokenIssuedAt = head.tokenIssuedAt;
+    this.authenticatedAt = head.authenticatedAt;
+    this.version = head.version;
+    this.recordBytes = head.length;
+    if (!whole) return;
+    const userAt = head.words * 4;
+    const clientAt = userAt + head.userBytes;
+    this.userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
+    if (head.clientBytes === 0) return;
+    this.client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
+  }
+
+  /** Why the session is over, as far as can be told from its times. */
+  reasonAt(now: number): EndReason {
+    const idleAt = this.lastSeenAt + this.idle;
+    if (this.absoluteAt <= now && this.absoluteAt <= idleAt) return 'expired';
+    return idleAt <= now ? 'idle' : 'closed';
+  }
+}
