@@ -22,6 +22,7 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
+import { DIGEST_WORDS, ID_WORDS } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
 import type { Caller, Prepared } from './changes.js';
 import type { Connection, Connections } from './connections.js';
@@ -46,6 +47,8 @@ export class Executor {
   readonly #parts: ManagerParts;
   readonly #reply = new ByteWriter();
   readonly #gauges = new Gauges();
+  /** Of the session that is being made: calls are done one at a time, and this many arrays take longer to make than the rest of reading it. */
+  readonly #drawn = { digest: new Int32Array(DIGEST_WORDS), id: new Int32Array(ID_WORDS) };
   /** What has to be over before the next batch or sweep may begin; undefined where nothing is waited for. */
   #underWay: Promise<unknown> | undefined;
   #stopAsked = false;
@@ -174,7 +177,7 @@ export class Executor {
     const reply = this.#reply;
     switch (which) {
       case CALL.newSession:
-        return this.#keep(manager.newSession(readNewSession(from), by));
+        return this.#keep(manager.newSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
         const { target, patch } = readSet(from);
         return this.#keep(manager.set(target, patch, by));

@@ -43,6 +43,11 @@ export class IndexWriter {
     return this.#spare !== undefined;
   }
 
+  /** True as long as nothing was ever entered: there is nothing to look for. */
+  get isUntouched(): boolean {
+    return this.#used === 0;
+  }
+
   insert(keyA: number, keyB: number, slot: number): void {
     if (this.#put(this.#view.current(this.#name), keyA, keyB, slot)) this.#used++;
     if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;

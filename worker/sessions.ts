@@ -89,7 +89,7 @@ export class Sessions {
     const keyA = digest[0] as number;
     const keyB = digest[1] as number;
     const slot = view.find('digests', keyA, keyB, matches);
-    return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
+    return slot >= 0 || this.table.previous.isUntouched ? slot : view.find('previous', keyA, keyB, matches);
   }
 
   /** The slot of the open session with this id; -1 if there is none. */

@@ -5,6 +5,8 @@ export class MalformedBytes extends Error {
   override readonly name = 'MalformedBytes';
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** A buffer that grows as it is written to. Its memory is its own: what it hands out is copied. Little-endian throughout. */
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
@@ -144,6 +146,6 @@ export class ByteReader {
   /** A view of the next `count` bytes; it shares their memory. */
   raw(count: number): Uint8Array {
     const start = this.skip(count);
-    return this.bytes.subarray(start, start + count);
+    return count === 0 ? NO_BYTES : this.bytes.subarray(start, start + count);
   }
 }

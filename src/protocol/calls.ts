@@ -109,9 +109,12 @@ export function writeWords(to: ByteWriter, words: Int32Array): void {
 }
 
 function readWords(from: ByteReader, count: number): Int32Array {
-  const at = from.skip(count * 4);
-  const words = new Int32Array(count);
-  for (let i = 0; i < count; i++) words[i] = from.view.getInt32(at + i * 4, true);
+  return readWordsInto(from, new Int32Array(count));
+}
+
+function readWordsInto(from: ByteReader, words: Int32Array): Int32Array {
+  const at = from.skip(words.length * 4);
+  for (let i = 0; i < words.length; i++) words[i] = from.view.getInt32(at + i * 4, true);
   return words;
 }
 
@@ -157,10 +160,14 @@ export function writeNewSession(to: ByteWriter, call: Omit<NewSessionCall, 'data
   to.raw(call.client);
 }
 
-export function readNewSession(from: ByteReader): NewSessionCall {
+/** `into`: the words of a digest and of an id, which the call that is returned keeps. */
+export function readNewSession(
+  from: ByteReader,
+  into: { readonly digest: Int32Array; readonly id: Int32Array },
+): NewSessionCall {
   return {
-    digest: readWords(from, DIGEST_WORDS),
-    id: readWords(from, ID_WORDS),
+    digest: readWordsInto(from, into.digest),
+    id: readWordsInto(from, into.id),
     idle: readTimeout(from),
     absolute: readTimeout(from),
     linked: from.u8() === 1,

@@ -3,7 +3,7 @@
  * Runs in the thread that writes the data.
  */
 
-import type { ByteWriter } from '../bytes.js';
+import { ByteWriter } from '../bytes.js';
 import { SessionError } from '../errors.js';
 import {
   bytesOfArrayBuffer,
@@ -37,12 +37,15 @@ export function encodePatch(writer: ByteWriter, patch: object, limit: number): v
 
 function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removals: boolean): void {
   const start = writer.length;
-  const walk = new Walk(writer, start + limit);
+  const walk = idle ?? new Walk();
+  idle = undefined;
   try {
-    walk.entries(data, removals);
+    walk.entries(writer, start + limit, data, removals);
   } catch (error) {
     writer.length = start;
     throw error === walk.refusal ? error : walk.refuse('something that throws when it is read');
+  } finally {
+    idle = walk;
   }
 }
 
@@ -52,20 +55,17 @@ function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removal
  */
 const { hasOwnProperty: hasOwn } = Object.prototype;
 
+const NO_WRITER = new ByteWriter(0);
+
 /** Recursive, as deep as `MAX_LEVELS` and no deeper. */
 class Walk {
   /** The refusal that was made, to tell it from what the application's getters and proxies throw. */
   refusal: SessionError | undefined;
-  readonly #writer: ByteWriter;
-  readonly #end: number;
+  #writer = NO_WRITER;
+  #end = 0;
   /** The way to the value at hand: a property's name, an element's index, or −1 − n for the entry n of a Map or Set. Valid up to `#depth`. */
   readonly #path: (string | number)[] = [];
   #depth = 0;
-
-  constructor(writer: ByteWriter, end: number) {
-    this.#writer = writer;
-    this.#end = end;
-  }
 
   refuse(met: string): SessionError {
     const path = pathOf(this.#path.slice(0, this.#depth));
@@ -85,10 +85,14 @@ class Walk {
     return this.#end - this.#writer.length;
   }
 
-  entries(data: unknown, removals: boolean): void {
+  /** Writes a section that ends at `end` at the latest. */
+  entries(writer: ByteWriter, end: number, data: unknown, removals: boolean): void {
+    this.#writer = writer;
+    this.#end = end;
+    this.#depth = 0;
+    this.refusal = undefined;
     if (typeof data !== 'object' || data === null || Array.isArray(data)) throw this.refuse(describe(data));
     if (!isPlainPrototype(Object.getPrototypeOf(data))) throw this.refuse(describe(data));
-    const writer = this.#writer;
     const from = data as Readonly<Record<string, unknown>>;
     for (const key in from) {
       if (!hasOwn.call(from, key)) continue;
@@ -295,3 +299,6 @@ class Walk {
     return items;
   }
 }
+
+/** Used again and again. Taken while it walks: code of the application that it comes upon may have other data written meanwhile. */
+let idle: Walk | undefined;
