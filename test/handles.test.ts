@@ -27,6 +27,21 @@ test('a listener that is told of a new session and its maker hold the same objec
   expect(told).toBe(made);
 });
 
+test('of many sessions made in one tick each is found as the very object that its maker was given', async () => {
+  const many = await startSessionManager({ name: 'many', maxSessions: 200 });
+  for (let round = 0; round < 3; round++) {
+    const made = await Promise.all(Array.from({ length: 100 }, (_, n) => many.newSession({ data: { n } })));
+    for (const session of made) {
+      expect(many.getSession(many.getCookieData(session).value)).toBe(session);
+      expect(many.getSessionById(session.id)).toBe(session);
+    }
+    await many.closeAllSessions();
+    await many.sweep();
+    expect(made.some((session) => session.alive)).toBe(false);
+  }
+  await many.stop();
+});
+
 test('data is the same object until it changes, whatever else of the session does', async () => {
   const session = await sessions.newSession({ data: { a: [1] } });
   const { data } = session;

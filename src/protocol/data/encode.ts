@@ -35,6 +35,9 @@ export function encodePatch(writer: ByteWriter, patch: object, limit: number): v
   encodeEntries(writer, patch, limit, true);
 }
 
+/** Used again and again. Taken while it walks: code of the application that it comes upon may have other data written meanwhile. */
+let idle: Walk | undefined;
+
 function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removals: boolean): void {
   const start = writer.length;
   const walk = idle ?? new Walk();
@@ -49,19 +52,14 @@ function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removal
   }
 }
 
-/**
- * `for in` is several times faster than `Object.keys`, but finds what a polluted prototype adds. V8 sees through this call in such
- * a loop, and looks nothing up; it does not see through `Object.hasOwn`.
- */
+/** `for in` is several times faster than `Object.keys`, but finds what a polluted prototype adds. V8 sees through this call there, and not through `Object.hasOwn`. */
 const { hasOwnProperty: hasOwn } = Object.prototype;
-
-const NO_WRITER = new ByteWriter(0);
 
 /** Recursive, as deep as `MAX_LEVELS` and no deeper. */
 class Walk {
   /** The refusal that was made, to tell it from what the application's getters and proxies throw. */
   refusal: SessionError | undefined;
-  #writer = NO_WRITER;
+  #writer = new ByteWriter(0);
   #end = 0;
   /** The way to the value at hand: a property's name, an element's index, or −1 − n for the entry n of a Map or Set. Valid up to `#depth`. */
   readonly #path: (string | number)[] = [];
@@ -299,6 +297,3 @@ class Walk {
     return items;
   }
 }
-
-/** Used again and again. Taken while it walks: code of the application that it comes upon may have other data written meanwhile. */
-let idle: Walk | undefined;
