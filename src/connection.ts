@@ -7,13 +7,12 @@ import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { type Call, readAnswer, writeCall } from './call.js';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CONNECTION, type ManagerApi, MOST_COPIED, type Welcome } from './protocol/calls.js';
+import { CONNECTION, type ManagerApi, MOST_CALLS, MOST_COPIED, type Welcome } from './protocol/calls.js';
 import { SessionError, type SessionErrorCode } from './protocol/errors.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
 import { Refused } from './refused.js';
 
-/** Calls and bytes that may wait in one thread. */
-const MOST_CALLS = 65_536;
+/** Bytes that may wait in one thread. */
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Calls of one reply that are settled in one turn of the event loop. */
 const SETTLED_AT_ONCE = 128;

@@ -12,7 +12,9 @@ import type { SessionContext } from '../dist/src/session-view.js';
 import type { SessionInfo } from '../dist/src/types.js';
 import { nobody } from '../dist/worker/audience.js';
 import { Endings } from '../dist/worker/endings.js';
+import { Journal } from '../dist/worker/journal.js';
 import { Manager } from '../dist/worker/manager.js';
+import { type Recovered, recover } from '../dist/worker/recovery.js';
 import { Sessions } from '../dist/worker/sessions.js';
 import { TableWriter } from '../dist/worker/table.js';
 
@@ -39,19 +41,41 @@ export class BareRules {
   time = Date.UTC(2026, 0, 1);
   readonly now = () => this.time;
   readonly memory;
-  readonly table: TableWriter;
-  readonly sessions: Sessions;
-  readonly endings: Endings;
-  readonly manager: Manager;
+  table: TableWriter;
+  sessions: Sessions;
+  endings: Endings;
+  manager: Manager;
   #calls = 0;
 
   constructor(readonly limits: Limits) {
     this.memory = reserveTable(shapeFor(limits), [7, 11]);
-    new Int32Array(this.memory.header)[HEADER.ownerEpoch] = 1;
-    this.table = new TableWriter(this.memory, 1);
+    this.table = this.#own();
     this.sessions = new Sessions(this.table, limits.whenFull === 'end-longest-idle');
     this.endings = new Endings(this.sessions, nobody, this.now);
     this.manager = new Manager(this.sessions, this.endings, nobody, limits, this.now);
+  }
+
+  /** Raises the epoch: whoever wrote the table before is deposed. */
+  #own(): TableWriter {
+    const header = new Int32Array(this.memory.header);
+    return new TableWriter(this.memory, Atomics.add(header, HEADER.ownerEpoch, 1) + 1);
+  }
+
+  /** Forgets all that lies beside the table, and takes the table over as a successor does. */
+  succeed(journals: readonly SharedArrayBuffer[] = [], suspect = -1): Recovered {
+    this.table = this.#own();
+    this.sessions = new Sessions(this.table, this.limits.whenFull === 'end-longest-idle');
+    this.endings = new Endings(this.sessions, nobody, this.now);
+    this.manager = new Manager(this.sessions, this.endings, nobody, this.limits, this.now);
+    const survivors = journals.map((memory, n) => ({
+      number: n + 1,
+      journal: new Journal(memory, this.table.owner),
+    }));
+    const recovering = recover(this.sessions, survivors, suspect);
+    for (;;) {
+      const { done, value } = recovering.next();
+      if (done) return value;
+    }
   }
 
   by() {

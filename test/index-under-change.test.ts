@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { IndexWriter } from '../dist/worker/index-writer.js';
+import { Owner } from '../dist/worker/owner.js';
 
 const SLOTS = 50;
 
@@ -12,6 +13,7 @@ function indexOfTwins() {
   const writer = new IndexWriter(
     view,
     'digests',
+    new Owner(view.header, 0),
     () => 2,
     (_, key) => {
       key.set([7, 7]);

@@ -28,7 +28,7 @@ const step = fc.oneof(
     limit: fc.option(fc.nat(3), { nil: undefined }),
   }),
   { arbitrary: fc.record({ do: fc.constant('advance' as const), by: fc.constantFrom(1, 5, 10, 50, 100) }), weight: 2 },
-  fc.record({ do: fc.constant('sweep' as const) }),
+  fc.record({ do: fc.constantFrom('sweep' as const, 'succeed' as const) }),
 );
 
 const limits = fc.record({
@@ -40,7 +40,7 @@ const limits = fc.record({
   whenFull: fc.constantFrom('reject' as const, 'end-longest-idle' as const),
 });
 
-test('whatever is called in whatever order, the table says what a plain Map says', async () => {
+test('whatever is called in whatever order, and whenever the manager is succeeded by another, the table says what a plain Map says', async () => {
   const run = async (chosen: Limits, steps: Step[]) => {
     const model = new Model(chosen);
     for (const step of steps) {

@@ -21,7 +21,7 @@ export type Step =
       limit?: number | undefined;
     }
   | { do: 'advance'; by: number }
-  | { do: 'sweep' };
+  | { do: 'sweep' | 'succeed' };
 
 interface Known {
   readonly id: Int32Array;
@@ -132,6 +132,16 @@ export class Model {
         expect(this.rules.table.slotsLet).toBe(this.live.size);
         expect(this.rules.table.dataBytes).toBe(this.bytes);
         return;
+      case 'succeed': {
+        const { sessions, setAside } = this.rules.succeed();
+        expect(setAside).toEqual([]);
+        expect(sessions).toBeGreaterThanOrEqual(this.live.size);
+        // Of those that became their user's in the same millisecond nobody knows the order any more.
+        const since = (known: Known) => this.#loggedIn.get(known) ?? known.createdAt;
+        const held = [...this.live.values()].sort((a, b) => since(a) - since(b) || a.target.slot - b.target.slot);
+        for (const known of held) known.turn = ++this.#turn;
+        return;
+      }
       case 'new': {
         const token = drawToken();
         const id = drawIdInto(new Int32Array(4));

@@ -18,10 +18,12 @@ import {
   SEGMENT_MASK,
 } from '../src/protocol/layout.js';
 import type { TableView } from '../src/protocol/table.js';
+import type { Owner } from './owner.js';
 
 export class Cells {
   readonly #segments: readonly Int32Array[];
   readonly #header: Int32Array;
+  readonly #owner: Owner;
   readonly #end: number;
   #freeHead = 0;
   #freeTail = 0;
@@ -34,9 +36,10 @@ export class Cells {
   #released = 0;
   #retiredBefore = 0;
 
-  constructor(view: TableView) {
+  constructor(view: TableView, owner: Owner) {
     this.#segments = view.segments;
     this.#header = view.header;
+    this.#owner = owner;
     this.#end = view.shape.cells;
   }
 
@@ -58,7 +61,9 @@ export class Cells {
   }
 
   #link(cell: number, next: number): void {
-    this.#cells(cell)[(cell & SEGMENT_MASK) * CELL_WORDS] = next;
+    const cells = this.#cells(cell);
+    this.#owner.check();
+    cells[(cell & SEGMENT_MASK) * CELL_WORDS] = next;
   }
 
   /** Takes so many cells and chains them; returns the first, or 0 if there are not so many. */
@@ -75,6 +80,7 @@ export class Cells {
         this.free--;
       } else {
         cell = this.#header[HEADER.cellsTouched] as number;
+        this.#owner.check();
         this.#header[HEADER.cellsTouched] = cell + 1;
       }
       if (first === 0) first = cell;
@@ -93,6 +99,7 @@ export class Cells {
       const cells = this.#cells(cell);
       const start = (cell & SEGMENT_MASK) * CELL_WORDS;
       const to = Math.min(CELL_PAYLOAD, count - from);
+      this.#owner.check();
       for (let i = 0; i < to; i++) cells[start + 1 + i] = words[from + i] as number;
       cell = cells[start] as number;
     }
@@ -121,7 +128,7 @@ export class Cells {
     for (let i = 0; i < count; i++) {
       const next = this.#next(cell);
       const start = (cell & SEGMENT_MASK) * CELL_WORDS;
-      this.#cells(cell).fill(0, start, start + CELL_WORDS);
+      this.#zero(this.#cells(cell), start);
       if (this.#freeTail === 0) this.#freeHead = cell;
       else this.#link(this.#freeTail, cell);
       this.#freeTail = cell;
@@ -136,9 +143,55 @@ export class Cells {
     }
   }
 
+  #zero(cells: Int32Array, start: number): void {
+    this.#owner.check();
+    for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;
+  }
+
   /** Zeroes what was in quarantine at the last call already: so nothing ended stays in memory for longer than two sweeps. */
   drainQuarantine(): void {
     while (this.#released < this.#retiredBefore) this.#release();
     this.#retiredBefore = this.#retired;
+  }
+
+  // ------------------------------------------------------------ after a manager's death
+
+  /**
+   * Claims the chain of a record that proves itself, as found in a table that another manager left: marks its cells in `taken`, a bit for each cell. False, and
+   * nothing marked, if it leaves the memory ever used or meets a cell that another chain has.
+   */
+  claim(pointer: number, taken: Int32Array): boolean {
+    const count = this.#countOf(pointer);
+    const touched = this.#header[HEADER.cellsTouched] as number;
+    let cell = pointer;
+    for (let claimed = 0; claimed < count; claimed++) {
+      if (!(cell > 0 && cell < touched) || (taken[cell >>> 5] as number) & (1 << (cell & 31))) {
+        this.#unclaim(pointer, claimed, taken);
+        return false;
+      }
+      taken[cell >>> 5] = (taken[cell >>> 5] as number) | (1 << (cell & 31));
+      cell = this.#next(cell);
+    }
+    return true;
+  }
+
+  #unclaim(pointer: number, count: number, taken: Int32Array): void {
+    let cell = pointer;
+    for (let i = 0; i < count; i++) {
+      taken[cell >>> 5] = (taken[cell >>> 5] as number) & ~(1 << (cell & 31));
+      cell = this.#next(cell);
+    }
+  }
+
+  /** Zeroes and frees all cells from `from` up to `to` that are not taken. In ascending order, each once, after all chains were claimed. */
+  reclaim(from: number, to: number, taken: Int32Array): void {
+    for (let cell = from; cell < to; cell++) {
+      if ((taken[cell >>> 5] as number) & (1 << (cell & 31))) continue;
+      this.#zero(this.#cells(cell), (cell & SEGMENT_MASK) * CELL_WORDS);
+      if (this.#freeTail === 0) this.#freeHead = cell;
+      else this.#link(this.#freeTail, cell);
+      this.#freeTail = cell;
+      this.free++;
+    }
   }
 }

@@ -8,6 +8,7 @@ import type { Head } from '../src/protocol/head.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
 import type { Endings } from './endings.js';
+import type { Journal } from './journal.js';
 import type { Limits, Room } from './room.js';
 import type { Sessions } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
@@ -17,7 +18,14 @@ import type { TableWriter } from './table.js';
 export interface Caller {
   readonly connection: number;
   readonly call: number;
+  /** Where what the call publishes is noted before. */
+  readonly journal?: Journal | undefined;
+  /** Records that hold answers which may not have arrived. */
+  readonly pins?: number[] | undefined;
 }
+
+/** The manager's own doings. */
+export const itself: Caller = { connection: 0, call: 0 };
 
 /** A change that was checked and written, and that nobody can see yet. */
 export interface Prepared {
@@ -32,6 +40,8 @@ export interface Prepared {
 export interface Makings {
   /** The user who gets one session more by it. */
   readonly joins?: Uint8Array | undefined;
+  /** The record that is replaced holds the answer. */
+  readonly answers?: boolean;
   data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
   /** Changes the head in place; may give another user, or refuse. */
   head?(head: Head): Uint8Array | Refusal | undefined;
@@ -81,11 +91,15 @@ export class Changes {
     head.call = by.call;
     const pointer = table.write(head, { user: user ?? body.user, client: body.client, data: made ?? body.data });
     if (pointer === 0) return 'ERR_TABLE_FULL';
+    const { generation, createdAt } = head;
+    const pins = makings.answers ? by.pins : undefined;
     return {
       change: this.keep(head.id, pointer),
       apply: () => {
+        by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
         table.publish(slot, pointer);
-        table.cells.retire(old);
+        if (pins === undefined) table.cells.retire(old);
+        else pins.push(old);
         table.dataBytes += growth;
         if (made !== undefined) this.tell('changed', slot);
       },

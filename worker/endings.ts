@@ -6,10 +6,11 @@
  */
 
 import type { Target } from '../src/protocol/calls.js';
-import { ENDED, HEADER } from '../src/protocol/layout.js';
+import { COUNTER, ENDED, HEADER, PICKED } from '../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
 import { markPlace } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
+import type { Caller } from './changes.js';
 import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);
@@ -53,10 +54,20 @@ export class Endings {
   /** Ends an open session. */
   end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
     const { slots } = this.#sessions.table.view;
+    this.#giveReason(slot, reason);
+    this.#sessions.table.owner.check();
     const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, note);
+  }
+
+  /** Says why a session ends, before it does. */
+  #giveReason(slot: number, reason: Reason, picked = 0): void {
+    const { view, owner } = this.#sessions.table;
+    const place = REASONS.indexOf(reason) + 1;
+    owner.check();
+    view.reasons[slot] = place | picked;
   }
 
   /** Ends the session in a slot if its time is over, and only if nobody has seen it since that was judged. */
@@ -68,8 +79,10 @@ export class Endings {
     const { head } = view;
     const idleAt = view.seen(slot, mark) + head.idle;
     if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;
-    if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
     const reason: Reason = head.expiresAt <= idleAt ? 'expired' : 'idle';
+    this.#giveReason(slot, reason);
+    this.#sessions.table.owner.check();
+    if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, NO_NOTE);
@@ -142,16 +155,30 @@ export class Endings {
 
   // ------------------------------------------------------------ all at once
 
-  /** Ends every session that `picks` accepts among `slots`, in one step, and leaves the freeing for later. Returns how many. */
-  endAll(slots: Iterable<number>, reason: Reason, most: number, picks: (slot: number) => boolean): number {
-    const { view } = this.#sessions.table;
+  /**
+   * Ends every session that `picks` accepts among `slots`, in one step, and leaves the freeing for later. Returns how many. Each is marked as picked first, then one
+   * store decides that they end: a manager that dies before it has ended none, and one that dies after it has a successor who ends them.
+   */
+  endAll(slots: Iterable<number>, reason: Reason, most: number, by: Caller, picks: (slot: number) => boolean): number {
+    const { view, owner, counters } = this.#sessions.table;
+    const { header } = view;
     const picked: number[] = [];
+    owner.check();
+    Atomics.store(header, HEADER.endingAll, 0);
     for (const slot of slots) {
       if (picked.length >= most) break;
-      if (this.#sessions.isOpen(slot) && picks(slot)) picked.push(slot);
+      if (!this.#sessions.isOpen(slot) || !picks(slot)) continue;
+      this.#giveReason(slot, reason, PICKED);
+      picked.push(slot);
     }
+    by.journal?.intendCount(picked.length);
     const marks = new Int32Array(picked.length);
+    owner.check();
+    header[HEADER.endingConnection] = by.connection;
+    counters[COUNTER.endingCall] = by.call;
+    Atomics.store(header, HEADER.endingAll, 1);
     for (let i = 0; i < picked.length; i++) {
+      owner.check();
       marks[i] = Atomics.exchange(view.slots, markPlace(picked[i] as number), ENDED);
     }
     this.#sessions.live -= picked.length;
@@ -198,6 +225,7 @@ export class Endings {
   #reportReused(): void {
     const { view } = this.#sessions.table;
     for (let word = 0; word < view.reports.length; word++) {
+      this.#sessions.table.owner.check();
       let bits = view.reports[word] === 0 ? 0 : Atomics.exchange(view.reports, word, 0);
       for (; bits !== 0; bits &= bits - 1) {
         const slot = word * 32 + 31 - Math.clz32(bits & -bits);

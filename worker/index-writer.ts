@@ -7,6 +7,7 @@
  */
 
 import { type IndexName, type TableView, TOMBSTONE } from '../src/protocol/table.js';
+import type { Owner } from './owner.js';
 
 /** A rebuilding starts when entries and tombstones fill this part of the words. */
 const FULL = 0.65;
@@ -21,6 +22,7 @@ export class IndexWriter {
   readonly #name: IndexName;
   readonly #keyOf: KeyOfSlot;
   readonly #slotsTouched: () => number;
+  readonly #owner: Owner;
   readonly #mask: number;
   readonly #key = new Int32Array(2);
   /** Words of the current buffer that are not empty. */
@@ -31,8 +33,9 @@ export class IndexWriter {
   #carried = 0;
   #spareUsed = 0;
 
-  constructor(view: TableView, name: IndexName, slotsTouched: () => number, keyOf: KeyOfSlot) {
+  constructor(view: TableView, name: IndexName, owner: Owner, slotsTouched: () => number, keyOf: KeyOfSlot) {
     this.#view = view;
+    this.#owner = owner;
     this.#name = name;
     this.#slotsTouched = slotsTouched;
     this.#keyOf = keyOf;
@@ -73,6 +76,7 @@ export class IndexWriter {
       if (word === entry) return false;
       if (word === TOMBSTONE && tomb < 0) tomb = at;
       if (word !== 0) continue;
+      this.#owner.check();
       // Atomic: a reader that finds the entry must find the slot as it was written before.
       Atomics.store(index, tomb < 0 ? at : tomb, entry);
       return tomb < 0;
@@ -85,6 +89,7 @@ export class IndexWriter {
       const word = index[at] as number;
       if (word === 0) return;
       if (word === entry) {
+        this.#owner.check();
         Atomics.store(index, at, TOMBSTONE);
         return;
       }
@@ -94,18 +99,23 @@ export class IndexWriter {
   #advance(): void {
     if (this.#spare === undefined) {
       if (this.#used <= this.#view.shape.indexWords * FULL) return;
-      const switches = Atomics.load(this.#view.header, this.#view.switchWords[this.#name]);
-      this.#spare = this.#view.indexes[this.#name][(switches + 1) & 1] as Int32Array;
-      this.#cleared = 0;
-      this.#carried = 0;
-      this.#spareUsed = 0;
+      this.#spare = this.#begin();
     }
     this.#step(this.#spare);
+  }
+
+  #begin(): Int32Array {
+    const switches = Atomics.load(this.#view.header, this.#view.switchWords[this.#name]);
+    this.#cleared = 0;
+    this.#carried = 0;
+    this.#spareUsed = 0;
+    return this.#view.indexes[this.#name][(switches + 1) & 1] as Int32Array;
   }
 
   #step(spare: Int32Array): void {
     if (this.#cleared <= this.#mask) {
       const to = Math.min(this.#cleared + STEP * 64, this.#mask + 1);
+      this.#owner.check();
       spare.fill(0, this.#cleared, to);
       this.#cleared = to;
       return;
@@ -118,9 +128,36 @@ export class IndexWriter {
     }
     this.#carried = to;
     if (to < touched) return;
+    this.#switch();
+  }
+
+  #switch(): void {
+    this.#owner.check();
     // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one is not believed.
     Atomics.add(this.#view.header, this.#view.switchWords[this.#name], 1);
     this.#used = this.#spareUsed;
     this.#spare = undefined;
+  }
+
+  // ------------------------------------------------------------ after a manager's death
+
+  /** Begins the index anew in its other buffer, which nobody reads: what lies there may be half built. Readers go on in the current one until `finishAnew`. */
+  *beginAnew(): Generator<void> {
+    const spare = this.#begin();
+    for (; this.#cleared <= this.#mask; this.#cleared += STEP * 64) {
+      this.#owner.check();
+      spare.fill(0, this.#cleared, Math.min(this.#cleared + STEP * 64, this.#mask + 1));
+      yield;
+    }
+    this.#spare = spare;
+  }
+
+  /** Enters a key into the index that is begun anew. */
+  carry(keyA: number, keyB: number, slot: number): void {
+    if (this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;
+  }
+
+  finishAnew(): void {
+    this.#switch();
   }
 }

@@ -12,7 +12,7 @@ import { checkEntries, findEntry, mergeEntries } from '../src/protocol/data/entr
 import { Head } from '../src/protocol/head.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
-import { type Caller, Changes, type Prepared } from './changes.js';
+import { type Caller, Changes, itself, type Prepared } from './changes.js';
 import type { Endings } from './endings.js';
 import { type Limits, Room } from './room.js';
 import { type Sessions, userKey } from './sessions.js';
@@ -56,16 +56,17 @@ export class Manager {
       table.freeSlot(slot);
       return 'ERR_TABLE_FULL';
     }
-    const { createdAt } = head;
+    const { createdAt, generation } = head;
     return {
       change: this.#changes.keep(call.id, pointer),
       apply: (reply) => {
         table.open(slot, createdAt, call.digest, call.id);
+        by.journal?.intend({ slot, generation, createdAt, pinned: 0 });
         table.publish(slot, pointer);
         this.#sessions.add(slot, head, call.user, call.data.length);
         this.#changes.tell('created', slot);
         reply.u32(slot);
-        reply.u32(head.generation);
+        reply.u32(generation);
         reply.f64(createdAt);
       },
       cancel: () => {
@@ -105,6 +106,7 @@ export class Manager {
   take(target: Target, key: Uint8Array, by: Caller): Prepared | Refusal {
     let taken: Uint8Array | undefined;
     const prepared = this.#changes.prepare(target, by, {
+      answers: true,
       data: (data) => {
         const entry = findEntry(data, key);
         if (entry === undefined) return undefined;
@@ -236,12 +238,12 @@ export class Manager {
     return { kind: 'end', id };
   }
 
-  closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed'): number {
+  closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed', by: Caller = itself): number {
     this.#endings.settle();
     const { view } = this.#table;
     const spared = filter.except ? this.#sessions.byId(filter.except) : -1;
     const anyAge = filter.createdBefore === Number.POSITIVE_INFINITY;
-    return this.#endings.endAll(this.#sessions.slots(filter.user), reason, filter.limit, (slot) => {
+    return this.#endings.endAll(this.#sessions.slots(filter.user), reason, filter.limit, by, (slot) => {
       if (slot === spared) return false;
       return anyAge || (view.load(slot, false) !== 0 && view.head.createdAt < filter.createdBefore);
     });

@@ -6,7 +6,7 @@
 import type { ByteWriter } from '../src/protocol/bytes.js';
 import type { Target } from '../src/protocol/calls.js';
 import type { Head } from '../src/protocol/head.js';
-import { ENDED, HEADER } from '../src/protocol/layout.js';
+import { COUNTER, ENDED, HEADER } from '../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../src/protocol/notices.js';
 import { sameDigest } from '../src/protocol/table.js';
 import { SlotHeap } from './slot-heap.js';
@@ -23,7 +23,7 @@ export class Sessions {
   /** Slots of sessions that end with a connection. */
   readonly #linked = new Map<number, Set<number>>();
   live = 0;
-  created = 0;
+  /** Those that are not freed yet included. */
   readonly ended: Record<Reason, number>;
 
   constructor(table: TableWriter, keepIdleOrder: boolean) {
@@ -33,6 +33,11 @@ export class Sessions {
     this.due = new SlotHeap(maxSessions);
     this.idle = keepIdleOrder ? new SlotHeap(maxSessions) : undefined;
     this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
+  }
+
+  /** Sessions ever created. */
+  get created(): number {
+    return this.table.counters[COUNTER.created] as number;
   }
 
   get slotsTouched(): number {
@@ -113,12 +118,38 @@ export class Sessions {
   /** Enters a session whose record was just published. */
   add(slot: number, head: Head, user: Uint8Array, dataBytes: number): void {
     this.live++;
-    this.created++;
+    this.table.count(COUNTER.created);
     this.table.dataBytes += dataBytes;
     if (user.length > 0) this.users.add(userKey(user), slot);
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
     this.idle?.put(slot, head.createdAt);
     this.schedule(slot, head, head.createdAt);
+  }
+
+  /** Enters the session that was found in a slot, its whole record loaded. Returns the slot that was its user's youngest before, or -1. */
+  restore(slot: number): number {
+    const { view } = this.table;
+    const { head } = view;
+    const seen = view.seen(slot, view.mark(slot));
+    this.live++;
+    this.table.slotsLet++;
+    this.table.dataBytes += head.dataBytes;
+    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
+    this.idle?.put(slot, seen);
+    this.schedule(slot, head, seen);
+    return head.userBytes > 0 ? this.users.add(this.loadedUser(), slot) : -1;
+  }
+
+  /** Takes the counters over from the table, where a session was perhaps published and not counted any more. */
+  recount(): void {
+    const { table } = this;
+    let ended = 0;
+    REASONS.forEach((reason, place) => {
+      this.ended[reason] = table.counters[COUNTER.ended + place] as number;
+      ended += this.ended[reason];
+    });
+    table.owner.check();
+    table.counters[COUNTER.created] = Math.max(this.created, this.live + ended);
   }
 
   /** Says when a session, last seen at `seen`, has to be looked at again: when its time is over, if ever. */
@@ -172,6 +203,11 @@ export class Sessions {
     const slots = this.#linked.get(connection);
     slots?.delete(slot);
     if (slots?.size === 0) this.#linked.delete(connection);
+  }
+
+  /** The connections that sessions are linked to. */
+  get linkedConnections(): number[] {
+    return [...this.#linked.keys()];
   }
 
   linkedTo(connection: number): number[] {

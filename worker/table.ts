@@ -5,22 +5,28 @@
 
 import { sumWords } from '../src/protocol/checksum.js';
 import type { Head } from '../src/protocol/head.js';
-import { CELL_BYTES, cellsFor, ENDED, HEAD, HEADER, SLOT_WORDS, type TableMemory } from '../src/protocol/layout.js';
+import {
+  CELL_BYTES,
+  COUNTER,
+  cellsFor,
+  ENDED,
+  HEAD,
+  HEADER,
+  PICKED,
+  SLOT_WORDS,
+  type TableMemory,
+} from '../src/protocol/layout.js';
 import { beginMark } from '../src/protocol/seen.js';
 import { headSum, markPlace, TableView } from '../src/protocol/table.js';
 import { Cells } from './cells.js';
 import { IndexWriter } from './index-writer.js';
+import { Owner } from './owner.js';
 
 /** What a record holds behind its head. */
 export interface Body {
   readonly user: Uint8Array;
   readonly client: Uint8Array;
   readonly data: Uint8Array;
-}
-
-/** A manager that finds another's number in the table was given up for dead, and stops without another write. */
-export class Deposed extends Error {
-  override readonly name = 'Deposed';
 }
 
 export class TableWriter {
@@ -33,7 +39,9 @@ export class TableWriter {
   slotsLet = 0;
   /** Bytes of data in them. */
   dataBytes = 0;
-  readonly #epoch: number;
+  readonly owner: Owner;
+  /** COUNTER numbers, in the header. */
+  readonly counters: Float64Array;
   readonly #freeSlots: Int32Array;
   #freeFrom = 0;
   #freeCount = 0;
@@ -45,8 +53,9 @@ export class TableWriter {
   /** `lastStamp`: low and high word of the youngest record in the table, if it was written before. */
   constructor(memory: TableMemory, epoch: number, lastStamp: readonly [number, number] = [0, 0]) {
     this.view = new TableView(memory);
-    this.cells = new Cells(this.view);
-    this.#epoch = epoch;
+    this.owner = new Owner(this.view.header, epoch);
+    this.counters = new Float64Array(memory.header);
+    this.cells = new Cells(this.view, this.owner);
     [this.#stampLow, this.#stampHigh] = lastStamp;
     this.#freeSlots = new Int32Array(memory.shape.maxSessions);
     const touched = () => this.view.header[HEADER.slotsTouched] as number;
@@ -60,14 +69,21 @@ export class TableWriter {
       key[1] = head[name][1] as number;
       return true;
     };
-    this.digests = new IndexWriter(this.view, 'digests', touched, keyOf('digest'));
-    this.previous = new IndexWriter(this.view, 'previous', touched, keyOf('previousDigest'));
-    this.ids = new IndexWriter(this.view, 'ids', touched, keyOf('id'));
+    this.digests = new IndexWriter(this.view, 'digests', this.owner, touched, keyOf('digest'));
+    this.previous = new IndexWriter(this.view, 'previous', this.owner, touched, keyOf('previousDigest'));
+    this.ids = new IndexWriter(this.view, 'ids', this.owner, touched, keyOf('id'));
   }
 
   /** Bytes of shared memory that sessions take up: their cells and their slots. */
   get bytesUsed(): number {
     return this.cells.inUse * CELL_BYTES + this.slotsLet * SLOT_WORDS * 4;
+  }
+
+  /** Counts one more. */
+  count(counter: number): void {
+    const counted = (this.counters[counter] as number) + 1;
+    this.owner.check();
+    this.counters[counter] = counted;
   }
 
   // ------------------------------------------------------------ slots
@@ -87,6 +103,7 @@ export class TableWriter {
     } else {
       slot = this.view.header[HEADER.slotsTouched] as number;
       if (slot === this.view.shape.maxSessions) return -1;
+      this.owner.check();
       this.view.header[HEADER.slotsTouched] = slot + 1;
     }
     this.slotsLet++;
@@ -95,9 +112,15 @@ export class TableWriter {
 
   /** Takes a slot back under its next generation; one that has used up its generations is never let again. */
   freeSlot(slot: number): void {
-    const at = slot * SLOT_WORDS;
     this.slotsLet--;
+    this.#age(slot);
+  }
+
+  /** Gives a free slot its next generation, and puts it behind the others that are free. */
+  #age(slot: number): void {
+    const at = slot * SLOT_WORDS;
     const next = ((this.view.slots[at + 1] as number) + 1) | 0;
+    this.owner.check();
     Atomics.store(this.view.slots, at + 1, next);
     if (next === -1) return;
     this.#freeSlots[(this.#freeFrom + this.#freeCount) % this.#freeSlots.length] = slot;
@@ -157,15 +180,16 @@ export class TableWriter {
 
   /** The one store that publishes: from here on every thread finds this record in the slot. */
   publish(slot: number, pointer: number): void {
-    if (Atomics.load(this.view.header, HEADER.ownerEpoch) !== this.#epoch)
-      throw new Deposed('another manager owns the table');
+    this.owner.check();
     Atomics.store(this.view.slots, slot * SLOT_WORDS, pointer);
   }
 
   /** Makes a slot ready for a new session: alive, seen now, its id and digest in the indexes. It is found once it is published. */
   open(slot: number, createdAt: number, digest: Int32Array, id: Int32Array): void {
+    this.owner.check();
     // What was reported of the session before is none of this one's.
     Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));
+    this.view.reasons[slot] = 0;
     beginMark(this.view.slots, markPlace(slot), createdAt);
     this.ids.insert(id[0] as number, id[1] as number, slot);
     this.digests.insert(digest[0] as number, digest[1] as number, slot);
@@ -173,14 +197,17 @@ export class TableWriter {
 
   /** Ends the session in a slot for every thread at once. Everything else about an ending only frees. */
   markEnded(slot: number): void {
+    this.owner.check();
     Atomics.store(this.view.slots, markPlace(slot), ENDED);
   }
 
   /** Frees the slot of an ended session, whose head is given with the pointer it was loaded from. */
   release(head: Head, pointer: number): void {
     const { slot } = head;
+    this.owner.beat();
     // First, so that an index that is being rebuilt does not carry the slot over again.
     Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
+    this.count(COUNTER.ended + Math.max(0, ((this.view.reasons[slot] as number) & ~PICKED) - 1));
     this.digests.remove(head.digest[0] as number, head.digest[1] as number, slot);
     if (head.hasPrevious)
       this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
@@ -195,5 +222,25 @@ export class TableWriter {
       this.view.entry(one[0] as number, one[1] as number, 0) ===
       this.view.entry(other[0] as number, other[1] as number, 0)
     );
+  }
+
+  // ------------------------------------------------------------ after a manager's death
+
+  /** Goes on from the youngest stamp found in the table. */
+  resume(stampLow: number, stampHigh: number): void {
+    this.#stampLow = stampLow;
+    this.#stampHigh = stampHigh;
+  }
+
+  /**
+   * Takes back a slot that holds no session any more: no thread finds one there, and what handles there are of its last session are of another generation. Whether that
+   * was done already before the death cannot be told: so it is done again, as a generation too many harms nobody.
+   */
+  reclaimSlot(slot: number): void {
+    const at = slot * SLOT_WORDS;
+    this.owner.check();
+    Atomics.store(this.view.slots, at + 2, ENDED);
+    Atomics.store(this.view.slots, at, 0);
+    if (this.view.slots[at + 1] !== -1) this.#age(slot);
   }
 }

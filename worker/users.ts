@@ -32,14 +32,15 @@ export class Users {
     return next === this.first(user) ? NOBODY : next;
   }
 
-  add(user: string, slot: number): void {
+  /** Adds a slot behind the others, and returns which was last before; -1 if none was. */
+  add(user: string, slot: number): number {
     const first = this.#first.get(user);
     if (first === undefined) {
       this.#first.set(user, slot);
       this.#after[slot] = slot + 1;
       this.#before[slot] = slot + 1;
       this.#count[slot] = 1;
-      return;
+      return NOBODY;
     }
     const last = (this.#before[first] as number) - 1;
     this.#after[last] = slot + 1;
@@ -47,6 +48,15 @@ export class Users {
     this.#after[slot] = first + 1;
     this.#before[first] = slot + 1;
     this.#count[first] = (this.#count[first] as number) + 1;
+    return last;
+  }
+
+  /** Puts a user's slots in order. */
+  sort(user: string, order: (one: number, other: number) => number): void {
+    const slots: number[] = [];
+    for (let slot = this.first(user); slot >= 0; slot = this.after(user, slot)) slots.push(slot);
+    for (const slot of slots) this.remove(user, slot);
+    for (const slot of slots.sort(order)) this.add(user, slot);
   }
 
   remove(user: string, slot: number): void {

@@ -61,6 +61,9 @@ export interface ManagerApi {
   /** Does a batch of calls, in order, and answers it. */
   execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer>;
 }
+/** Calls that may wait in one thread, and so the most that one batch holds. */
+export const MOST_CALLS = 65_536;
+
 export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
 
 /** Batches and replies of more bytes are transferred; up to this size a copy takes less time than a transfer. */

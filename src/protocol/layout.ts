@@ -5,6 +5,7 @@
  *   slots     4 words a slot                      pointer | generation | seen mark | turns of the mark (see seen.ts)
  *   indexes   2 buffers of words for each of      digest → slot, previous digest → slot, id → slot
  *   reports   1 bit a slot                        a token came back after its grace
+ *   reasons   1 byte a slot                       why its session ends, written before it does: for whoever recovers the table
  *   segments  cells of 16 words                   what records are written in
  *   clock     see clock.ts
  *
@@ -23,7 +24,7 @@
  */
 
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 export const MAGIC = 0x636f6174;
 
 /** Words of the header. */
@@ -45,8 +46,43 @@ export const HEADER = {
   /** Secret numbers that scatter the keys of the indexes, so that nobody can choose keys that meet. */
   scatterA: 10,
   scatterB: 11,
-  words: 16,
+  /** Moves as long as the manager lives: one that stands still is given up for dead. */
+  heartbeat: 12,
+  /** The number of the last connection: records name connections, so no number is given out twice. */
+  connections: 13,
+  /** The thread of the manager that is in office. */
+  threadId: 14,
+  restarts: 15,
+  /** Batches that the manager in office has done. */
+  served: 16,
+  /** An ending of many sessions in one step: whether it is decided, and who asked for it. */
+  endingAll: 17,
+  endingConnection: 18,
+  /** What the manager is at: where (one of WORK), which slot plus one, whose call. A manager that dies twice at the same has died of it. */
+  workAt: 19,
+  workSlot: 20,
+  workConnection: 21,
+  workCall: 22,
+  /** Where the counters begin: COUNTER numbers of eight bytes. */
+  counters: 32,
+  words: 64,
 } as const;
+
+/** Counters in the header, as places among its numbers of eight bytes. */
+export const COUNTER = {
+  /** Sessions ever created. */
+  created: HEADER.counters / 2,
+  /** The call that asked for an ending of many sessions. */
+  endingCall: HEADER.counters / 2 + 1,
+  /** Sessions ended and freed, a number for each reason. */
+  ended: HEADER.counters / 2 + 2,
+} as const;
+
+/** What a manager is at: nothing that a record could have to do with, rebuilding from a slot, or a call. */
+export const WORK = { nothing: 0, recovery: 1, call: 2 } as const;
+
+/** In a slot's byte of `reasons`: the session was picked for an ending of many; the reason's place in REASONS, plus one, is in the other bits. */
+export const PICKED = 0x80;
 
 export const STATUS = { starting: 0, running: 1, stopped: 2, failed: 3 } as const;
 
@@ -142,6 +178,7 @@ export interface TableMemory {
   readonly previous: readonly [SharedArrayBuffer, SharedArrayBuffer];
   readonly ids: readonly [SharedArrayBuffer, SharedArrayBuffer];
   readonly reports: SharedArrayBuffer;
+  readonly reasons: SharedArrayBuffer;
   readonly segments: readonly SharedArrayBuffer[];
 }
 
@@ -174,6 +211,7 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
     previous: pair(),
     ids: pair(),
     reports: words(Math.ceil(shape.maxSessions / 32)),
+    reasons: words(Math.ceil(shape.maxSessions / 4)),
     segments,
   };
   const header = new Int32Array(memory.header);
@@ -187,7 +225,7 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
 
 /** Bytes of address space that a table holds. */
 export function reservedBytes(memory: TableMemory): number {
-  const buffers = [memory.header, memory.slots, memory.reports, ...memory.segments];
+  const buffers = [memory.header, memory.slots, memory.reports, memory.reasons, ...memory.segments];
   for (const index of [memory.digests, memory.previous, memory.ids]) buffers.push(...index);
   return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
 }

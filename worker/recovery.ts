@@ -1,0 +1,160 @@
+/**
+ * Taking over a table whose manager has died at any instruction. Manager's thread, before it serves. Nothing of the dead manager's heap is needed.
+ *
+ * What the table says is judged slot by slot:
+ *   - no pointer: the slot is free, or was on its way to be let or freed; nobody has a session there;
+ *   - a pointer and ENDED, or picked by an ending of many that was decided: the session has ended, and what is left is to free it;
+ *   - a pointer to a record that proves itself, in cells that no other record has: a live session, as it was last published;
+ *   - anything else: the record is broken, and its session set aside. Nothing else is harmed by it.
+ * Cells in no live record's chain are zeroed and free. The indexes are built anew beside those in use, as what a half done change left in them would stay there;
+ * readers go on in the old ones, in which every live session has its entries: they are laid before a record is published and taken up after it.
+ *
+ * It is a generator that yields between two slices, and may itself die at any instruction: whatever it stores, it or a successor may store again.
+ */
+
+import { formatId } from '../src/protocol/ids.js';
+import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
+import { REASONS } from '../src/protocol/notices.js';
+import type { Journal } from './journal.js';
+import type { Sessions } from './sessions.js';
+
+/** Slots that are judged, and cells that are freed, between two yields. */
+const SLICE_SLOTS = 8192;
+const SLICE_CELLS = 262_144;
+
+/** A connection that survives its manager. */
+export interface Survivor {
+  readonly number: number;
+  readonly journal: Journal;
+}
+
+export interface Recovered {
+  /** Live sessions found. */
+  readonly sessions: number;
+  /** Sessions whose record was broken, by id where that could still be read, else by slot. */
+  readonly setAside: readonly string[];
+  /** For each connection the records that hold answers which may not have arrived. */
+  readonly pins: ReadonlyMap<number, number[]>;
+}
+
+/** `suspect`: the slot whose record has killed two managers, -1 for none. */
+export function* recover(sessions: Sessions, survivors: readonly Survivor[], suspect = -1): Generator<void, Recovered> {
+  const { table } = sessions;
+  const { view, cells, owner, counters } = table;
+  const { header, reasons } = view;
+  const { digests, previous, ids } = table;
+  const setAside: string[] = [];
+  keepBounds();
+  const slots = header[HEADER.slotsTouched] as number;
+  const end = header[HEADER.cellsTouched] as number;
+  const taken = new Int32Array((end >>> 5) + 1);
+  const isDecided = header[HEADER.endingAll] === 1;
+  const heldSince = new Float64Array(slots);
+  const outOfOrder = new Set<string>();
+  let stampLow = 0;
+  let stampHigh = 0;
+
+  /** The table's own words may be broken as well: never go where there is no memory. */
+  function keepBounds(): void {
+    const { maxSessions, cells: most } = view.shape;
+    owner.check();
+    header[HEADER.slotsTouched] = Math.min(Math.max(header[HEADER.slotsTouched] as number, 0), maxSessions);
+    header[HEADER.cellsTouched] = Math.min(Math.max(header[HEADER.cellsTouched] as number, 1), most);
+  }
+
+  function judge(slot: number): void {
+    const pointer = view.pointer(slot);
+    if (pointer === 0) table.reclaimSlot(slot);
+    else if (view.mark(slot) === ENDED || (isDecided && (reasons[slot] as number) & PICKED)) free(slot);
+    else if (slot !== suspect && isWhole(slot, pointer) && cells.claim(pointer, taken)) keep(slot);
+    else {
+      setAside.push(view.copyHead(pointer) ? idOfCopy() : `slot ${slot}`);
+      reasons[slot] = REASONS.indexOf('terminated') + 1;
+      free(slot);
+    }
+  }
+
+  function isWhole(slot: number, pointer: number): boolean {
+    if (!view.copyRecord(pointer)) return false;
+    const { head } = view;
+    head.parse(view.words);
+    return head.slot === slot && head.generation === view.generation(slot) && head.dataBytes >= 0;
+  }
+
+  function idOfCopy(): string {
+    view.head.parse(view.words);
+    return formatId(view.head.id);
+  }
+
+  function free(slot: number): void {
+    table.reclaimSlot(slot);
+    const reason = ((reasons[slot] as number) & ~PICKED) - 1;
+    table.count(COUNTER.ended + (REASONS[reason] === undefined ? 0 : reason));
+  }
+
+  function keep(slot: number): void {
+    const { head } = view;
+    owner.check();
+    reasons[slot] = 0;
+    if (head.stampHigh >>> 0 > stampHigh >>> 0) stampLow = 0;
+    if (head.stampHigh >>> 0 >= stampHigh >>> 0) {
+      stampHigh = head.stampHigh;
+      if (head.stampLow >>> 0 > stampLow >>> 0) stampLow = head.stampLow;
+    }
+    digests.carry(head.digest[0] as number, head.digest[1] as number, slot);
+    ids.carry(head.id[0] as number, head.id[1] as number, slot);
+    if (head.hasPrevious) previous.carry(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
+    heldSince[slot] = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
+    const before = sessions.restore(slot);
+    if (before >= 0 && (heldSince[before] as number) > (heldSince[slot] as number))
+      outOfOrder.add(sessions.loadedUser());
+  }
+
+  owner.check();
+  header[HEADER.workAt] = WORK.recovery;
+  for (const index of [digests, previous, ids]) yield* index.beginAnew();
+  for (let slot = 0; slot < slots; slot++) {
+    header[HEADER.workSlot] = slot + 1;
+    judge(slot);
+    if ((slot + 1) % SLICE_SLOTS !== 0) continue;
+    owner.beat();
+    yield;
+  }
+  header[HEADER.workSlot] = 0;
+
+  const pins = new Map<number, number[]>();
+  for (const { number, journal } of survivors) {
+    settleDoubt(number, journal);
+    const pinned = [...journal.pinned()].filter((pointer) => view.copyRecord(pointer) && cells.claim(pointer, taken));
+    if (pinned.length > 0) pins.set(number, pinned);
+  }
+
+  /** Of each connection's calls one may have been under way: the record that it left says whether it was done. */
+  function settleDoubt(number: number, journal: Journal): void {
+    const doubt = journal.inDoubt();
+    if (doubt === undefined) return;
+    const { place, call } = doubt;
+    const { slot, generation } = journal.intentOf(place);
+    const { head } = view;
+    const left = slot >= 0 && slot < slots && view.load(slot, false) !== 0 && head.generation === generation;
+    const isDone = left && head.connection === number && head.call === call;
+    const isEnding = isDecided && header[HEADER.endingConnection] === number && counters[COUNTER.endingCall] === call;
+    if (isDone || isEnding) journal.settle(place);
+  }
+
+  for (let from = 1; from < end; from += SLICE_CELLS) {
+    cells.reclaim(from, Math.min(from + SLICE_CELLS, end), taken);
+    owner.beat();
+    yield;
+  }
+  for (const user of outOfOrder) {
+    sessions.users.sort(user, (one, other) => (heldSince[one] as number) - (heldSince[other] as number) || one - other);
+  }
+  for (const index of [digests, previous, ids]) index.finishAnew();
+  table.resume(stampLow, stampHigh);
+  sessions.recount();
+  owner.check();
+  header[HEADER.endingAll] = 0;
+  header[HEADER.workAt] = WORK.nothing;
+  return { sessions: sessions.live, setAside, pins };
+}
