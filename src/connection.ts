@@ -3,12 +3,13 @@
  * each up by its deadline, come what may. The only file on the callers' side that knows Comlink.
  */
 
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { type Call, readAnswer, writeCall } from './call.js';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CONNECTION, type ManagerApi, MOST_CALLS, MOST_COPIED, type Welcome } from './protocol/calls.js';
+import { CONNECTION, type ManagerApi, MOST_CALLS, type Welcome } from './protocol/calls.js';
 import { SessionError, type SessionErrorCode } from './protocol/errors.js';
+import { reserveJournal } from './protocol/journal.js';
 import { LAYOUT_VERSION } from './protocol/layout.js';
 import { Refused } from './refused.js';
 
@@ -21,27 +22,44 @@ const BATCH_HEADER = 12;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 
+/** The memory that one connection shares with its managers, one after the other: CONNECTION words, and its journal. */
+export interface Line {
+  readonly words: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+}
+
+export function reserveLine(): Line {
+  return { words: new SharedArrayBuffer(CONNECTION.words * 4), journal: reserveJournal() };
+}
+
 /** Calls that travel together. */
 interface Batch {
   readonly first: number;
   readonly calls: Call[];
   readonly deadline: number;
   bytes: number;
+  /** What is sent, and sent again to a manager's successor; undefined while it is gathered. */
+  message: ArrayBuffer | undefined;
 }
 
 export interface ConnectionListener {
   /** Notices arrived; returns how many events were among them. */
   notices(bytes: Uint8Array): number;
-  /** The port has closed: why calls are refused from now on. */
-  lost(): SessionErrorCode;
+  /** The port has closed: why calls are refused from now on; undefined where a successor of the manager is awaited. */
+  lost(): SessionErrorCode | undefined;
+  /** What a successor has to know of this thread: the events it listens to, as bits, and the sessions it watches. */
+  state(): { readonly events: number; readonly watched: Int32Array };
+  /** Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  over(sessions: Int32Array): void;
 }
 
 export class Connection {
-  readonly #port: MessagePort;
-  readonly #remote: Comlink.Remote<ManagerApi>;
-  readonly #execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
-  readonly #shared = new SharedArrayBuffer(CONNECTION.words * 4);
-  readonly #words = new Int32Array(this.#shared);
+  #port: MessagePort;
+  #remote: Comlink.Remote<ManagerApi>;
+  /** Undefined while there is no manager to send to, or what was sent before has to be sent again first. */
+  #execute: ((batch: ArrayBuffer) => Promise<ArrayBuffer>) | undefined;
+  readonly #line: Line;
+  readonly #words: Int32Array;
   readonly #callTimeout: number;
   readonly #listener: ConnectionListener;
   readonly #writer = new ByteWriter();
@@ -56,17 +74,35 @@ export class Connection {
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed: Refused | undefined;
+  #refuseGreeting: () => void = () => {};
 
-  constructor(port: MessagePort, callTimeout: number, listener: ConnectionListener) {
-    this.#port = port;
+  constructor(port: MessagePort, line: Line, callTimeout: number, listener: ConnectionListener) {
+    this.#line = line;
+    this.#words = new Int32Array(line.words);
     this.#callTimeout = callTimeout;
     this.#listener = listener;
-    this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
-    // Kept, as each access to a Comlink proxy makes another one.
-    this.#execute = this.#remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
-    port.on('message', (message: unknown) => this.#notices(message));
-    port.on('close', () => this.close(new Refused(listener.lost(), 'unknown')));
+    this.#port = port;
+    this.#remote = this.#attach(port);
+    this.#execute = executeOf(this.#remote);
     port.unref();
+  }
+
+  #attach(port: MessagePort): Comlink.Remote<ManagerApi> {
+    port.on('message', (message: unknown) => this.#notices(message));
+    port.on('close', () => {
+      if (port !== this.#port) return;
+      const code = this.#listener.lost();
+      if (code !== undefined) this.close(new Refused(code, 'unknown'));
+      else this.#execute = undefined;
+    });
+    return Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
+  }
+
+  /** Lets go of a port, whose messages have all been read. Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it. */
+  #detach(port: MessagePort): void {
+    port.removeAllListeners('message');
+    port.removeAllListeners('close');
+    port.close();
   }
 
   /** The first exchange: agrees on the build. Rejects if the port closes first. */
@@ -74,13 +110,56 @@ export class Connection {
     this.#port.ref();
     try {
       const closed = new Promise<never>((_, reject) => {
-        this.#port.once('close', () => reject(new SessionError('ERR_MANAGER_FAILED')));
+        this.#refuseGreeting = () => reject(new SessionError('ERR_MANAGER_FAILED'));
       });
       closed.catch(() => {});
-      return await Promise.race([this.#remote.greet({ layoutVersion: LAYOUT_VERSION, words: this.#shared }), closed]);
+      return await Promise.race([this.#hello(), closed]);
     } finally {
       if (this.#calls === 0) this.#port.unref();
     }
+  }
+
+  #hello(): Promise<Welcome> {
+    const { events, watched } = this.#listener.state();
+    return this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...this.#line, events, watched }) as Promise<Welcome>;
+  }
+
+  // ------------------------------------------------------------ another manager
+
+  /**
+   * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the successor is told what this thread listens
+   * to, and gets, in their order, the batches that were not answered. It knows by the journal which of their calls were done.
+   */
+  renew(port: MessagePort): void {
+    if (this.#closed !== undefined) {
+      port.close();
+      return;
+    }
+    const former = this.#port;
+    this.#execute = undefined;
+    for (let queued = receiveMessageOnPort(former); queued !== undefined; queued = receiveMessageOnPort(former)) {
+      this.#notices(queued.message);
+      former.dispatchEvent(new MessageEvent('message', { data: queued.message }));
+    }
+    this.#detach(former);
+    this.#port = port;
+    this.#remote = this.#attach(port);
+    if (this.#calls > 0) port.ref();
+    else port.unref();
+    // In another turn: by then the answers that were read have settled their batches.
+    setImmediate(() => this.#resume(port));
+  }
+
+  #resume(port: MessagePort): void {
+    if (port !== this.#port || this.#closed !== undefined) return;
+    this.#hello().then(
+      (welcome) => {
+        if (welcome.accepted) this.#listener.over(welcome.over);
+      },
+      () => {},
+    );
+    this.#execute = executeOf(this.#remote);
+    for (const batch of this.#sent) this.#post(batch);
   }
 
   /** `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`. Never rejects. */
@@ -141,7 +220,7 @@ export class Connection {
     }
     if (this.#gathering === undefined) {
       const deadline = performance.now() + this.#callTimeout;
-      this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0 };
+      this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
       // After the promises that are settled in this tick have called what they call: then it all travels at once.
       process.nextTick(() => this.#send());
     }
@@ -161,9 +240,15 @@ export class Connection {
     const to = this.#writer;
     to.view.setFloat64(0, batch.first, true);
     to.view.setUint32(8, batch.calls.length, true);
-    const { buffer } = to.copy();
+    // Kept until it is answered, and so copied on its way: a manager that dies has a successor who gets it again.
+    batch.message = to.copy().buffer;
     this.#sent.push(batch);
-    this.#execute(buffer.byteLength > MOST_COPIED ? Comlink.transfer(buffer, [buffer]) : buffer).then(
+    this.#post(batch);
+  }
+
+  #post(batch: Batch): void {
+    if (this.#execute === undefined || batch.message === undefined) return;
+    this.#execute(batch.message).then(
       (reply) => this.#replied(batch, reply),
       () => this.#settleBatch(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown')),
     );
@@ -258,6 +343,7 @@ export class Connection {
   close(why: Refused): void {
     if (this.#closed !== undefined) return;
     this.#closed = why;
+    this.#refuseGreeting();
     if (this.#gathering !== undefined) this.#sent.push(this.#gathering);
     this.#gathering = undefined;
     // What was not begun yet never will be.
@@ -267,10 +353,7 @@ export class Connection {
       this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
     }
     clearTimeout(this.#timer);
-    // Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it.
-    this.#port.removeAllListeners('message');
-    this.#port.removeAllListeners('close');
-    this.#port.close();
+    this.#detach(this.#port);
   }
 
   #notices(message: unknown): void {
@@ -280,4 +363,9 @@ export class Connection {
     const events = this.#listener.notices(new Uint8Array(notices));
     Atomics.add(this.#words, CONNECTION.noticesRead, events);
   }
+}
+
+/** Kept, as each access to a Comlink proxy makes another one. */
+function executeOf(remote: Comlink.Remote<ManagerApi>): (batch: ArrayBuffer) => Promise<ArrayBuffer> {
+  return remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
 }

@@ -19,6 +19,7 @@ export const defaults = {
   /** Every second. */
   sweep: '* * * * * *',
   callTimeout: '5s',
+  restarts: { most: 5, within: '10s' },
   /** Of `rotate`. */
   grace: '10s',
   cookie: {

@@ -38,6 +38,16 @@ export class Events {
     };
   }
 
+  /** What this thread listens to, as bits. */
+  get subscribed(): number {
+    return this.#subscribed;
+  }
+
+  /** Tells that another manager has taken the table over. */
+  restarted(event: SessionEvents['restarted']): void {
+    this.#emit('restarted', event);
+  }
+
   #ask(): void {
     let wanted = 0;
     for (const name of EVENT_NAMES) if ((this.#listeners.get(name)?.size ?? 0) > 0) wanted |= EVENT_BITS[name];

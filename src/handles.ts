@@ -67,6 +67,11 @@ export class Handles {
     this.#watched.set(handle.slot, handle);
   }
 
+  /** The sessions that are watched, as pairs of slot and generation. */
+  get watched(): Int32Array {
+    return Int32Array.from([...this.#watched.values()].flatMap(({ slot, generation }) => [slot, generation]));
+  }
+
   /** The watched handle of a session that is over; it is not watched any more. */
   unwatch(slot: number, generation: number): SessionView | undefined {
     const handle = this.#watched.get(slot);

@@ -12,6 +12,8 @@ export interface Invitation extends Ticket {
   readonly threadId: number;
   /** Milliseconds, as the manager was given it: how long a join may take. */
   readonly callTimeout: number;
+  /** Whether a manager that dies has a successor. */
+  readonly restarts: boolean;
   readonly memory: TableMemory;
   readonly clock: ClockMemory;
 }

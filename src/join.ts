@@ -1,7 +1,9 @@
 /** Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that calls it. */
 
-import { MessageChannel, postMessageToThread } from 'node:worker_threads';
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
+import { reserveLine } from './connection.js';
 import { defaults } from './defaults.js';
 import {
   checkTicket,
@@ -12,12 +14,16 @@ import {
   publishInvitation,
   statusOf,
 } from './invitation.js';
-import { Manager } from './manager.js';
+import { type Follower, Manager } from './manager.js';
 import { expected, SessionError } from './protocol/errors.js';
-import { LAYOUT_VERSION, STATUS } from './protocol/layout.js';
-import type { JoinMessage } from './protocol/startup.js';
+import { HEADER, LAYOUT_VERSION, STATUS } from './protocol/layout.js';
+import type { JoinMessage, SupervisorMessage } from './protocol/startup.js';
+import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from './types.js';
+
+/** How long to wait, in milliseconds, before a manager is looked for again. */
+const RETRY_AFTER = 20;
 
 /**
  * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it already, the same proxy is returned.
@@ -50,8 +56,6 @@ async function join(
   schema: ReturnType<typeof checkConnectOptions>['schema'],
   forgotten: () => void,
 ): Promise<Manager> {
-  refuseIfOver(invitation);
-  const { port1, port2 } = new MessageChannel();
   // Waiting for another thread's answer keeps nothing alive: this timer does, and ends the wait.
   let late: (() => void) | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -60,26 +64,82 @@ async function join(
         new SessionError('ERR_TIMEOUT', 'The session manager could not be joined in time: is the main thread blocked?'),
       );
   });
+  deadline.catch(() => {});
   const timer = setTimeout(() => late?.(), invitation.callTimeout);
+  const latest = performance.now() + invitation.callTimeout;
   try {
-    const message: JoinMessage = { coatcheck: 'join', name: invitation.name };
-    const membership = { invitation, schema, ended: undefined, forget: forgotten };
-    const joined = Promise.all([
-      Manager.greet(port1, membership),
-      postMessageToThread(invitation.threadId, { ...message, port: port2 }, [port2]),
-    ]);
-    const [manager] = await Promise.race([joined, deadline]);
-    if (managerHere(invitation.name)?.invitation === invitation) publishInvitation(invitation);
-    return manager;
-  } catch (error) {
-    port1.close();
-    if (error instanceof SessionError && error.code === 'ERR_TIMEOUT') throw error;
-    refuseIfOver(invitation);
-    if (error instanceof SessionError) throw error;
-    throw new SessionError('ERR_MANAGER_FAILED', undefined, { cause: error });
+    for (;;) {
+      refuseIfOver(invitation);
+      try {
+        const manager = await attempt(invitation, schema, forgotten, deadline);
+        if (managerHere(invitation.name)?.invitation === invitation) publishInvitation(invitation);
+        return manager;
+      } catch (error) {
+        if (error instanceof SessionError && error.code === 'ERR_TIMEOUT') throw error;
+        refuseIfOver(invitation);
+        if (error instanceof SessionError && error.code !== 'ERR_MANAGER_FAILED') throw error;
+        // Between two managers: the next may be there in a moment.
+        if (invitation.restarts && performance.now() + RETRY_AFTER < latest) await setTimeoutAsync(RETRY_AFTER);
+        else if (error instanceof SessionError) throw error;
+        else throw new SessionError('ERR_MANAGER_FAILED', undefined, { cause: error });
+      }
+    }
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** One try: with ports of its own, to the manager that is in office. */
+async function attempt(
+  invitation: Invitation,
+  schema: ReturnType<typeof checkConnectOptions>['schema'],
+  forgotten: () => void,
+  deadline: Promise<never>,
+): Promise<Manager> {
+  const { port1, port2 } = new MessageChannel();
+  const { port1: second, port2: forSupervisor } = new MessageChannel();
+  const message: JoinMessage = { coatcheck: 'join', name: invitation.name };
+  const forget = () => {
+    second.close();
+    forgotten();
+  };
+  const follow = (follower: Follower) => followSupervisor(second, follower);
+  const { restarts } = invitation;
+  const line = reserveLine();
+  const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow };
+  try {
+    const joined = Promise.all([
+      Manager.greet(port1, membership),
+      postMessageToThread(threadOf(invitation), { ...message, port: port2, second: forSupervisor }, [
+        port2,
+        forSupervisor,
+      ]),
+    ]);
+    const [manager] = await Promise.race([joined, deadline]);
+    return manager;
+  } catch (error) {
+    port1.close();
+    second.close();
+    throw error;
+  }
+}
+
+/** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
+function followSupervisor(second: MessagePort, follower: Follower): void {
+  second.on('message', (message: SupervisorMessage) => {
+    if (message?.coatcheck === 'renew') follower.renew(message.port as MessagePort);
+    else if (message?.coatcheck === 'restarted') {
+      const { why, restarts, recovered } = message;
+      follower.restarted({ cause: errorFrom(why), restarts, recovered });
+    }
+  });
+  second.on('close', () => follower.over());
+  second.unref();
+}
+
+/** The thread of the manager in office; the first one's, until that has come up. */
+function threadOf({ memory, threadId }: Invitation): number {
+  return Atomics.load(new Int32Array(memory.header), HEADER.threadId) || threadId;
 }
 
 function refuseIfOver(invitation: Invitation): void {

@@ -4,11 +4,11 @@ import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
 import { Birth } from './birth.js';
-import { Connection } from './connection.js';
+import { Connection, type Line } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
-import { type Invitation, otherBuild } from './invitation.js';
+import { type Invitation, isOver, otherBuild } from './invitation.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
@@ -18,6 +18,7 @@ import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
+import { REASONS } from './protocol/notices.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { drawsAgain, Refused } from './refused.js';
@@ -48,8 +49,25 @@ export interface Membership {
   readonly schema: StandardSchemaV1 | undefined;
   /** In the thread that started it: waits until the manager's thread is gone. Undefined in one that joined. */
   readonly ended: (() => Promise<void>) | undefined;
-  /** Strikes this manager from the thread's registry. */
+  /** Strikes this manager from the thread's registry, and lets go of the supervisor. */
   readonly forget: () => void;
+  /** What this connection shares with every manager of the table. */
+  readonly line: Line;
+  /** Whether a manager that dies has a successor. */
+  readonly restarts: boolean;
+  /** In the thread that started it: tells the supervisor that the port has closed. */
+  readonly cutOff?: () => void;
+  /** Hands over what the supervisor shall call when that happens. */
+  readonly follow: (follower: Follower) => void;
+}
+
+/** What a thread does when it is told of its manager's death. */
+export interface Follower {
+  /** A successor is there: this is the port to it. */
+  renew(port: MessagePort): void;
+  restarted(event: SessionEvents['restarted']): void;
+  /** None will come any more. */
+  over(): void;
 }
 
 export class Manager implements SessionManager<Data> {
@@ -96,13 +114,25 @@ export class Manager implements SessionManager<Data> {
       (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
       (slot, generation, reason) => manager?.tellOver(slot, generation, reason),
     );
-    const connection = new Connection(port, membership.invitation.callTimeout, {
+    const whyLost = () => {
+      // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
+      if (membership.ended === undefined) membership.forget();
+      return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
+    };
+    const connection = new Connection(port, membership.line, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
       lost: () => {
-        // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
-        if (membership.ended === undefined) membership.forget();
-        return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
+        if (!membership.restarts || manager === undefined || isOver(membership.invitation)) return whyLost();
+        membership.cutOff?.();
+        return undefined;
       },
+      state: () => ({ events: events.subscribed, watched: manager?.watched ?? new Int32Array(0) }),
+      over: (sessions) => manager?.tellAllOver(sessions),
+    });
+    membership.follow({
+      renew: (renewed) => connection.renew(renewed),
+      restarted: (event) => events.restarted(event),
+      over: () => connection.close(new Refused(whyLost(), 'unknown')),
     });
     const welcome = await connection.greet();
     if (!welcome.accepted) {
@@ -266,6 +296,18 @@ export class Manager implements SessionManager<Data> {
           this.tellOver(handle.slot, handle.generation, undefined);
         }
       });
+  }
+
+  /** The sessions whose signal is in use here, as pairs of slot and generation. */
+  get watched(): Int32Array {
+    return this.#lookup.handles.watched;
+  }
+
+  /** Sessions that this thread watches have ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  tellAllOver(sessions: Int32Array): void {
+    for (let i = 0; i + 2 < sessions.length; i += 3) {
+      this.tellOver(sessions[i] as number, sessions[i + 1] as number, REASONS[sessions[i + 2] as number]);
+    }
   }
 
   /** A session that this thread watches is over. */

@@ -28,6 +28,7 @@ export interface ResolvedOptions {
   /** A cron expression that node-cron takes. */
   readonly sweep: string;
   readonly callTimeout: number;
+  readonly restarts: { readonly most: number; readonly within: number };
   readonly resourceLimits: ResourceLimits | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly worker: URL | undefined;
@@ -47,6 +48,11 @@ const limitSchemas = {
   maxOldGenerationSizeMb: v.optional(megabytes(1, 1_048_576)),
   codeRangeSizeMb: v.optional(megabytes(1, 512)),
   stackSizeMb: v.optional(megabytes(1, 256)),
+};
+
+const restartSchemas = {
+  most: integer(0, 1_000_000),
+  within: durationOption(callLimits),
 };
 
 const optionSchemas = {
@@ -75,7 +81,7 @@ const optionSchemas = {
   store: v.optional(v.unknown(), 'memory'),
   hooks: futureOption(),
   rotation: futureOption(),
-  restarts: futureOption(),
+  restarts: v.optional(v.unknown()),
 };
 
 /**
@@ -84,7 +90,7 @@ const optionSchemas = {
  */
 export function resolveOptions(options: unknown, isManualClock: (value: unknown) => boolean): ResolvedOptions {
   const checked = checkOptions('', options === undefined ? {} : options, optionSchemas);
-  const { cookie, resourceLimits, store, clock, worker, maxBytes } = checked;
+  const { cookie, resourceLimits, restarts, store, clock, worker, maxBytes } = checked;
 
   // A store's URL may hold a password: what came is described, not shown.
   if (store !== 'memory')
@@ -109,6 +115,7 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
     cookie: resolveCookieOptions(cookie),
     sweep: checked.sweep,
     callTimeout: checked.callTimeout,
+    restarts: checkOptions('restarts', restarts === undefined ? defaults.restarts : restarts, restartSchemas),
     resourceLimits: resourceLimits === undefined ? undefined : resolveLimits(resourceLimits),
     schema: checked.schema,
     worker: worker === undefined ? undefined : new URL(worker.href),

@@ -28,7 +28,11 @@ export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
   if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
   if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
-  return new Refused(answer, answer === 'ERR_STORE' ? 'unknown' : 'not-applied', answer);
+  return new Refused(
+    answer,
+    answer === 'ERR_STORE' || answer === 'ERR_MANAGER_RESTARTED' ? 'unknown' : 'not-applied',
+    answer,
+  );
 });
 
 export const unreadable = new Refused('ERR_MANAGER_FAILED', 'unknown');

@@ -1,23 +1,23 @@
-/** Starting a manager: reserves the table, spawns the thread that owns it, and watches over that thread. Runs in the thread that calls it. */
+/** Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs in the thread that calls it. */
 
 import { randomInt } from 'node:crypto';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { type Line, reserveLine } from './connection.js';
 import { findInvitation, type Invitation, isOver, publishInvitation, withdrawInvitation } from './invitation.js';
-import { Manager } from './manager.js';
+import { type Follower, Manager } from './manager.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { type ClockMemory, monotonic, reserveClock } from './protocol/clock.js';
 import { SessionError } from './protocol/errors.js';
-import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor, type TableMemory } from './protocol/layout.js';
-import type { ManagerStartup } from './protocol/startup.js';
+import { HEADER, LAYOUT_VERSION, reserveTable, shapeFor, type TableMemory } from './protocol/layout.js';
+import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
 import { settingsOf } from './settings.js';
+import { type Post, Supervisor, startFirst } from './supervisor.js';
 import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 
 /** Where the manager's thread begins: the one place that knows. */
 const WORKER = new URL('../worker/main.js', import.meta.url);
-/** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
-const START_TIMEOUT = 10_000;
 
 /**
  * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the thread that called, or until `stop`.
@@ -50,29 +50,23 @@ async function start(
 ): Promise<Manager> {
   const memory = reserve(options);
   const clock = options.clock === undefined ? wallClock() : memoryOf(options.clock);
-  const header = new Int32Array(memory.header);
-  header[HEADER.ownerEpoch] = 1;
-  const { port1, port2 } = new MessageChannel();
-  const worker = spawn(options, startupOf(options, memory, clock), port2);
-  worker.unref();
-
-  let cause: unknown;
-  worker.on('error', (error) => {
-    cause = error;
+  const supervisor = new Supervisor({
+    startup: startupOf(options, memory, clock),
+    worker: options.worker ?? WORKER,
+    name: options.name,
+    callTimeout: options.callTimeout,
+    restarts: options.restarts,
+    resourceLimits: options.resourceLimits,
   });
-  const exited = new Promise<void>((resolve) => {
-    worker.once('exit', () => {
-      if (Atomics.load(header, HEADER.status) !== STATUS.stopped) Atomics.store(header, HEADER.status, STATUS.failed);
-      port1.close();
-      resolve();
-    });
-  });
-
+  const line = reserveLine();
+  const { follow, first } = enterThisThread(supervisor, line, memory);
+  startFirst(supervisor);
   const invitation: Invitation = {
     coatcheck: LAYOUT_VERSION,
     name: options.name,
-    threadId: worker.threadId,
+    threadId: supervisor.threadId,
     callTimeout: options.callTimeout,
+    restarts: options.restarts.most > 0,
     memory,
     clock,
   };
@@ -81,45 +75,48 @@ async function start(
     if (findInvitation(options.name)?.threadId === invitation.threadId) withdrawInvitation(options.name);
     forgotten();
   };
-  const ended = async () => {
-    // A manager that does not end by itself is ended: whoever asked for the end shall not wait for ever.
-    const patience = setTimeout(() => void worker.terminate(), options.callTimeout);
-    worker.ref();
-    await exited;
-    clearTimeout(patience);
-    Atomics.store(header, HEADER.status, STATUS.stopped);
-  };
-  const timeout = Math.max(START_TIMEOUT, options.callTimeout);
-  const slow = setTimeout(() => void worker.terminate(), timeout);
   try {
-    const membership = { invitation, schema: options.schema, ended, forget: forgetAll };
-    const manager = await Manager.greet(port1, membership);
+    const manager = await Manager.greet(first(), {
+      invitation,
+      schema: options.schema,
+      ended: () => supervisor.end(),
+      forget: forgetAll,
+      line,
+      restarts: invitation.restarts,
+      follow,
+      cutOff: () => supervisor.cutOff(),
+    });
     publishInvitation(invitation);
     return manager;
   } catch (error) {
-    await worker.terminate();
-    await exited;
+    await supervisor.abort();
     throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', {
-      cause: cause ?? error,
+      cause: supervisor.cause ?? error,
     });
-  } finally {
-    clearTimeout(slow);
   }
 }
 
-function spawn(options: ResolvedOptions, startup: ManagerStartup, port: MessagePort): Worker {
-  try {
-    return new Worker(options.worker ?? WORKER, {
-      name: `coatcheck ${options.name}`,
-      workerData: { ...startup, port },
-      transferList: [port],
-      // What the host preloads is for the host's own threads.
-      execArgv: [],
-      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
-    });
-  } catch (cause) {
-    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', { cause });
-  }
+/** Makes this thread the first that the supervisor tells of restarts: without a port, as it lives here itself. */
+function enterThisThread(supervisor: Supervisor, line: Line, memory: TableMemory) {
+  let port: MessagePort | undefined;
+  let follower: Follower | undefined;
+  const header = new Int32Array(memory.header);
+  supervisor.enter({
+    number: Atomics.add(header, HEADER.connections, 1) + 1,
+    ...line,
+    renew: (renewed) => {
+      port = renewed;
+      follower?.renew(renewed);
+    },
+    restarted: (why, restarts, recovered) => follower?.restarted({ cause: errorFrom(why), restarts, recovered }),
+    over: () => follower?.over(),
+  });
+  return {
+    first: () => port as MessagePort,
+    follow: (made: Follower) => {
+      follower = made;
+    },
+  };
 }
 
 function reserve(options: ResolvedOptions): TableMemory {
@@ -132,14 +129,13 @@ function reserve(options: ResolvedOptions): TableMemory {
   }
 }
 
-function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMemory): ManagerStartup {
+function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMemory): Post['startup'] {
   const { maxBytes, maxSessionBytes, maxSessionsPerUser, whenOverLimit, whenFull, sweep } = options;
   return {
     layoutVersion: LAYOUT_VERSION,
     memory,
     clock,
     manualClock: options.clock !== undefined,
-    ownerEpoch: 1,
     maxBytes,
     maxSessionBytes,
     maxSessionsPerUser,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reserveLine } from '../dist/src/connection.js';
 import { type Session, type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { ByteWriter } from '../dist/src/protocol/bytes.js';
 import { CALL, writeNewSession, writeRotate, writeSetIdleTimeout } from '../dist/src/protocol/calls.js';
@@ -49,9 +50,11 @@ async function rawPort(): Promise<MessagePort> {
   return port1;
 }
 
+const hello = { layoutVersion: LAYOUT_VERSION, ...reserveLine(), events: 0, watched: new Int32Array(0) };
+
 async function greeted(): Promise<MessagePort> {
   const port = await rawPort();
-  port.postMessage(call('greet', { layoutVersion: LAYOUT_VERSION, words: new SharedArrayBuffer(16) }, 'greeting'));
+  port.postMessage(call('greet', hello, 'greeting'));
   const [{ value }] = await once(port, 'message');
   expect(value.accepted).toBe(true);
   return port;
@@ -103,8 +106,10 @@ const argumentLists = [
   [null],
   [raw(1), raw(2)],
   ...values.map((value) => [raw(value)]),
-  [raw({ layoutVersion: LAYOUT_VERSION, words: new SharedArrayBuffer(17) })],
-  [raw({ layoutVersion: -1, words: new SharedArrayBuffer(16) })],
+  [raw({ ...hello, words: new SharedArrayBuffer(17) })],
+  [raw({ ...hello, journal: new SharedArrayBuffer(3) })],
+  [raw({ ...hello, watched: [1, 2] })],
+  [raw({ ...hello, layoutVersion: -1 })],
   [{ type: 'HANDLER', name: 'throw', value: { isError: true, value: { message: 'x' } } }],
   [{ type: 'HANDLER', name: 'proxy', value: null }],
   [{ type: 'HANDLER', name: 'toString', value: 1 }],

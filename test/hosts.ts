@@ -2,22 +2,24 @@
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Call, readAnswer, writeCall } from '../dist/src/call.js';
+import { reserveLine } from '../dist/src/connection.js';
 import { Events } from '../dist/src/events.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { Manager as ManagerProxy } from '../dist/src/manager.js';
 import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
 import { resolveOptions } from '../dist/src/options.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { CALL, CONNECTION } from '../dist/src/protocol/calls.js';
+import { CALL } from '../dist/src/protocol/calls.js';
 import { readClock } from '../dist/src/protocol/clock.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
 import type { Refused } from '../dist/src/refused.js';
 import { settingsOf } from '../dist/src/settings.js';
 import { createManualClock } from '../dist/src/testing.js';
 import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types.js';
-import { Connections } from '../dist/worker/connections.js';
+import { Connection, Connections } from '../dist/worker/connections.js';
 import { Endings } from '../dist/worker/endings.js';
 import { Executor } from '../dist/worker/executor.js';
+import { Journal } from '../dist/worker/journal.js';
 import { Manager } from '../dist/worker/manager.js';
 import { serve } from '../dist/worker/serve.js';
 import { Sessions } from '../dist/worker/sessions.js';
@@ -37,10 +39,13 @@ export type StartHost = (options?: ManagerOptions) => Promise<Host>;
 /** Calls go to the rules as bytes, with no port and no thread between. */
 export const overBareRules: StartHost = async (options) => {
   const { clock, memory, resolved, parts } = assemble(options);
-  const words = new Int32Array(new SharedArrayBuffer(CONNECTION.words * 4));
+  const line = reserveLine();
   const heard = (message: { notices: ArrayBuffer }) => events.hear(new Uint8Array(message.notices));
   const port = { postMessage: (message: never) => queueMicrotask(() => heard(message)), close() {} };
-  const connection = parts.connections.add(port as unknown as MessagePort, words);
+  const journal = new Journal(line.journal, parts.owner);
+  const connection = parts.connections.add(
+    new Connection(1, port as unknown as MessagePort, new Int32Array(line.words), journal),
+  );
   const { executor, endings } = parts;
   let made = 0;
   const answer = async (call: Call, batch: ArrayBuffer) => {
@@ -69,7 +74,7 @@ export const overBareRules: StartHost = async (options) => {
     (bits) => void calls.call(CALL.subscribe, (to) => to.u32(bits), nothing),
     (slot, generation, reason) => manager.tellOver(slot, generation, reason),
   );
-  const membership = { invitation: invite(memory, clock), schema: undefined, ended: async () => {}, forget: nothing };
+  const membership = memberOf(memory, clock);
   // The constructor is private: whoever uses the package goes through `greet`, which wants a port.
   const manager = Reflect.construct(ManagerProxy, [membership, settingsOf(resolved), calls, events]) as ManagerProxy;
   return { manager: manager as unknown as SessionManager, clock };
@@ -81,15 +86,9 @@ export const overPort: StartHost = async (options) => {
   const { port1, port2 } = new MessageChannel();
   const { endings } = parts;
   const freeEnded = () => setImmediate(() => endings.freeSome(Number.POSITIVE_INFINITY));
-  serve(port2, { ...parts, settings: settingsOf(resolved), freeEnded });
+  serve(port2, { ...parts, settings: settingsOf(resolved), freeEnded, newNumber: () => 1, joined: () => {} });
   port2.unref();
-  const membership = {
-    invitation: invite(memory, clock),
-    schema: undefined,
-    ended: async () => {},
-    forget: () => undefined,
-  };
-  const manager = await ManagerProxy.greet(port1, membership);
+  const manager = await ManagerProxy.greet(port1, memberOf(memory, clock));
   return { manager: manager as unknown as SessionManager, clock };
 };
 
@@ -113,7 +112,8 @@ function assemble(options: ManagerOptions | undefined) {
   const header = new Int32Array(memory.header);
   header[HEADER.ownerEpoch] = 1;
   const connections = new Connections();
-  const sessions = new Sessions(new TableWriter(memory, 1), resolved.whenFull === 'end-longest-idle');
+  const table = new TableWriter(memory, 1);
+  const sessions = new Sessions(table, resolved.whenFull === 'end-longest-idle');
   const endings = new Endings(sessions, connections, now);
   const manager = new Manager(sessions, endings, connections, resolved, now);
   const stop = async () => {
@@ -132,8 +132,23 @@ function assemble(options: ManagerOptions | undefined) {
     store: memoryStore,
     bytesReserved: 0,
     stop,
+    die: (error) => {
+      throw error;
+    },
   });
-  return { clock, memory, resolved, parts: { manager, endings, connections, executor } };
+  return { clock, memory, resolved, parts: { manager, endings, connections, executor, owner: table.owner } };
+}
+
+function memberOf(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
+  return {
+    invitation: invite(memory, clock),
+    schema: undefined,
+    ended: async () => {},
+    forget: () => undefined,
+    line: reserveLine(),
+    restarts: false,
+    follow: () => undefined,
+  };
 }
 
 function invite(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
@@ -142,6 +157,7 @@ function invite(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
     name: 'contract',
     threadId: 0,
     callTimeout: 5000,
+    restarts: false,
     memory,
     clock: memoryOf(clock),
   };

@@ -8,6 +8,7 @@ import { ByteWriter } from '../src/protocol/bytes.js';
 import { CONNECTION, type Target } from '../src/protocol/calls.js';
 import { NOTICE, type Reason, writeGap, writeOver } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
+import type { Journal } from './journal.js';
 
 /** Events that a thread may be behind before more are dropped for it. */
 const MOST_UNREAD = 16_384;
@@ -18,6 +19,9 @@ export class Connection {
   readonly port: MessagePort;
   /** CONNECTION words, shared with the caller. */
   readonly words: Int32Array;
+  readonly journal: Journal;
+  /** Records that hold answers which may not have arrived. */
+  readonly pins: number[] = [];
   /** Bits of the events it listens to. */
   events = 0;
   readonly watched = new Set<number>();
@@ -25,10 +29,12 @@ export class Connection {
   #told = 0;
   #missed = 0;
 
-  constructor(number: number, port: MessagePort, words: Int32Array) {
+  constructor(number: number, port: MessagePort, words: Int32Array, journal: Journal) {
     this.number = number;
     this.port = port;
     this.words = words;
+    this.journal = journal;
+    this.#told = Atomics.load(words, CONNECTION.noticesRead);
   }
 
   /** Appends an event, unless the thread is too far behind. */
@@ -67,16 +73,14 @@ export class Connections implements Audience {
   readonly #all = new Map<MessagePort, Connection>();
   readonly #watchers = new Map<number, Set<Connection>>();
   readonly #notice = new ByteWriter(1024);
-  #last = 0;
   wanted = 0;
 
   get count(): number {
     return this.#all.size;
   }
 
-  add(port: MessagePort, words: Int32Array): Connection {
-    const connection = new Connection(++this.#last, port, words);
-    this.#all.set(port, connection);
+  add(connection: Connection): Connection {
+    this.#all.set(connection.port, connection);
     return connection;
   }
 

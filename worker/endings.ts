@@ -40,6 +40,9 @@ export class Endings {
 
   /** Loads the target's record (with `whole`, its data too) if the session is alive, and returns the pointer, else 0. One whose time is over ends here. */
   alive(target: Target, whole: boolean): number {
+    const { owner } = this.#sessions.table;
+    owner.check();
+    owner.header[HEADER.workSlot] = target.slot + 1;
     while (this.#sessions.isTarget(target)) {
       const { view } = this.#sessions.table;
       const mark = view.mark(target.slot);
@@ -104,6 +107,13 @@ export class Endings {
     }
     this.#audience.over({ slot, generation }, reason);
     sessions.remove(pointer);
+  }
+
+  /** Why a session that is gone has ended, as a place in REASONS; -1 where that is not known any more. */
+  reasonOf({ slot }: Target): number {
+    const { view } = this.#sessions.table;
+    const isGone = slot < view.shape.maxSessions && !this.#sessions.isOpen(slot);
+    return isGone ? ((view.reasons[slot] as number) & ~PICKED) - 1 : -1;
   }
 
   // ------------------------------------------------------------ by their time

@@ -22,7 +22,8 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
-import { DIGEST_WORDS, ID_WORDS } from '../src/protocol/layout.js';
+import { findEntry } from '../src/protocol/data/entries.js';
+import { DIGEST_WORDS, HEADER, ID_WORDS, WORK } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
 import type { Caller, Prepared } from './changes.js';
 import type { Connection, Connections } from './connections.js';
@@ -41,7 +42,31 @@ export interface ManagerParts {
   readonly bytesReserved: number;
   /** Called once, when a thread has asked for the end and what had arrived by then is done. */
   readonly stop: () => Promise<void>;
+  /** Called where something failed that must not fail: what lies beside the table may be half changed, so this manager has to go. */
+  readonly die: (error: unknown) => void;
 }
+
+/** A batch on its way. */
+interface Batch {
+  readonly connection: Connection;
+  readonly reader: ByteReader;
+  readonly first: number;
+  readonly count: number;
+  /** Calls of it that a former manager has answered; -1 where none has begun it. */
+  readonly done: number;
+  /** The call that was begun last before it arrived. */
+  readonly begun: number;
+}
+
+/** Calls that are done again where they were done before: questions, and what concerns the connection, of which a successor knows nothing. */
+const AGAIN: ReadonlySet<number> = new Set([
+  CALL.stats,
+  CALL.sessionsOfUser,
+  CALL.watch,
+  CALL.subscribe,
+  CALL.leave,
+  CALL.stop,
+]);
 
 export class Executor {
   readonly #parts: ManagerParts;
@@ -84,14 +109,25 @@ export class Executor {
   /** Runs something that must not meet a call half done: at once, or after what is under way. */
   alone<T>(work: () => T | Promise<T>): T | Promise<T> {
     if (this.#underWay !== undefined) return this.#wait(this.#underWay.then(work));
-    const result = work();
-    return result instanceof Promise ? this.#wait(result) : result;
+    try {
+      const result = work();
+      return result instanceof Promise ? this.#wait(result) : result;
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  /** A batch that is none of this build is its sender's failure; anything else is the manager's end. */
+  #failed(error: unknown): void {
+    if (!(error instanceof MalformedBytes)) this.#parts.die(error);
+    this.#parts.connections.flush();
   }
 
   #wait<T>(result: Promise<T>): Promise<T> {
     const over = result.then(
       () => undefined,
-      () => undefined,
+      (error) => this.#failed(error),
     );
     this.#underWay = over;
     over.then(() => {
@@ -107,21 +143,26 @@ export class Executor {
     const first = reader.f64();
     const count = reader.u32();
     reply.u32(count);
-    try {
-      return this.#from(connection, reader, first, count, 0);
-    } catch (error) {
-      this.#parts.connections.flush();
-      throw error;
-    }
+    const { table } = this.#parts.sessions;
+    const { header } = table.view;
+    const begun = Atomics.load(connection.words, CONNECTION.begun);
+    table.owner.beat();
+    header[HEADER.workConnection] = connection.number;
+    header[HEADER.workAt] = WORK.call;
+    const done = connection.journal.begin(first, count);
+    // The thread's next batch shows that the answers to the one before are in its queue.
+    if (done < 0) this.confirm(connection);
+    return this.#from({ connection, reader, first, count, done, begun }, 0);
   }
 
-  #from(
-    connection: Connection,
-    reader: ByteReader,
-    first: number,
-    count: number,
-    start: number,
-  ): ArrayBuffer | Promise<ArrayBuffer> {
+  /** Gives up the records that held answers of a connection: they have arrived, or never will. */
+  confirm(connection: Connection): void {
+    for (const pointer of connection.pins.splice(0)) this.#parts.sessions.table.cells.retire(pointer);
+  }
+
+  #from(batch: Batch, start: number): ArrayBuffer | Promise<ArrayBuffer> {
+    const { connection, reader, first, count, done } = batch;
+    const { journal } = connection;
     const reply = this.#reply;
     const end = reader.bytes.length;
     let before = performance.now();
@@ -133,23 +174,75 @@ export class Executor {
       reader.at = next - bytes;
       reader.end = next;
       const answerAt = reply.reserve(5);
-      const answer = this.#call(connection, which, reader, { connection: connection.number, call: first + i });
+      const isAnswered = i < done;
+      if (!isAnswered) journal.turnTo(i);
+      const answer =
+        i <= done
+          ? this.#again(batch, i, which)
+          : this.#call(connection, which, reader, this.#by(connection, first + i));
       reader.at = next;
       if (answer instanceof Promise) {
         // A store is waited for: the rest of the batch goes on from here.
         return answer.then((settled) => {
           this.#answer(answerAt, settled);
-          return this.#from(connection, reader, first, count, i + 1);
+          if (!isAnswered) journal.answered(i, settled);
+          return this.#from(batch, i + 1);
         });
       }
       this.#answer(answerAt, answer);
+      if (!isAnswered) journal.answered(i, answer);
       const now = performance.now();
       this.#gauges.took(now - before);
       before = now;
     }
     this.#parts.connections.flush();
+    const { header } = this.#parts.sessions.table.view;
+    header[HEADER.served] = (header[HEADER.served] as number) + 1;
+    header[HEADER.workAt] = WORK.nothing;
     const { buffer } = reply.copy();
     return buffer;
+  }
+
+  #by({ number, journal, pins }: Connection, call: number): Caller {
+    return { connection: number, call, journal, pins };
+  }
+
+  // ------------------------------------------------------------ calls that are sent again
+
+  /** Answers a call of a batch that a former manager had begun. What it had done is answered from its journal; what only asks, or harms nothing twice, is done again. */
+  #again(batch: Batch, i: number, which: number): Answer | Promise<Answer> {
+    const { connection, reader, first, done } = batch;
+    const again = () => this.#call(connection, which, reader, this.#by(connection, first + i));
+    if (i === done) {
+      // No record is left by a sweep: how many it ended, nobody knows.
+      return which === CALL.sweep && batch.begun === ((first + i) | 0) ? 'ERR_MANAGER_RESTARTED' : again();
+    }
+    if (AGAIN.has(which)) return again();
+    const { journal } = connection;
+    const answer = journal.answerOf(i);
+    if (answer === 'done') this.#recall(batch, i, which);
+    return answer;
+  }
+
+  /** Writes the fields of an answer that a former manager gave. */
+  #recall({ connection: { journal }, reader }: Batch, i: number, which: number): void {
+    const reply = this.#reply;
+    const { slot, generation, createdAt, pinned } = journal.intentOf(i);
+    if (which === CALL.newSession) {
+      reply.u32(slot);
+      reply.u32(generation);
+      reply.f64(createdAt);
+    } else if (which === CALL.closeAllSessions || which === CALL.sweep) {
+      reply.u32(journal.countOf(i));
+    } else if (which === CALL.take) {
+      const { table } = this.#parts.sessions;
+      const { view } = table;
+      if (!view.copyRecord(pinned)) return;
+      view.head.parse(view.words);
+      const { data } = table.loadedBody();
+      const entry = findEntry(data, readTake(reader).key);
+      if (entry !== undefined) reply.raw(data.subarray(entry.valueStart, entry.end));
+    }
   }
 
   #answer(at: number, answer: Answer): void {
@@ -160,6 +253,9 @@ export class Executor {
   }
 
   #call(connection: Connection, which: number, from: ByteReader, by: Caller): Answer | Promise<Answer> {
+    const { header } = this.#parts.sessions.table.owner;
+    header[HEADER.workSlot] = 0;
+    header[HEADER.workCall] = by.call | 0;
     // Said before it is looked whether the caller has given up; the caller gives up before it looks what was begun. So at least one sees the other.
     Atomics.store(connection.words, CONNECTION.begun, by.call | 0);
     if (((by.call - Atomics.load(connection.words, CONNECTION.givenUp)) | 0) <= 0) return 'given-up';
@@ -203,11 +299,14 @@ export class Executor {
         return this.#kept(manager.close(target, terminated, note));
       }
       case CALL.closeAllSessions:
-        reply.u32(manager.closeAllSessions(readCloseAll(from)));
+        reply.u32(manager.closeAllSessions(readCloseAll(from), 'closed', by));
         return 'done';
-      case CALL.sweep:
-        reply.u32(manager.sweep());
+      case CALL.sweep: {
+        const ended = manager.sweep();
+        connection.journal.intendCount(ended);
+        reply.u32(ended);
         return 'done';
+      }
       case CALL.stats:
         writeStats(reply, this.#gauges.stats(this.#parts));
         return 'done';

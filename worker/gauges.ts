@@ -1,6 +1,7 @@
 /** What the manager measures of itself: how long calls take, and how late its event loop is. Manager's thread. */
 
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { HEADER } from '../src/protocol/layout.js';
 import type { Stats } from '../src/protocol/stats.js';
 import type { Connections } from './connections.js';
 import type { Sessions } from './sessions.js';
@@ -40,7 +41,7 @@ export class Gauges {
       connections: connections.count,
       created: sessions.created,
       ended: sessions.ended,
-      restarts: 0,
+      restarts: sessions.table.view.header[HEADER.restarts] as number,
       calls: {
         count: took.count,
         p50: microseconds(took.percentile(50)),

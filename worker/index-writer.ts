@@ -13,6 +13,8 @@ import type { Owner } from './owner.js';
 const FULL = 0.65;
 /** Slots that are carried over, or words cleared divided by 64, at one change. */
 const STEP = 128;
+/** Words cleared between two yields. */
+const SLICE = 1 << 20;
 
 /** The two words of a slot's key in this index, put into `key`; false if the slot has none. */
 export type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
@@ -144,9 +146,14 @@ export class IndexWriter {
   /** Begins the index anew in its other buffer, which nobody reads: what lies there may be half built. Readers go on in the current one until `finishAnew`. */
   *beginAnew(): Generator<void> {
     const spare = this.#begin();
-    for (; this.#cleared <= this.#mask; this.#cleared += STEP * 64) {
-      this.#owner.check();
-      spare.fill(0, this.#cleared, Math.min(this.#cleared + STEP * 64, this.#mask + 1));
+    for (; this.#cleared <= this.#mask; this.#cleared += SLICE) {
+      const to = Math.min(this.#cleared + SLICE, this.#mask + 1);
+      for (let at = this.#cleared; at < to; at++) {
+        // Only where there is something: what was never used shall not be held.
+        if (spare[at] === 0) continue;
+        this.#owner.check();
+        spare[at] = 0;
+      }
       yield;
     }
     this.#spare = spare;

@@ -1,20 +1,29 @@
 /** Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does something when it is loaded. */
 
-import { MessagePort, workerData } from 'node:worker_threads';
+import { setImmediate as turn } from 'node:timers/promises';
+import { MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
 import { clockOffset, judgeAnchor, monotonic, readClock, setClockOffset } from '../src/protocol/clock.js';
-import { HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
-import { isJoinMessage, type ManagerStartup } from '../src/protocol/startup.js';
+import { FIRST_EPOCH, HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
+import { isJoinMessage, type Joined, type ManagerReport, type ManagerStartup } from '../src/protocol/startup.js';
+import { errorFor } from '../src/protocol/thread-error.js';
+import { itself } from './changes.js';
 import { Connections } from './connections.js';
 import { Endings } from './endings.js';
 import { Executor } from './executor.js';
+import { Journal } from './journal.js';
 import { Manager } from './manager.js';
+import { Deposed } from './owner.js';
+import { type Recovered, recover } from './recovery.js';
 import { type Served, serve } from './serve.js';
 import { Sessions } from './sessions.js';
 import { memoryStore } from './stores/memory.js';
 import { Sweeper } from './sweeper.js';
 import { TableWriter } from './table.js';
 
-const startup = workerData as ManagerStartup & { readonly port: MessagePort };
+/** How often the manager says that it lives, in milliseconds. */
+const BEAT = 100;
+
+const startup = workerData as ManagerStartup;
 if (startup.layoutVersion !== LAYOUT_VERSION) {
   throw new TypeError(
     `This manager is of another build: its layout is ${LAYOUT_VERSION}, not ${startup.layoutVersion}`,
@@ -23,6 +32,8 @@ if (startup.layoutVersion !== LAYOUT_VERSION) {
 
 const now = readClock(startup.clock);
 const table = new TableWriter(startup.memory, startup.ownerEpoch);
+const { owner } = table;
+const { header } = table.view;
 const connections = new Connections();
 const sessions = new Sessions(table, startup.whenFull === 'end-longest-idle');
 const endings = new Endings(sessions, connections, now);
@@ -36,7 +47,16 @@ const executor = new Executor({
   store,
   bytesReserved: reservedBytes(startup.memory),
   stop,
+  die,
 });
+const heart = setInterval(() => guarded(() => owner.beat()), BEAT);
+const inherited = startup.connections.map(({ number, port, words, journal }) => ({
+  number,
+  port: port as MessagePort,
+  words: new Int32Array(words),
+  journal: new Journal(journal, owner),
+}));
+const recovered = await takeOver();
 const sweeper = new Sweeper(startup.sweep, endings, executor, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
@@ -45,21 +65,75 @@ const served: Served = {
   endings,
   connections,
   executor,
+  owner,
   settings: startup.settings,
   freeEnded: () => void sweeper.freeEnded(),
+  newNumber: () => Atomics.add(header, HEADER.connections, 1) + 1,
+  joined,
 };
-serve(startup.port, served);
+for (const each of inherited)
+  serve(each.port, served, undefined, { ...each, pins: recovered.pins.get(each.number) ?? [] });
+endLinksOfTheLost();
 // Other threads' ports come this way; anything else that is posted here is none of the manager's business.
 process.on('workerMessage', (value: unknown) => {
-  if (isJoinMessage(value) && isPort(value.port)) serve(value.port, served);
+  if (isJoinMessage(value) && isPort(value.port)) {
+    serve(value.port, served, isPort(value.second) ? value.second : undefined);
+  }
 });
-Atomics.store(table.view.header, HEADER.status, STATUS.running);
+guarded(() => {
+  owner.check();
+  header[HEADER.threadId] = threadId;
+  owner.check();
+  Atomics.store(header, HEADER.status, STATUS.running);
+});
+report({ coatcheck: 'running', recovered: recovered.sessions, setAside: recovered.setAside });
 
 function isPort(value: unknown): value is MessagePort {
   return value instanceof MessagePort;
 }
 
-/** Looks at the wall clock each second, and moves session time after it where that is right. It also keeps this thread alive. */
+function report(what: ManagerReport, ports: readonly MessagePort[] = []): void {
+  parentPort?.postMessage(what, ports);
+}
+
+function joined(member: Joined): void {
+  report({ coatcheck: 'joined', ...member }, [member.second as MessagePort]);
+}
+
+/** Rebuilds what lies beside the table from what a former manager left in it: nothing, for the first one. */
+async function takeOver(): Promise<Recovered> {
+  if (startup.ownerEpoch === FIRST_EPOCH) return { sessions: 0, setAside: [], pins: new Map() };
+  const recovering = recover(sessions, inherited, startup.suspect);
+  for (;;) {
+    const step = recovering.next();
+    if (step.done) return step.value;
+    // Between two slices, so that this thread hears what it is told.
+    await turn();
+  }
+}
+
+/** Threads that died when no manager was there to notice it. */
+function endLinksOfTheLost(): void {
+  const known = new Set(inherited.map(({ number }) => number));
+  for (const number of sessions.linkedConnections) if (!known.has(number)) manager.connectionLost(number);
+}
+
+/** Runs what has no caller: where it fails, this manager has to go. */
+function guarded(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    die(error);
+  }
+}
+
+/** Ends this thread at once. One that was given up for dead has nobody to tell why. */
+function die(error: unknown): never {
+  if (!(error instanceof Deposed)) report({ coatcheck: 'dying', why: errorFor(error) });
+  process.exit(1);
+}
+
+/** Looks at the wall clock each second, and moves session time after it where that is right. */
 function followWallClock(): NodeJS.Timeout {
   const mono = monotonic();
   let state: Parameters<typeof judgeAnchor>[3];
@@ -67,18 +141,29 @@ function followWallClock(): NodeJS.Timeout {
     const before = clockOffset(startup.clock);
     const judged = judgeAnchor(before, Date.now(), mono(), state);
     state = judged.state;
-    if (judged.offset !== before) setClockOffset(startup.clock, judged.offset);
+    if (judged.offset === before) return;
+    guarded(() => {
+      owner.check();
+      setClockOffset(startup.clock, judged.offset);
+    });
   }, 1000);
 }
 
 /** Ends every session, tells everyone who listens, and lets the thread end once the last replies are on their way. */
 async function stop(): Promise<void> {
-  manager.closeAllSessions({ user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity }, 'stopped');
+  const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
+  manager.closeAllSessions(everything, 'stopped', itself);
   endings.freeSome(Number.POSITIVE_INFINITY);
   connections.flush();
-  Atomics.store(table.view.header, HEADER.status, STATUS.stopped);
+  owner.check();
+  Atomics.store(header, HEADER.status, STATUS.stopped);
   clearInterval(clock);
   await sweeper.stop();
   await store.close();
-  setImmediate(() => setImmediate(() => connections.closeAll()));
+  setImmediate(() =>
+    setImmediate(() => {
+      connections.closeAll();
+      clearInterval(heart);
+    }),
+  );
 }

@@ -4,11 +4,14 @@ import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { CONNECTION, type Hello, type ManagerApi, MOST_COPIED, type Welcome } from '../src/protocol/calls.js';
 import { LAYOUT_VERSION } from '../src/protocol/layout.js';
-import type { Connection, Connections } from './connections.js';
+import type { Joined } from '../src/protocol/startup.js';
+import { Connection, type Connections } from './connections.js';
 import type { Endings } from './endings.js';
 import type { Executor } from './executor.js';
 import { guard } from './gate.js';
+import { Journal } from './journal.js';
 import type { Manager } from './manager.js';
+import type { Owner } from './owner.js';
 
 /** What is behind every port. */
 export interface Served {
@@ -16,23 +19,49 @@ export interface Served {
   readonly endings: Endings;
   readonly connections: Connections;
   readonly executor: Executor;
+  readonly owner: Owner;
   /** What a thread that joins has to know; handed on unread. */
   readonly settings: unknown;
   /** Frees, in slices, what a call ended all at once. */
   readonly freeEnded: () => void;
+  /** A number that no connection of this table ever had. */
+  readonly newNumber: () => number;
+  /** Tells the supervisor of a thread that has joined. */
+  readonly joined: (member: Joined) => void;
 }
 
-/** Serves a port until it closes, which it also does when the thread at its other end dies. */
-export function serve(port: MessagePort, served: Served): void {
-  const { manager, endings, connections, executor } = served;
+/** A connection that survived its manager, as the supervisor hands it over. */
+export interface Inherited {
+  readonly number: number;
+  readonly words: Int32Array;
+  readonly journal: Journal;
+  readonly pins: readonly number[];
+}
+
+/**
+ * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port by which the supervisor will reach that thread
+ * when this manager is no more; `inherited` what is known of one that a former manager served.
+ */
+export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
+  const { manager, endings, connections, executor, owner } = served;
   let connection: Connection | undefined;
+  const add = (number: number, words: Int32Array, journal: Journal): Connection => {
+    connection = connections.add(new Connection(number, port, words, journal));
+    return connection;
+  };
+  if (inherited !== undefined) {
+    add(inherited.number, inherited.words, inherited.journal).pins.push(...inherited.pins);
+  }
   const api: ManagerApi = {
     greet(hello: Hello): Welcome {
-      const accepted = hello?.layoutVersion === LAYOUT_VERSION && hello.words instanceof SharedArrayBuffer;
-      if (!accepted || hello.words.byteLength < CONNECTION.words * 4)
-        return { accepted: false, layoutVersion: LAYOUT_VERSION };
-      connection ??= connections.add(port, new Int32Array(hello.words));
-      return { accepted: true, settings: served.settings };
+      if (!isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
+      const { words, journal, events, watched } = hello;
+      if (connection === undefined) {
+        const number = served.newNumber();
+        add(number, new Int32Array(words), new Journal(journal, owner));
+        if (second !== undefined) served.joined({ number, words, journal, second });
+      }
+      return { accepted: true, settings: served.settings, over: resume(connection as Connection, events, watched) };
     },
     execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
       const reply =
@@ -43,17 +72,44 @@ export function serve(port: MessagePort, served: Served): void {
       return reply instanceof Promise ? reply.then(handOver) : handOver(reply);
     },
   };
+
+  /** Takes up what the thread listened to and watched. Returns which of the sessions watched have ended meanwhile. */
+  function resume(to: Connection, events: number, watched: Int32Array): Int32Array {
+    const over: number[] = [];
+    connections.subscribe(to, events);
+    for (let i = 0; i + 1 < watched.length; i += 2) {
+      const target = { slot: (watched[i] as number) >>> 0, generation: watched[i + 1] as number };
+      if (manager.isAlive(target)) connections.watch(to, target.slot);
+      else over.push(target.slot, target.generation, endings.reasonOf(target));
+    }
+    return Int32Array.from(over);
+  }
+
   guard(port);
   port.on('close', () => {
+    second?.close();
     if (connection === undefined) return;
     const lost = connection;
     connections.remove(lost);
     void executor.alone(() => {
+      executor.confirm(lost);
       manager.connectionLost(lost.number);
       connections.flush();
     });
   });
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
+}
+
+function isHello(hello: Hello): boolean {
+  return (
+    hello?.layoutVersion === LAYOUT_VERSION &&
+    hello.words instanceof SharedArrayBuffer &&
+    hello.words.byteLength >= CONNECTION.words * 4 &&
+    hello.words.byteLength % 4 === 0 &&
+    hello.journal instanceof SharedArrayBuffer &&
+    Number.isInteger(hello.events) &&
+    hello.watched instanceof Int32Array
+  );
 }
 
 /** A large reply travels without being copied. */

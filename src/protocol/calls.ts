@@ -50,6 +50,8 @@ export const ANSWERS = [
   'ERR_TOKEN_UNKNOWN',
   'ERR_MANAGER_STOPPED',
   'ERR_STORE',
+  /** `sweep`, begun by a manager that died: nobody knows how many it ended. */
+  'ERR_MANAGER_RESTARTED',
 ] as const satisfies readonly (SessionErrorCode | 'done' | 'used' | 'moved' | 'given-up' | 'malformed')[];
 export type Answer = (typeof ANSWERS)[number];
 export type Refusal = Exclude<Answer, 'done'>;
@@ -73,9 +75,19 @@ export interface Hello {
   readonly layoutVersion: number;
   /** CONNECTION words, shared by this thread and the manager. */
   readonly words: SharedArrayBuffer;
+  /** See journal.ts. */
+  readonly journal: SharedArrayBuffer;
+  /** What this thread listens to, as bits, and the sessions that it watches, as pairs of slot and generation: so that a successor knows. */
+  readonly events: number;
+  readonly watched: Int32Array;
 }
 export type Welcome =
-  | { readonly accepted: true; readonly settings: unknown }
+  | {
+      readonly accepted: true;
+      readonly settings: unknown;
+      /** Of the sessions watched those that have ended: slot, generation and the reason's place in REASONS, -1 where it is not known. */
+      readonly over: Int32Array;
+    }
   | { readonly accepted: false; readonly layoutVersion: number };
 
 /** Words shared by one connection's two ends; call numbers modulo 2^32. */

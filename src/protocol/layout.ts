@@ -84,6 +84,9 @@ export const WORK = { nothing: 0, recovery: 1, call: 2 } as const;
 /** In a slot's byte of `reasons`: the session was picked for an ending of many; the reason's place in REASONS, plus one, is in the other bits. */
 export const PICKED = 0x80;
 
+/** The owner epoch of a table's first manager, who finds nothing to recover. */
+export const FIRST_EPOCH = 1;
+
 export const STATUS = { starting: 0, running: 1, stopped: 2, failed: 3 } as const;
 
 export const SLOT_WORDS = 4;

@@ -11,6 +11,10 @@ export interface ManagerStartup {
   /** Whether the clock is moved by hand, and so never by the manager. */
   readonly manualClock: boolean;
   readonly ownerEpoch: number;
+  /** The connections that this manager serves from the first; none of them has a port in it that was used before. */
+  readonly connections: readonly InheritedConnection[];
+  /** The slot of a record that has killed two managers; -1 for none. */
+  readonly suspect: number;
   readonly maxBytes: number;
   readonly maxSessionBytes: number;
   readonly maxSessionsPerUser: number;
@@ -21,12 +25,56 @@ export interface ManagerStartup {
   readonly settings: unknown;
 }
 
-/** Posted to the manager's thread with a port that it shall serve. Whatever else arrives there is ignored. */
+/** A thread's connection, as a manager gets it from the supervisor. `port` and both buffers are shared or handed over, never copied. */
+export interface InheritedConnection {
+  readonly number: number;
+  readonly port: unknown;
+  readonly words: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+}
+
+/** A thread has joined: `second` is the port by which the supervisor reaches it. */
+export interface Joined {
+  readonly number: number;
+  readonly words: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+  readonly second: unknown;
+}
+
+/** What the manager's thread tells the supervisor. */
+export type ManagerReport =
+  | { readonly coatcheck: 'running'; readonly recovered: number; readonly setAside: readonly string[] }
+  | ({ readonly coatcheck: 'joined' } & Joined)
+  /** It ends because of this. */
+  | { readonly coatcheck: 'dying'; readonly why: ThreadError };
+
+/** An error as it travels. */
+export interface ThreadError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly code: string | undefined;
+}
+
+/** What the supervisor tells a thread through its second port. */
+export type SupervisorMessage =
+  /** Another manager: the port to it. */
+  | { readonly coatcheck: 'renew'; readonly port: unknown }
+  | {
+      readonly coatcheck: 'restarted';
+      readonly why: ThreadError;
+      readonly restarts: number;
+      readonly recovered: number;
+    };
+
+/** Posted to the manager's thread with a port that it shall serve, and a second one, for the supervisor. Whatever else arrives there is ignored. */
 export interface JoinMessage {
   readonly coatcheck: 'join';
   readonly name: string;
 }
 
-export function isJoinMessage(value: unknown): value is JoinMessage & { readonly port: unknown } {
+export function isJoinMessage(
+  value: unknown,
+): value is JoinMessage & { readonly port: unknown; readonly second: unknown } {
   return typeof value === 'object' && value !== null && (value as { coatcheck?: unknown }).coatcheck === 'join';
 }

@@ -1,0 +1,350 @@
+/**
+ * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in the thread that started the manager.
+ *
+ * A dead thread tells of itself by its `exit`. One that hangs does not: it is given up when its heartbeat has stood still for a second in which this thread's own
+ * timer came in time. Where that timer was late, this thread or the whole machine was held up, and nothing can be said of the manager.
+ * What was given up may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
+ */
+
+import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { SessionError } from './protocol/errors.js';
+import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
+import type { Joined, ManagerReport, ManagerStartup, ThreadError } from './protocol/startup.js';
+import { errorFor, errorFrom } from './protocol/thread-error.js';
+
+/** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
+const START_TIMEOUT = 10_000;
+/** How often the heartbeat is looked at. */
+const TICK = 100;
+/** How long it may stand still. */
+const HUNG_AFTER = 1000;
+/** How long a thread that was given up is waited for: one in a system call never ends. */
+const PATIENCE = 250;
+/** The pause after a manager that served nothing; it doubles each time, up to the longest. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 2000;
+
+/** What a manager is started with, whichever it is. */
+export interface Post {
+  readonly startup: Omit<ManagerStartup, 'ownerEpoch' | 'connections' | 'suspect'>;
+  readonly worker: URL;
+  readonly name: string;
+  readonly callTimeout: number;
+  readonly restarts: { readonly most: number; readonly within: number };
+  readonly resourceLimits: object | undefined;
+}
+
+/** A thread that has joined, or the one that started, as it is told of restarts. */
+export interface Member {
+  readonly number: number;
+  readonly words: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+  renew(port: MessagePort): void;
+  restarted(why: ThreadError, restarts: number, recovered: number): void;
+  over(): void;
+}
+
+/** What a manager was at when it died. */
+interface Deed {
+  readonly at: number;
+  readonly slot: number;
+  readonly connection: number;
+  readonly call: number;
+}
+
+export class Supervisor {
+  readonly #post: Post;
+  readonly #header: Int32Array;
+  readonly #members = new Map<number, Member>();
+  #worker: Worker | undefined;
+  #epoch = 0;
+  #starting: NodeJS.Timeout | undefined;
+  #pausing: NodeJS.Timeout | undefined;
+  readonly #pulse: NodeJS.Timeout;
+  /** Whether its end was asked for, and whether no manager will come any more. */
+  #ending = false;
+  #over = false;
+  /** When the last restarts were, and how long the next pause is. */
+  readonly #restartedAt: number[] = [];
+  #pause = FIRST_PAUSE;
+  /** What the manager in office dies of, as far as is known, and whether it is by its own doing. */
+  #cause: ThreadError | undefined;
+  #thrown: unknown;
+  #byItself = false;
+  #lastDeed: Deed | undefined;
+  #suspect = -1;
+  #settleEnd: () => void = () => {};
+  readonly #ended = new Promise<void>((resolve) => {
+    this.#settleEnd = resolve;
+  });
+
+  constructor(post: Post) {
+    this.#post = post;
+    this.#header = new Int32Array(post.startup.memory.header);
+    this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
+    this.#pulse = setInterval(this.#judge(), TICK).unref();
+  }
+
+  get threadId(): number {
+    return this.#worker?.threadId ?? -1;
+  }
+
+  /** Why the manager is dead. */
+  get cause(): unknown {
+    return this.#thrown ?? (this.#cause && errorFrom(this.#cause));
+  }
+
+  /** Enters a thread that is told of every restart from now on. */
+  enter(member: Member): void {
+    this.#members.set(member.number, member);
+  }
+
+  leave(number: number): void {
+    this.#members.delete(number);
+  }
+
+  // ------------------------------------------------------------ a manager's life
+
+  /** Starts a manager, and gives each member the port to it. Throws what the making of a thread throws. */
+  start(): void {
+    this.#byItself = false;
+    this.#header[HEADER.served] = 0;
+    this.#header[HEADER.workAt] = WORK.nothing;
+    this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
+    const channels = [...this.#members.values()].map((member) => ({ member, ...new MessageChannel() }));
+    const connections = channels.map(({ member: { number, words, journal }, port2: port }) => ({
+      number,
+      port,
+      words,
+      journal,
+    }));
+    const startup: ManagerStartup = {
+      ...this.#post.startup,
+      ownerEpoch: this.#epoch,
+      connections,
+      suspect: this.#suspect,
+    };
+    const { worker: module, name, resourceLimits } = this.#post;
+    const worker = new Worker(module, {
+      name: `coatcheck ${name}`,
+      workerData: startup,
+      transferList: connections.map(({ port }) => port) as TransferListItem[],
+      // What the host preloads is for the host's own threads.
+      execArgv: [],
+      ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    });
+    this.#worker = worker;
+    worker.on('message', (report: ManagerReport) => this.#hear(worker, report));
+    worker.on('error', (error) => {
+      if (worker !== this.#worker) return;
+      this.#thrown = error;
+      this.#cause = errorFor(error);
+      this.#byItself = true;
+    });
+    worker.once('exit', (code) => {
+      if (worker === this.#worker) this.#cause ??= errorFor(new Error(`the thread ended with exit code ${code}`));
+      this.#dead(worker);
+    });
+    // After its listeners: one for messages would keep this thread alive.
+    worker.unref();
+    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
+    this.#starting = setTimeout(() => this.#giveUp(worker, 'it did not start in time'), timeout).unref();
+    for (const { member, port1 } of channels) member.renew(port1);
+  }
+
+  #hear(worker: Worker, report: ManagerReport): void {
+    if (report?.coatcheck === 'joined') this.#join(report);
+    if (worker !== this.#worker) return;
+    if (report?.coatcheck === 'dying') {
+      this.#cause = report.why;
+      this.#byItself = true;
+    } else if (report?.coatcheck === 'running') {
+      clearTimeout(this.#starting);
+      this.#suspect = -1;
+      for (const id of report.setAside) {
+        process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
+          code: 'COATCHECK_SET_ASIDE',
+        });
+      }
+      const why = this.#cause;
+      this.#cause = undefined;
+      if (why === undefined) return;
+      const restarts = this.#header[HEADER.restarts] as number;
+      for (const member of this.#members.values()) member.restarted(why, restarts, report.recovered);
+    }
+  }
+
+  #join({ number, words, journal, second }: Joined): void {
+    const port = second as MessagePort;
+    if (this.#over) {
+      port.close();
+      return;
+    }
+    const post = (message: object, ports: readonly MessagePort[] = []) => port.postMessage(message, ports);
+    port.on('close', () => this.leave(number));
+    // Read, so that the close behind it is noticed; nothing that a thread may say here is listened to.
+    port.on('message', () => {});
+    port.unref();
+    this.enter({
+      number,
+      words,
+      journal,
+      renew: (renewed) => post({ coatcheck: 'renew', port: renewed }, [renewed]),
+      restarted: (why, restarts, recovered) => post({ coatcheck: 'restarted', why, restarts, recovered }),
+      over: () => port.close(),
+    });
+  }
+
+  // ------------------------------------------------------------ its death
+
+  /** A look at the heartbeat, with what it has to remember between two. */
+  #judge(): () => void {
+    let before = performance.now();
+    let beat = 0;
+    let still = 0;
+    let whose: Worker | undefined;
+    return () => {
+      const now = performance.now();
+      const isLate = now - before > 2 * TICK;
+      before = now;
+      const worker = this.#worker;
+      const seen = Atomics.load(this.#header, HEADER.heartbeat);
+      if (worker !== whose) {
+        // Until its first beat, only the time to start counts.
+        whose = worker;
+        beat = seen;
+        still = Number.NEGATIVE_INFINITY;
+      } else if (seen !== beat || isLate) {
+        if (seen !== beat || still > Number.NEGATIVE_INFINITY) still = 0;
+        beat = seen;
+      } else {
+        still += TICK;
+        if (worker !== undefined && still >= HUNG_AFTER) this.#giveUp(worker, 'its heart stood still for a second');
+      }
+    };
+  }
+
+  /** A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody any more. */
+  cutOff(): void {
+    const worker = this.#worker;
+    if (worker !== undefined) setTimeout(() => this.#giveUp(worker, 'its port was closed'), PATIENCE).unref();
+  }
+
+  #giveUp(worker: Worker, why: string): void {
+    if (worker !== this.#worker) return;
+    this.#cause ??= errorFor(new Error(`the thread was given up: ${why}`));
+    this.#byItself = true;
+    // From here on it writes nothing, wherever it stands.
+    Atomics.add(this.#header, HEADER.ownerEpoch, 1);
+    void worker.terminate();
+    setTimeout(() => this.#dead(worker), PATIENCE).unref();
+  }
+
+  #dead(worker: Worker): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    clearTimeout(this.#starting);
+    Atomics.add(this.#header, HEADER.ownerEpoch, 1);
+    const isStopped = Atomics.load(this.#header, HEADER.status) === STATUS.stopped;
+    if (this.#ending || isStopped) this.#finish(STATUS.stopped);
+    else if (this.#header[HEADER.status] === STATUS.starting || !this.#mayRestart()) this.#finish(STATUS.failed);
+    else this.#restart();
+  }
+
+  #mayRestart(): boolean {
+    const { most, within } = this.#post.restarts;
+    const now = performance.now();
+    while (this.#restartedAt.length > 0 && now - (this.#restartedAt[0] as number) > within) this.#restartedAt.shift();
+    return this.#restartedAt.length < most;
+  }
+
+  #restart(): void {
+    const header = this.#header;
+    this.#suspectRecord();
+    const hasServed = (header[HEADER.served] as number) > 0;
+    const isFirst = this.#restartedAt.length === 0;
+    const pause = hasServed || isFirst ? 0 : this.#pause;
+    this.#pause = hasServed ? FIRST_PAUSE : Math.min(this.#pause * (pause === 0 ? 1 : 2), LONGEST_PAUSE);
+    this.#restartedAt.push(performance.now());
+    header[HEADER.restarts] = (header[HEADER.restarts] as number) + 1;
+    const start = () => {
+      this.#pausing = undefined;
+      try {
+        this.start();
+      } catch (error) {
+        this.#cause = errorFor(error);
+        if (this.#mayRestart()) this.#restart();
+        else this.#finish(STATUS.failed);
+      }
+    };
+    if (pause === 0) start();
+    else this.#pausing = setTimeout(start, pause).unref();
+  }
+
+  /** A record that two managers in a row have died of, at the same, shall not meet a third. */
+  #suspectRecord(): void {
+    const header = this.#header;
+    const [at, slot, connection, call] = [HEADER.workAt, HEADER.workSlot, HEADER.workConnection, HEADER.workCall].map(
+      (word) => header[word] as number,
+    ) as [number, number, number, number];
+    const last = this.#lastDeed;
+    this.#lastDeed = undefined;
+    // Who is ended from outside dies of nothing that he did.
+    if (!this.#byItself || at === WORK.nothing || slot === 0) return;
+    const isSame = last?.at === at && last.slot === slot;
+    if (isSame && (at === WORK.recovery || (last.connection === connection && last.call === call))) {
+      this.#suspect = slot - 1;
+    } else {
+      this.#lastDeed = { at, slot, connection, call };
+    }
+  }
+
+  // ------------------------------------------------------------ the end
+
+  /** Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall not wait for ever. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    const worker = this.#worker;
+    clearTimeout(this.#pausing);
+    if (worker === undefined) this.#finish(STATUS.stopped);
+    worker?.ref();
+    const patience = setTimeout(() => {
+      void worker?.terminate();
+      setTimeout(() => worker && this.#dead(worker), PATIENCE);
+    }, this.#post.callTimeout);
+    await this.#ended;
+    clearTimeout(patience);
+    Atomics.store(this.#header, HEADER.status, STATUS.stopped);
+  }
+
+  /** Ends a manager that has not come up. */
+  async abort(): Promise<void> {
+    this.#ending = true;
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      worker.ref();
+      await worker.terminate();
+      this.#dead(worker);
+    }
+    Atomics.store(this.#header, HEADER.status, STATUS.failed);
+  }
+
+  #finish(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#pulse);
+    Atomics.store(this.#header, HEADER.status, status);
+    for (const member of [...this.#members.values()]) member.over();
+    this.#members.clear();
+    this.#settleEnd();
+  }
+}
+
+/** Starts the first manager, or says why none can be made. */
+export function startFirst(supervisor: Supervisor): void {
+  try {
+    supervisor.start();
+  } catch (cause) {
+    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', { cause });
+  }
+}
