@@ -136,9 +136,13 @@ export class Model {
         const { sessions, setAside } = this.rules.succeed();
         expect(setAside).toEqual([]);
         expect(sessions).toBeGreaterThanOrEqual(this.live.size);
-        // Of those that became their user's in the same millisecond nobody knows the order any more.
+        // Of those that became their user's in the same millisecond the order is not known any more: the older record goes first.
         const since = (known: Known) => this.#loggedIn.get(known) ?? known.createdAt;
-        const held = [...this.live.values()].sort((a, b) => since(a) - since(b) || a.target.slot - b.target.slot);
+        const stamp = ({ target }: Known) => {
+          const { view } = this.rules.table;
+          return view.load(target.slot, false) && view.head.stampLow;
+        };
+        const held = [...this.live.values()].sort((a, b) => since(a) - since(b) || stamp(a) - stamp(b));
         for (const known of held) known.turn = ++this.#turn;
         return;
       }

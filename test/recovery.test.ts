@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { CELL_WORDS, ENDED, HEADER, PICKED, SLOT_WORDS } from '../dist/src/protocol/layout.js';
-import { digestOf, drawId, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { Deposed } from '../dist/worker/owner.js';
 import { applied, BareRules, packData, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
@@ -22,7 +22,7 @@ const everything = { user: undefined, except: undefined, createdBefore: Infinity
 function fill(rules: BareRules, count: number, user = '') {
   return Array.from({ length: count }, (_, n) => {
     const token = drawToken();
-    const id = drawId();
+    const id = drawIdInto(new Int32Array(4));
     const call = { digest: digestOf(token), id, idle: 1000, absolute: 10_000, linked: false, client: NOTHING };
     const data = packData({ n, text: 'x'.repeat(n * 20) });
     const reply = applied(rules.manager.newSession({ ...call, user: packUser(user), data }, rules.by()));

@@ -50,6 +50,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   const taken = new Int32Array((end >>> 5) + 1);
   const isDecided = header[HEADER.endingAll] === 1;
   const heldSince = new Float64Array(slots);
+  const stamps = new Float64Array(slots);
   const outOfOrder = new Set<string>();
   let stampLow = 0;
   let stampHigh = 0;
@@ -60,6 +61,12 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     owner.check();
     header[HEADER.slotsTouched] = Math.min(Math.max(header[HEADER.slotsTouched] as number, 0), maxSessions);
     header[HEADER.cellsTouched] = Math.min(Math.max(header[HEADER.cellsTouched] as number, 1), most);
+  }
+
+  /** Which of two slots became its user's first; in the same millisecond, which has the older record. */
+  function inOrder(one: number, other: number): number {
+    const sooner = (heldSince[one] as number) - (heldSince[other] as number);
+    return sooner !== 0 ? sooner : (stamps[one] as number) - (stamps[other] as number);
   }
 
   function judge(slot: number): void {
@@ -104,10 +111,10 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     digests.carry(head.digest[0] as number, head.digest[1] as number, slot);
     ids.carry(head.id[0] as number, head.id[1] as number, slot);
     if (head.hasPrevious) previous.carry(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
+    stamps[slot] = (head.stampHigh >>> 0) * 2 ** 32 + (head.stampLow >>> 0);
     heldSince[slot] = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
     const before = sessions.restore(slot);
-    if (before >= 0 && (heldSince[before] as number) > (heldSince[slot] as number))
-      outOfOrder.add(sessions.loadedUser());
+    if (before >= 0 && inOrder(before, slot) > 0) outOfOrder.add(sessions.loadedUser());
   }
 
   owner.check();
@@ -148,7 +155,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     yield;
   }
   for (const user of outOfOrder) {
-    sessions.users.sort(user, (one, other) => (heldSince[one] as number) - (heldSince[other] as number) || one - other);
+    sessions.users.sort(user, inOrder);
   }
   for (const index of [digests, previous, ids]) index.finishAnew();
   table.resume(stampLow, stampHigh);

@@ -1,0 +1,117 @@
+/** All of the manager's thread but the thread: batches go in as bytes, replies come out. It dies where it is told to, and has a successor on the same memory. */
+
+import type { MessagePort } from 'node:worker_threads';
+import { reserveLine } from '../dist/src/connection.js';
+import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
+import { ANSWERS } from '../dist/src/protocol/calls.js';
+import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
+import { Connection, Connections } from '../dist/worker/connections.js';
+import { Endings } from '../dist/worker/endings.js';
+import { Executor } from '../dist/worker/executor.js';
+import { Journal } from '../dist/worker/journal.js';
+import { Manager } from '../dist/worker/manager.js';
+import { Owner } from '../dist/worker/owner.js';
+import { type Recovered, recover } from '../dist/worker/recovery.js';
+import { Sessions } from '../dist/worker/sessions.js';
+import { memoryStore } from '../dist/worker/stores/memory.js';
+import { TableWriter } from '../dist/worker/table.js';
+import type { Limits } from './bare-rules.js';
+
+export class Died extends Error {}
+
+/** Runs `work`, which dies before its `nth` write to shared memory. False if it had no so many. */
+export function dyingAt(nth: number, work: () => void): boolean {
+  const { check } = Owner.prototype;
+  let left = nth;
+  Owner.prototype.check = function checkOrDie(this: Owner) {
+    if (--left === 0) throw new Died();
+    check.call(this);
+  };
+  try {
+    work();
+    return false;
+  } catch (error) {
+    if (error instanceof Died) return true;
+    throw error;
+  } finally {
+    Owner.prototype.check = check;
+  }
+}
+
+/** A call: which, and its fields. */
+export type Packed = readonly [which: number, fields: (to: ByteWriter) => void];
+export type Answered = readonly [answer: string, fields: ByteReader];
+
+export class BareManager {
+  time = Date.UTC(2026, 0, 1);
+  readonly memory;
+  readonly lines = [reserveLine(), reserveLine()];
+  readonly limits: Limits;
+  sessions!: Sessions;
+  table!: TableWriter;
+  endings!: Endings;
+  manager!: Manager;
+  executor!: Executor;
+  connections!: Connection[];
+  readonly #next = [1, 1];
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+    this.memory = reserveTable(shapeFor(limits), [7, 11]);
+    this.succeed();
+  }
+
+  /** A manager that knows nothing but the memory. */
+  succeed(): Recovered {
+    const { limits } = this;
+    const header = new Int32Array(this.memory.header);
+    this.table = new TableWriter(this.memory, Atomics.add(header, HEADER.ownerEpoch, 1) + 1);
+    const { owner } = this.table;
+    const now = () => this.time;
+    const audience = new Connections();
+    this.sessions = new Sessions(this.table, limits.whenFull === 'end-longest-idle');
+    this.endings = new Endings(this.sessions, audience, now);
+    this.manager = new Manager(this.sessions, this.endings, audience, limits, now);
+    const { manager, sessions, endings } = this;
+    const parts = { manager, sessions, endings, connections: audience, store: memoryStore, bytesReserved: 0 };
+    this.executor = new Executor({ ...parts, stop: async () => {}, die: () => {} });
+    const journals = this.lines.map(({ journal }) => new Journal(journal, owner));
+    const recovering = recover(
+      this.sessions,
+      journals.map((journal, n) => ({ number: n + 1, journal })),
+    );
+    let step = recovering.next();
+    while (!step.done) step = recovering.next();
+    const port = { postMessage() {}, close() {} } as unknown as MessagePort;
+    this.connections = this.lines.map(({ words }, n) => {
+      const connection = new Connection(n + 1, port, new Int32Array(words), journals[n] as Journal);
+      connection.pins.push(...(step.value?.pins.get(n + 1) ?? []));
+      return connection;
+    });
+    return step.value;
+  }
+
+  /** Packs calls that travel together. */
+  batch(line: number, calls: readonly Packed[]): ArrayBuffer {
+    const to = new ByteWriter();
+    to.f64(this.#next[line] as number);
+    this.#next[line] = (this.#next[line] as number) + calls.length;
+    to.u32(calls.length);
+    for (const [which, fields] of calls) {
+      to.u8(which);
+      const lengthAt = to.reserve(4);
+      fields(to);
+      to.view.setUint32(lengthAt, to.length - lengthAt - 4, true);
+    }
+    return to.copy().buffer;
+  }
+
+  execute(line: number, batch: ArrayBuffer): Answered[] {
+    const reply = this.executor.execute(this.connections[line] as Connection, batch) as ArrayBuffer;
+    const from = new ByteReader(new Uint8Array(reply));
+    return Array.from({ length: from.u32() }, () => {
+      const answer = ANSWERS[from.u8()] as string;
+      return [answer, new ByteReader(from.raw(from.u32()).slice())];
+    });
+  }
+}
