@@ -3,6 +3,8 @@
 import { once } from 'node:events';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { SessionManager } from '../dist/src/index.js';
+import type { Invitation } from '../dist/src/invitation.js';
+import { HEADER } from '../dist/src/protocol/layout.js';
 
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.js`, import.meta.url);
 
@@ -54,6 +56,18 @@ export class Thread {
     });
   }
 
+  /** What this thread hears of the next restart. */
+  restarted(): Promise<{ cause: string; restarts: number; recovered: number }> {
+    return new Promise((resolve) => {
+      const hear = ({ restarted }: { restarted?: never }) => {
+        if (restarted === undefined) return;
+        this.worker.off('message', hear);
+        resolve(restarted);
+      };
+      this.worker.on('message', hear);
+    });
+  }
+
   async end(): Promise<void> {
     await this.worker.terminate();
     await this.exited;
@@ -70,7 +84,8 @@ export function nextEnding(manager: SessionManager): Promise<{ id: string; reaso
   });
 }
 
-/** The number of the manager's thread. */
+/** The number of the manager's thread, of whichever is in office. */
 export function managerThread(manager: SessionManager): number {
-  return (manager.createTicket() as unknown as { threadId: number }).threadId;
+  const { memory, threadId } = manager.createTicket() as unknown as Invitation;
+  return new Int32Array(memory.header)[HEADER.threadId] || threadId;
 }
