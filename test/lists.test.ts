@@ -43,24 +43,29 @@ test('each user’s slots stand in the order in which they came, and a user with
   const names = ['ann', 'bob', 'cid'];
   const change = fc.record({ slot, user: fc.option(fc.constantFrom(...names)) });
   const run = (changes: { slot: number; user: string | null }[]) => {
-    const users = new Users(SLOTS);
     const model = new Map<string, number[]>(names.map((name) => [name, []]));
+    const bytesOf = (name: string) => new TextEncoder().encode(name);
+    const users = new Users(
+      SLOTS,
+      7,
+      (slot, user) => model.get(new TextDecoder().decode(user))?.includes(slot) === true,
+    );
     const ownerOf = (wanted: number) => names.find((name) => model.get(name)?.includes(wanted));
     for (const { slot, user } of changes) {
       const owner = ownerOf(slot);
       if (owner !== undefined) {
-        users.remove(owner, slot);
+        users.remove(slot);
         model.set(owner, model.get(owner)?.filter((other) => other !== slot) ?? []);
       }
       if (user !== null) {
-        users.add(user, slot);
+        users.add(bytesOf(user), slot);
         model.get(user)?.push(slot);
       }
       for (const name of names) {
         const listed: number[] = [];
-        for (let at = users.first(name); at >= 0; at = users.after(name, at)) listed.push(at);
+        for (let at = users.first(bytesOf(name)); at >= 0; at = users.after(at)) listed.push(at);
         expect(listed).toEqual(model.get(name));
-        expect(users.count(name)).toBe(listed.length);
+        expect(users.count(bytesOf(name))).toBe(listed.length);
       }
     }
   };

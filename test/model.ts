@@ -322,7 +322,7 @@ export class Model {
     expect([sessions.live, table.slotsLet, table.dataBytes, sessions.due.size, sessions.idle?.size ?? 0]).toEqual([
       0, 0, 0, 0, 0,
     ]);
-    expect(USERS.map((user) => sessions.users.count(user))).toEqual([0, 0, 0]);
+    expect(USERS.map((user) => sessions.users.count(packUser(user)))).toEqual([0, 0, 0]);
     expect([table.cells.inUse, table.cells.quarantined, table.bytesUsed, this.rules.soiledCells()]).toEqual([
       0, 0, 0, 0,
     ]);

@@ -164,8 +164,8 @@ export class Manager {
         prepared.apply(reply);
         table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);
         if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
-        if (before !== '') sessions.users.remove(before, slot);
-        sessions.users.add(userKey(call.user), slot);
+        sessions.users.remove(slot);
+        sessions.users.add(call.user, slot);
         sessions.reschedule(slot);
         this.#changes.tell('token-rotated', slot);
       },

@@ -155,7 +155,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     yield;
   }
   for (const user of outOfOrder) {
-    sessions.users.sort(user, inOrder);
+    sessions.users.sort(Buffer.from(user, 'latin1'), inOrder);
   }
   for (const index of [digests, previous, ids]) index.finishAnew();
   table.resume(stampLow, stampHigh);

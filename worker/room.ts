@@ -2,7 +2,7 @@
 
 import type { Refusal } from '../src/protocol/calls.js';
 import type { Endings } from './endings.js';
-import { type Sessions, userKey } from './sessions.js';
+import type { Sessions } from './sessions.js';
 
 export interface Limits {
   readonly maxBytes: number;
@@ -48,7 +48,7 @@ export class Room {
   /** How many sessions of a user have to go before one more is within the limit. */
   #surplus(user: Uint8Array | undefined): number {
     if (user === undefined || user.length === 0) return 0;
-    return this.#sessions.users.count(userKey(user)) + 1 - this.#limits.maxSessionsPerUser;
+    return this.#sessions.users.count(user) + 1 - this.#limits.maxSessionsPerUser;
   }
 
   #fits(slots: number, bytes: number): boolean {

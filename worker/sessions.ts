@@ -8,13 +8,14 @@ import type { Target } from '../src/protocol/calls.js';
 import type { Head } from '../src/protocol/head.js';
 import { COUNTER, ENDED, HEADER } from '../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../src/protocol/notices.js';
-import { sameDigest } from '../src/protocol/table.js';
+import { sameDigest, TableView } from '../src/protocol/table.js';
 import { SlotHeap } from './slot-heap.js';
 import type { TableWriter } from './table.js';
 import { Users } from './users.js';
 
 export class Sessions {
   readonly table: TableWriter;
+  readonly #scan: TableView;
   readonly users: Users;
   /** When each session has to be looked at again. */
   readonly due: SlotHeap;
@@ -29,7 +30,10 @@ export class Sessions {
   constructor(table: TableWriter, keepIdleOrder: boolean) {
     const { maxSessions } = table.view.shape;
     this.table = table;
-    this.users = new Users(maxSessions);
+    this.#scan = new TableView(table.memory);
+    this.users = new Users(maxSessions, table.view.header[HEADER.scatterA] as number, (slot, user) =>
+      this.#belongsTo(slot, user),
+    );
     this.due = new SlotHeap(maxSessions);
     this.idle = keepIdleOrder ? new SlotHeap(maxSessions) : undefined;
     this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
@@ -83,6 +87,18 @@ export class Sessions {
     return bytes.subarray(start, start + head.clientBytes);
   }
 
+  /** Reads whose session a slot holds, and leaves what is loaded as it is. */
+  #belongsTo(slot: number, user: Uint8Array): boolean {
+    const scan = this.#scan;
+    const pointer = scan.load(slot, false);
+    if (pointer === 0 || scan.head.userBytes !== user.length) return false;
+    const start = scan.head.words * 4;
+    if (!scan.copyWords(pointer, 0, Math.ceil((start + user.length) / 4))) return false;
+    const { bytes } = scan;
+    for (let i = 0; i < user.length; i++) if (bytes[start + i] !== user[i]) return false;
+    return true;
+  }
+
   /** The slot of the open session with this digest, current or previous; -1 if there is none. */
   byDigest(digest: Int32Array): number {
     const { view } = this.table;
@@ -111,8 +127,7 @@ export class Sessions {
       for (let slot = 0; slot < this.slotsTouched; slot++) yield slot;
       return;
     }
-    const key = userKey(user);
-    for (let slot = this.users.first(key); slot >= 0; slot = this.users.after(key, slot)) yield slot;
+    for (let slot = this.users.first(user); slot >= 0; slot = this.users.after(slot)) yield slot;
   }
 
   /** Enters a session whose record was just published. */
@@ -120,7 +135,7 @@ export class Sessions {
     this.live++;
     this.table.count(COUNTER.created);
     this.table.dataBytes += dataBytes;
-    if (user.length > 0) this.users.add(userKey(user), slot);
+    if (user.length > 0) this.users.add(user, slot);
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
     this.idle?.put(slot, head.createdAt);
     this.schedule(slot, head, head.createdAt);
@@ -137,7 +152,7 @@ export class Sessions {
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
     this.idle?.put(slot, seen);
     this.schedule(slot, head, seen);
-    return head.userBytes > 0 ? this.users.add(this.loadedUser(), slot) : -1;
+    return head.userBytes > 0 ? this.users.add(this.loadedUserBytes(), slot) : -1;
   }
 
   /** Takes the counters over from the table, where a session was perhaps published and not counted any more. */
@@ -171,7 +186,7 @@ export class Sessions {
     const { slot } = head;
     this.due.remove(slot);
     this.idle?.remove(slot);
-    if (head.userBytes > 0) this.users.remove(this.loadedUser(), slot);
+    if (head.userBytes > 0) this.users.remove(slot);
     if (head.linkedTo !== 0) this.#unlink(head.linkedTo, slot);
     this.table.dataBytes -= head.dataBytes;
     this.table.release(head, pointer);

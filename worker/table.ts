@@ -30,6 +30,7 @@ export interface Body {
 }
 
 export class TableWriter {
+  readonly memory: TableMemory;
   readonly view: TableView;
   readonly cells: Cells;
   readonly digests: IndexWriter;
@@ -52,6 +53,7 @@ export class TableWriter {
 
   /** `lastStamp`: low and high word of the youngest record in the table, if it was written before. */
   constructor(memory: TableMemory, epoch: number, lastStamp: readonly [number, number] = [0, 0]) {
+    this.memory = memory;
     this.view = new TableView(memory);
     this.owner = new Owner(this.view.header, epoch);
     this.counters = new Float64Array(memory.header);

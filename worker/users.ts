@@ -1,79 +1,167 @@
-/** Which sessions each user holds, in the order in which they became theirs. Manager's thread; rebuilt from the table, never stored. */
+/**
+ * Which sessions each user holds, in the order in which they became theirs. Manager's thread; rebuilt from the table, never stored.
+ *
+ * A table of lists in typed arrays, found by a hash of the user id: a Map of a million texts takes a second to rebuild. Two users with the same hash are told
+ * apart by what the record of a list's first slot says.
+ */
 
 const NOBODY = -1;
 
+/** True if the session in this slot is this user's, by its record. */
+export type BelongsTo = (slot: number, user: Uint8Array) => boolean;
+
 export class Users {
-  /** A user's first slot, by the bytes of the user id as latin1 text. */
-  readonly #first = new Map<string, number>();
-  /** Circular lists: the first slot's `before` is the last. Slots are stored plus one, 0 means in no list. */
+  readonly #belongsTo: BelongsTo;
+  readonly #seed: number;
+  /** The first slots of the lists whose hashes end alike, chained by `next`. All slots are stored plus one, 0 means none. */
+  readonly #buckets: Int32Array;
+  readonly #next: Int32Array;
+  /** Each slot's user id, hashed. */
+  readonly #hashes: Int32Array;
+  /** Circular lists: the first slot's `before` is the last. */
   readonly #after: Int32Array;
   readonly #before: Int32Array;
-  /** How many sessions, at the first slot of the list. */
+  /** How many sessions, at the first slot of a list; 0 at all others. */
   readonly #count: Int32Array;
 
-  constructor(slots: number) {
+  /** `seed`: secret, so that nobody can choose user ids that meet. */
+  constructor(slots: number, seed: number, belongsTo: BelongsTo) {
+    this.#belongsTo = belongsTo;
+    this.#seed = seed;
+    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(slots + 1)));
+    this.#next = new Int32Array(slots);
+    this.#hashes = new Int32Array(slots);
     this.#after = new Int32Array(slots);
     this.#before = new Int32Array(slots);
     this.#count = new Int32Array(slots);
   }
 
-  count(user: string): number {
-    const first = this.#first.get(user);
-    return first === undefined ? 0 : (this.#count[first] as number);
+  #hash(user: Uint8Array): number {
+    let hash = this.#seed;
+    for (let i = 0; i < user.length; i++) {
+      hash = Math.imul(hash ^ (user[i] as number), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash ^ this.#seed, 0xc2b2ae35);
+    return hash ^ (hash >>> 16);
   }
 
-  first(user: string): number {
-    return this.#first.get(user) ?? NOBODY;
+  count(user: Uint8Array): number {
+    const first = this.first(user);
+    return first < 0 ? 0 : (this.#count[first] as number);
+  }
+
+  first(user: Uint8Array): number {
+    return this.#find(user, this.#hash(user));
+  }
+
+  #find(user: Uint8Array, hash: number): number {
+    let slot = (this.#buckets[hash & (this.#buckets.length - 1)] as number) - 1;
+    while (slot >= 0 && !(this.#hashes[slot] === hash && this.#belongsTo(slot, user))) {
+      slot = (this.#next[slot] as number) - 1;
+    }
+    return slot;
   }
 
   /** The next slot of the same user, or -1 behind the last. */
-  after(user: string, slot: number): number {
+  after(slot: number): number {
     const next = (this.#after[slot] as number) - 1;
-    return next === this.first(user) ? NOBODY : next;
+    return next < 0 || (this.#count[next] as number) > 0 ? NOBODY : next;
   }
 
-  /** Adds a slot behind the others, and returns which was last before; -1 if none was. */
-  add(user: string, slot: number): number {
-    const first = this.#first.get(user);
-    if (first === undefined) {
-      this.#first.set(user, slot);
+  /** Adds a slot behind the user's others, and returns which was last before; -1 if none was. */
+  add(user: Uint8Array, slot: number): number {
+    const hash = this.#hash(user);
+    const first = this.#find(user, hash);
+    this.#hashes[slot] = hash;
+    if (first < 0) {
+      const bucket = hash & (this.#buckets.length - 1);
+      this.#next[slot] = this.#buckets[bucket] as number;
+      this.#buckets[bucket] = slot + 1;
       this.#after[slot] = slot + 1;
       this.#before[slot] = slot + 1;
       this.#count[slot] = 1;
       return NOBODY;
     }
     const last = (this.#before[first] as number) - 1;
-    this.#after[last] = slot + 1;
-    this.#before[slot] = last + 1;
-    this.#after[slot] = first + 1;
-    this.#before[first] = slot + 1;
+    this.#join(last, slot);
+    this.#join(slot, first);
+    this.#count[slot] = 0;
     this.#count[first] = (this.#count[first] as number) + 1;
     return last;
   }
 
-  /** Puts a user's slots in order. */
-  sort(user: string, order: (one: number, other: number) => number): void {
-    const slots: number[] = [];
-    for (let slot = this.first(user); slot >= 0; slot = this.after(user, slot)) slots.push(slot);
-    for (const slot of slots) this.remove(user, slot);
-    for (const slot of slots.sort(order)) this.add(user, slot);
+  #join(slot: number, next: number): void {
+    this.#after[slot] = next + 1;
+    this.#before[next] = slot + 1;
   }
 
-  remove(user: string, slot: number): void {
+  /** Takes a slot out of its list, if it is in one. */
+  remove(slot: number): void {
     const next = (this.#after[slot] as number) - 1;
     const last = (this.#before[slot] as number) - 1;
     if (next < 0) return;
-    const first = this.#first.get(user) as number;
-    const left = (this.#count[first] as number) - 1;
-    if (left === 0) {
-      this.#first.delete(user);
-    } else {
-      this.#after[last] = next + 1;
-      this.#before[next] = last + 1;
-      if (first === slot) this.#first.set(user, next);
-      this.#count[first === slot ? next : first] = left;
+    const count = this.#count[slot] as number;
+    if (next === slot) this.#lead(slot, NOBODY);
+    else {
+      this.#join(last, next);
+      if (count > 0) {
+        this.#lead(slot, next);
+        this.#count[next] = count - 1;
+      } else {
+        const first = this.#firstOf(next);
+        this.#count[first] = (this.#count[first] as number) - 1;
+      }
     }
     this.#after[slot] = 0;
     this.#before[slot] = 0;
+    this.#count[slot] = 0;
+  }
+
+  /** The first slot of the list that a slot is in: by its hash, as a walk along the list would take long. */
+  #firstOf(slot: number): number {
+    let walked = slot;
+    for (let steps = 0; steps < 4; steps++) {
+      if ((this.#count[walked] as number) > 0) return walked;
+      walked = (this.#after[walked] as number) - 1;
+    }
+    return this.#leaderOf(slot);
+  }
+
+  #leaderOf(slot: number): number {
+    const hash = this.#hashes[slot] as number;
+    const candidates: number[] = [];
+    for (let at = (this.#buckets[hash & (this.#buckets.length - 1)] as number) - 1; at >= 0; ) {
+      if (this.#hashes[at] === hash) candidates.push(at);
+      at = (this.#next[at] as number) - 1;
+    }
+    if (candidates.length === 1) return candidates[0] as number;
+    // Two users of one hash: the walk decides.
+    let walked = slot;
+    while ((this.#count[walked] as number) === 0) walked = (this.#after[walked] as number) - 1;
+    return walked;
+  }
+
+  /** Has another slot, or none, lead the list that `slot` leads. */
+  #lead(slot: number, other: number): void {
+    const bucket = (this.#hashes[slot] as number) & (this.#buckets.length - 1);
+    const behind = this.#next[slot] as number;
+    if (other >= 0) this.#next[other] = behind;
+    const entry = other >= 0 ? other + 1 : behind;
+    if (this.#buckets[bucket] === slot + 1) {
+      this.#buckets[bucket] = entry;
+      return;
+    }
+    let at = (this.#buckets[bucket] as number) - 1;
+    while (this.#next[at] !== slot + 1) at = (this.#next[at] as number) - 1;
+    this.#next[at] = entry;
+  }
+
+  /** Puts a user's slots in order. */
+  sort(user: Uint8Array, order: (one: number, other: number) => number): void {
+    const slots: number[] = [];
+    for (let slot = this.first(user); slot >= 0; slot = this.after(slot)) slots.push(slot);
+    for (const slot of slots) this.remove(slot);
+    for (const slot of slots.sort(order)) this.add(user, slot);
   }
 }
