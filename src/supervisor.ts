@@ -58,6 +58,8 @@ export class Supervisor {
   readonly #members = new Map<number, Member>();
   #worker: Worker | undefined;
   #epoch = 0;
+  /** The heartbeat as it stood when the manager in office was started. */
+  #beatBefore = 0;
   #starting: NodeJS.Timeout | undefined;
   #pausing: NodeJS.Timeout | undefined;
   readonly #pulse: NodeJS.Timeout;
@@ -109,6 +111,7 @@ export class Supervisor {
   start(): void {
     this.#byItself = false;
     this.#header[HEADER.served] = 0;
+    this.#beatBefore = Atomics.load(this.#header, HEADER.heartbeat);
     this.#header[HEADER.workAt] = WORK.nothing;
     this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
     const channels = [...this.#members.values()].map((member) => ({ member, ...new MessageChannel() }));
@@ -202,25 +205,18 @@ export class Supervisor {
     let before = performance.now();
     let beat = 0;
     let still = 0;
-    let whose: Worker | undefined;
     return () => {
       const now = performance.now();
       const isLate = now - before > 2 * TICK;
       before = now;
-      const worker = this.#worker;
       const seen = Atomics.load(this.#header, HEADER.heartbeat);
-      if (worker !== whose) {
-        // Until its first beat, only the time to start counts.
-        whose = worker;
-        beat = seen;
-        still = Number.NEGATIVE_INFINITY;
-      } else if (seen !== beat || isLate) {
-        if (seen !== beat || still > Number.NEGATIVE_INFINITY) still = 0;
-        beat = seen;
-      } else {
-        still += TICK;
-        if (worker !== undefined && still >= HUNG_AFTER) this.#giveUp(worker, 'its heart stood still for a second');
-      }
+      // Until its first beat, only the time to start counts.
+      const stands = seen === beat && seen !== this.#beatBefore;
+      beat = seen;
+      still = stands && !isLate ? still + TICK : 0;
+      if (this.#worker === undefined || still < HUNG_AFTER) return;
+      still = 0;
+      this.#giveUp(this.#worker, 'its heart stood still for a second');
     };
   }
 
