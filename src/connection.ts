@@ -1,63 +1,27 @@
 /**
  * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them until they are answered, and gives
- * each up by its deadline, come what may. The only file on the callers' side that knows Comlink.
+ * each up by its deadline, come what may. When its manager dies, it goes over to the next.
  */
 
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import * as Comlink from 'comlink';
-import { type Call, readAnswer, writeCall } from './call.js';
+import type { MessagePort } from 'node:worker_threads';
+import { BATCH_HEADER, type Batch, settleSome } from './batch.js';
+import { type Call, writeCall } from './call.js';
+import { type ConnectionListener, type Line, Link } from './link.js';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CONNECTION, type ManagerApi, MOST_CALLS, type Welcome } from './protocol/calls.js';
-import { SessionError, type SessionErrorCode } from './protocol/errors.js';
-import { reserveJournal } from './protocol/journal.js';
-import { LAYOUT_VERSION } from './protocol/layout.js';
+import { CONNECTION, MOST_CALLS } from './protocol/calls.js';
+import { SessionError } from './protocol/errors.js';
+import type { Welcome } from './protocol/greeting.js';
 import { Refused } from './refused.js';
 
 /** Bytes that may wait in one thread. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** Calls of one reply that are settled in one turn of the event loop. */
-const SETTLED_AT_ONCE = 128;
-/** Number of the first call, and how many. */
-const BATCH_HEADER = 12;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 
-/** The memory that one connection shares with its managers, one after the other: CONNECTION words, and its journal. */
-export interface Line {
-  readonly words: SharedArrayBuffer;
-  readonly journal: SharedArrayBuffer;
-}
-
-export function reserveLine(): Line {
-  return { words: new SharedArrayBuffer(CONNECTION.words * 4), journal: reserveJournal() };
-}
-
-/** Calls that travel together. */
-interface Batch {
-  readonly first: number;
-  readonly calls: Call[];
-  readonly deadline: number;
-  bytes: number;
-  /** What is sent, and sent again to a manager's successor; undefined while it is gathered. */
-  message: ArrayBuffer | undefined;
-}
-
-export interface ConnectionListener {
-  /** Notices arrived; returns how many events were among them. */
-  notices(bytes: Uint8Array): number;
-  /** The port has closed: why calls are refused from now on; undefined where a successor of the manager is awaited. */
-  lost(): SessionErrorCode | undefined;
-  /** What a successor has to know of this thread: the events it listens to, as bits, and the sessions it watches. */
-  state(): { readonly events: number; readonly watched: Int32Array };
-  /** Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or -1. */
-  over(sessions: Int32Array): void;
-}
-
 export class Connection {
-  #port: MessagePort;
-  #remote: Comlink.Remote<ManagerApi>;
-  /** Undefined while there is no manager to send to, or what was sent before has to be sent again first. */
-  #execute: ((batch: ArrayBuffer) => Promise<ArrayBuffer>) | undefined;
+  #link: Link;
+  /** False while there is no manager to send to, or what was sent before has to be sent again first. */
+  #isUp = true;
   readonly #line: Line;
   readonly #words: Int32Array;
   readonly #callTimeout: number;
@@ -68,6 +32,7 @@ export class Connection {
   readonly #nested: { readonly call: Call; readonly bytes: Uint8Array }[] = [];
   /** What was sent and is not settled, oldest first. */
   readonly #sent: Batch[] = [];
+  readonly #settled = (): number => this.#calls--;
   #gathering: Batch | undefined;
   #next = 1;
   #calls = 0;
@@ -81,50 +46,35 @@ export class Connection {
     this.#words = new Int32Array(line.words);
     this.#callTimeout = callTimeout;
     this.#listener = listener;
-    this.#port = port;
-    this.#remote = this.#attach(port);
-    this.#execute = executeOf(this.#remote);
-    port.unref();
+    this.#link = this.#linkTo(port);
   }
 
-  #attach(port: MessagePort): Comlink.Remote<ManagerApi> {
-    port.on('message', (message: unknown) => this.#notices(message));
-    port.on('close', () => {
-      if (port !== this.#port) return;
-      const code = this.#listener.lost();
-      if (code !== undefined) this.close(new Refused(code, 'unknown'));
-      else this.#execute = undefined;
-    });
-    return Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
-  }
-
-  /** Lets go of a port, whose messages have all been read. Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it. */
-  #detach(port: MessagePort): void {
-    port.removeAllListeners('message');
-    port.removeAllListeners('close');
-    port.close();
+  #linkTo(port: MessagePort): Link {
+    return new Link(
+      port,
+      (message) => this.#notices(message),
+      (link) => {
+        if (link !== this.#link) return;
+        const code = this.#listener.lost();
+        if (code !== undefined) this.close(new Refused(code, 'unknown'));
+        else this.#isUp = false;
+      },
+    );
   }
 
   /** The first exchange: agrees on the build. Rejects if the port closes first. */
   async greet(): Promise<Welcome> {
-    this.#port.ref();
+    this.#link.hold(true);
     try {
       const closed = new Promise<never>((_, reject) => {
         this.#refuseGreeting = () => reject(new SessionError('ERR_MANAGER_FAILED'));
       });
       closed.catch(() => {});
-      return await Promise.race([this.#hello(), closed]);
+      return await Promise.race([this.#link.greet(this.#line, this.#listener.state()), closed]);
     } finally {
-      if (this.#calls === 0) this.#port.unref();
+      if (this.#calls === 0) this.#link.hold(false);
     }
   }
-
-  #hello(): Promise<Welcome> {
-    const { events, watched } = this.#listener.state();
-    return this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...this.#line, events, watched }) as Promise<Welcome>;
-  }
-
-  // ------------------------------------------------------------ another manager
 
   /**
    * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the successor is told what this thread listens
@@ -135,30 +85,25 @@ export class Connection {
       port.close();
       return;
     }
-    const former = this.#port;
-    this.#execute = undefined;
-    for (let queued = receiveMessageOnPort(former); queued !== undefined; queued = receiveMessageOnPort(former)) {
-      this.#notices(queued.message);
-      former.dispatchEvent(new MessageEvent('message', { data: queued.message }));
-    }
-    this.#detach(former);
-    this.#port = port;
-    this.#remote = this.#attach(port);
-    if (this.#calls > 0) port.ref();
-    else port.unref();
+    this.#isUp = false;
+    this.#link.drain();
+    this.#link.close();
+    const link = this.#linkTo(port);
+    this.#link = link;
+    link.hold(this.#calls > 0);
     // In another turn: by then the answers that were read have settled their batches.
-    setImmediate(() => this.#resume(port));
+    setImmediate(() => this.#resume(link));
   }
 
-  #resume(port: MessagePort): void {
-    if (port !== this.#port || this.#closed !== undefined) return;
-    this.#hello().then(
+  #resume(link: Link): void {
+    if (link !== this.#link || this.#closed !== undefined) return;
+    link.greet(this.#line, this.#listener.state()).then(
       (welcome) => {
         if (welcome.accepted) this.#listener.over(welcome.over);
       },
       () => {},
     );
-    this.#execute = executeOf(this.#remote);
+    this.#isUp = true;
     for (const batch of this.#sent) this.#post(batch);
   }
 
@@ -247,8 +192,8 @@ export class Connection {
   }
 
   #post(batch: Batch): void {
-    if (this.#execute === undefined || batch.message === undefined) return;
-    this.#execute(batch.message).then(
+    if (!this.#isUp || batch.message === undefined) return;
+    this.#link.execute(batch.message).then(
       (reply) => this.#replied(batch, reply),
       () => this.#settleBatch(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown')),
     );
@@ -263,22 +208,10 @@ export class Connection {
     this.#settleSome(batch, new ByteReader(new Uint8Array(reply)), 0);
   }
 
-  /**
-   * Settles some calls of a batch from its reply, and the others in the next turns of the event loop: so that what the first ones go on to call
-   * is on its way to the manager while the others are still at it here, and neither thread waits for the other.
-   */
+  /** Settles some calls, and the others in the next turns of the event loop. */
   #settleSome(batch: Batch, from: ByteReader, start: number): void {
-    const { calls } = batch;
-    const { length } = from.bytes;
-    from.end = length;
-    if (start === 0 && !(length >= 4 && from.u32() === calls.length)) from.at = length;
-    const end = Math.min(start + SETTLED_AT_ONCE, calls.length);
-    for (let i = start; i < end; i++) {
-      from.end = length;
-      this.#calls--;
-      readAnswer(from, calls[i] as Call);
-    }
-    if (end < calls.length) setImmediate(() => this.#settleSome(batch, from, end));
+    const end = settleSome(batch, from, start, this.#settled);
+    if (end < batch.calls.length) setImmediate(() => this.#settleSome(batch, from, end));
     else this.#release(batch);
   }
 
@@ -297,12 +230,12 @@ export class Connection {
     this.#bytes -= batch.bytes;
     if (this.#calls > 0) return;
     this.#timer?.unref();
-    this.#port.unref();
+    this.#link.hold(false);
   }
 
   /** Keeps the thread alive while something is pending, and watches the deadlines. */
   #hold(): void {
-    this.#port.ref();
+    this.#link.hold(true);
     if (this.#timer === undefined) this.#watch(this.#callTimeout);
     else this.#timer.ref();
   }
@@ -353,7 +286,7 @@ export class Connection {
       this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
     }
     clearTimeout(this.#timer);
-    this.#detach(this.#port);
+    this.#link.close();
   }
 
   #notices(message: unknown): void {
@@ -363,9 +296,4 @@ export class Connection {
     const events = this.#listener.notices(new Uint8Array(notices));
     Atomics.add(this.#words, CONNECTION.noticesRead, events);
   }
-}
-
-/** Kept, as each access to a Comlink proxy makes another one. */
-function executeOf(remote: Comlink.Remote<ManagerApi>): (batch: ArrayBuffer) => Promise<ArrayBuffer> {
-  return remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
 }

@@ -3,7 +3,6 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
-import { reserveLine } from './connection.js';
 import { defaults } from './defaults.js';
 import {
   checkTicket,
@@ -14,7 +13,9 @@ import {
   publishInvitation,
   statusOf,
 } from './invitation.js';
-import { type Follower, Manager } from './manager.js';
+import { reserveLine } from './link.js';
+import { Manager } from './manager.js';
+import type { Follower } from './membership.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, STATUS } from './protocol/layout.js';
 import type { JoinMessage, SupervisorMessage } from './protocol/startup.js';

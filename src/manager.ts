@@ -1,16 +1,16 @@
 /** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
 import { Birth } from './birth.js';
-import { Connection, type Line } from './connection.js';
+import { Connection } from './connection.js';
 import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
-import { type Invitation, isOver, otherBuild } from './invitation.js';
+import { isOver, otherBuild } from './invitation.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
+import type { Membership } from './membership.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, writeCloseAll, writeTarget } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
@@ -42,33 +42,6 @@ import type {
 
 const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
-
-/** How this thread came to the manager, and how it leaves. */
-export interface Membership {
-  readonly invitation: Invitation;
-  readonly schema: StandardSchemaV1 | undefined;
-  /** In the thread that started it: waits until the manager's thread is gone. Undefined in one that joined. */
-  readonly ended: (() => Promise<void>) | undefined;
-  /** Strikes this manager from the thread's registry, and lets go of the supervisor. */
-  readonly forget: () => void;
-  /** What this connection shares with every manager of the table. */
-  readonly line: Line;
-  /** Whether a manager that dies has a successor. */
-  readonly restarts: boolean;
-  /** In the thread that started it: tells the supervisor that the port has closed. */
-  readonly cutOff?: () => void;
-  /** Hands over what the supervisor shall call when that happens. */
-  readonly follow: (follower: Follower) => void;
-}
-
-/** What a thread does when it is told of its manager's death. */
-export interface Follower {
-  /** A successor is there: this is the port to it. */
-  renew(port: MessagePort): void;
-  restarted(event: SessionEvents['restarted']): void;
-  /** None will come any more. */
-  over(): void;
-}
 
 export class Manager implements SessionManager<Data> {
   readonly #membership: Membership;

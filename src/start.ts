@@ -2,10 +2,11 @@
 
 import { randomInt } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
-import { type Line, reserveLine } from './connection.js';
 import { findInvitation, type Invitation, isOver, publishInvitation, withdrawInvitation } from './invitation.js';
-import { type Follower, Manager } from './manager.js';
+import { type Line, reserveLine } from './link.js';
+import { Manager } from './manager.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
+import type { Follower } from './membership.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { type ClockMemory, monotonic, reserveClock } from './protocol/clock.js';
 import { SessionError } from './protocol/errors.js';
@@ -13,7 +14,7 @@ import { HEADER, LAYOUT_VERSION, reserveTable, shapeFor, type TableMemory } from
 import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
 import { settingsOf } from './settings.js';
-import { type Post, Supervisor, startFirst } from './supervisor.js';
+import { type Post, Supervisor } from './supervisor.js';
 import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 
 /** Where the manager's thread begins: the one place that knows. */
@@ -148,4 +149,13 @@ function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMe
 
 function wallClock(): ClockMemory {
   return reserveClock(Date.now() - monotonic()(), false);
+}
+
+/** Starts the first manager, or says why none can be made. */
+function startFirst(supervisor: Supervisor): void {
+  try {
+    supervisor.start();
+  } catch (cause) {
+    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', { cause });
+  }
 }

@@ -7,10 +7,11 @@
  */
 
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
-import { SessionError } from './protocol/errors.js';
+import { type Member, memberOf } from './members.js';
 import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
 import type { Joined, ManagerReport, ManagerStartup, ThreadError } from './protocol/startup.js';
 import { errorFor, errorFrom } from './protocol/thread-error.js';
+import { Suspicion } from './suspicion.js';
 
 /** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
 const START_TIMEOUT = 10_000;
@@ -34,24 +35,6 @@ export interface Post {
   readonly resourceLimits: object | undefined;
 }
 
-/** A thread that has joined, or the one that started, as it is told of restarts. */
-export interface Member {
-  readonly number: number;
-  readonly words: SharedArrayBuffer;
-  readonly journal: SharedArrayBuffer;
-  renew(port: MessagePort): void;
-  restarted(why: ThreadError, restarts: number, recovered: number): void;
-  over(): void;
-}
-
-/** What a manager was at when it died. */
-interface Deed {
-  readonly at: number;
-  readonly slot: number;
-  readonly connection: number;
-  readonly call: number;
-}
-
 export class Supervisor {
   readonly #post: Post;
   readonly #header: Int32Array;
@@ -73,8 +56,7 @@ export class Supervisor {
   #cause: ThreadError | undefined;
   #thrown: unknown;
   #byItself = false;
-  #lastDeed: Deed | undefined;
-  #suspect = -1;
+  readonly #suspicion: Suspicion;
   #settleEnd: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => {
     this.#settleEnd = resolve;
@@ -83,6 +65,7 @@ export class Supervisor {
   constructor(post: Post) {
     this.#post = post;
     this.#header = new Int32Array(post.startup.memory.header);
+    this.#suspicion = new Suspicion(this.#header);
     this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
     this.#pulse = setInterval(this.#judge(), TICK).unref();
   }
@@ -125,7 +108,7 @@ export class Supervisor {
       ...this.#post.startup,
       ownerEpoch: this.#epoch,
       connections,
-      suspect: this.#suspect,
+      suspect: this.#suspicion.slot,
     };
     const { worker: module, name, resourceLimits } = this.#post;
     const worker = new Worker(module, {
@@ -163,7 +146,7 @@ export class Supervisor {
       this.#byItself = true;
     } else if (report?.coatcheck === 'running') {
       clearTimeout(this.#starting);
-      this.#suspect = -1;
+      this.#suspicion.clear();
       for (const id of report.setAside) {
         process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
           code: 'COATCHECK_SET_ASIDE',
@@ -177,25 +160,9 @@ export class Supervisor {
     }
   }
 
-  #join({ number, words, journal, second }: Joined): void {
-    const port = second as MessagePort;
-    if (this.#over) {
-      port.close();
-      return;
-    }
-    const post = (message: object, ports: readonly MessagePort[] = []) => port.postMessage(message, ports);
-    port.on('close', () => this.leave(number));
-    // Read, so that the close behind it is noticed; nothing that a thread may say here is listened to.
-    port.on('message', () => {});
-    port.unref();
-    this.enter({
-      number,
-      words,
-      journal,
-      renew: (renewed) => post({ coatcheck: 'renew', port: renewed }, [renewed]),
-      restarted: (why, restarts, recovered) => post({ coatcheck: 'restarted', why, restarts, recovered }),
-      over: () => port.close(),
-    });
+  #join(joined: Joined): void {
+    if (this.#over) (joined.second as MessagePort).close();
+    else this.enter(memberOf(joined, () => this.leave(joined.number)));
   }
 
   // ------------------------------------------------------------ its death
@@ -256,7 +223,7 @@ export class Supervisor {
 
   #restart(): void {
     const header = this.#header;
-    this.#suspectRecord();
+    this.#suspicion.died(this.#byItself);
     const hasServed = (header[HEADER.served] as number) > 0;
     const isFirst = this.#restartedAt.length === 0;
     const pause = hasServed || isFirst ? 0 : this.#pause;
@@ -275,24 +242,6 @@ export class Supervisor {
     };
     if (pause === 0) start();
     else this.#pausing = setTimeout(start, pause).unref();
-  }
-
-  /** A record that two managers in a row have died of, at the same, shall not meet a third. */
-  #suspectRecord(): void {
-    const header = this.#header;
-    const [at, slot, connection, call] = [HEADER.workAt, HEADER.workSlot, HEADER.workConnection, HEADER.workCall].map(
-      (word) => header[word] as number,
-    ) as [number, number, number, number];
-    const last = this.#lastDeed;
-    this.#lastDeed = undefined;
-    // Who is ended from outside dies of nothing that he did.
-    if (!this.#byItself || at === WORK.nothing || slot === 0) return;
-    const isSame = last?.at === at && last.slot === slot;
-    if (isSame && (at === WORK.recovery || (last.connection === connection && last.call === call))) {
-      this.#suspect = slot - 1;
-    } else {
-      this.#lastDeed = { at, slot, connection, call };
-    }
   }
 
   // ------------------------------------------------------------ the end
@@ -333,14 +282,5 @@ export class Supervisor {
     for (const member of [...this.#members.values()]) member.over();
     this.#members.clear();
     this.#settleEnd();
-  }
-}
-
-/** Starts the first manager, or says why none can be made. */
-export function startFirst(supervisor: Supervisor): void {
-  try {
-    supervisor.start();
-  } catch (cause) {
-    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', { cause });
   }
 }

@@ -1,7 +1,7 @@
 /** All of the manager's thread but the thread: batches go in as bytes, replies come out. It dies where it is told to, and has a successor on the same memory. */
 
 import type { MessagePort } from 'node:worker_threads';
-import { reserveLine } from '../dist/src/connection.js';
+import { reserveLine } from '../dist/src/link.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { ANSWERS } from '../dist/src/protocol/calls.js';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';

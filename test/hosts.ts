@@ -2,9 +2,9 @@
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Call, readAnswer, writeCall } from '../dist/src/call.js';
-import { reserveLine } from '../dist/src/connection.js';
 import { Events } from '../dist/src/events.js';
 import { startSessionManager } from '../dist/src/index.js';
+import { reserveLine } from '../dist/src/link.js';
 import { Manager as ManagerProxy } from '../dist/src/manager.js';
 import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
 import { resolveOptions } from '../dist/src/options.js';

@@ -7,25 +7,12 @@ import type { Refusal, Target } from '../src/protocol/calls.js';
 import type { Head } from '../src/protocol/head.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
+import type { Caller } from './caller.js';
 import type { Endings } from './endings.js';
-import type { Journal } from './journal.js';
 import type { Limits, Room } from './room.js';
 import type { Sessions } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
 import type { TableWriter } from './table.js';
-
-/** Who made a call, and which of its calls it is: each record names the call that made it. */
-export interface Caller {
-  readonly connection: number;
-  readonly call: number;
-  /** Where what the call publishes is noted before. */
-  readonly journal?: Journal | undefined;
-  /** Records that hold answers which may not have arrived. */
-  readonly pins?: number[] | undefined;
-}
-
-/** The manager's own doings. */
-export const itself: Caller = { connection: 0, call: 0 };
 
 /** A change that was checked and written, and that nobody can see yet. */
 export interface Prepared {

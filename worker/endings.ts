@@ -10,7 +10,7 @@ import { COUNTER, ENDED, HEADER, PICKED } from '../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
 import { markPlace } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
-import type { Caller } from './changes.js';
+import type { Caller } from './caller.js';
 import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);

@@ -22,51 +22,16 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
-import { findEntry } from '../src/protocol/data/entries.js';
 import { DIGEST_WORDS, HEADER, ID_WORDS, WORK } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
-import type { Caller, Prepared } from './changes.js';
-import type { Connection, Connections } from './connections.js';
-import type { Endings } from './endings.js';
+import type { Caller } from './caller.js';
+import type { Prepared } from './changes.js';
+import type { Connection } from './connections.js';
 import { Gauges } from './gauges.js';
-import type { Manager } from './manager.js';
-import type { Sessions } from './sessions.js';
-import type { SessionStore, StoreChange } from './stores/contract.js';
-
-export interface ManagerParts {
-  readonly manager: Manager;
-  readonly sessions: Sessions;
-  readonly endings: Endings;
-  readonly connections: Connections;
-  readonly store: SessionStore;
-  readonly bytesReserved: number;
-  /** Called once, when a thread has asked for the end and what had arrived by then is done. */
-  readonly stop: () => Promise<void>;
-  /** Called where something failed that must not fail: what lies beside the table may be half changed, so this manager has to go. */
-  readonly die: (error: unknown) => void;
-}
-
-/** A batch on its way. */
-interface Batch {
-  readonly connection: Connection;
-  readonly reader: ByteReader;
-  readonly first: number;
-  readonly count: number;
-  /** Calls of it that a former manager has answered; -1 where none has begun it. */
-  readonly done: number;
-  /** The call that was begun last before it arrived. */
-  readonly begun: number;
-}
-
-/** Calls that are done again where they were done before: questions, and what concerns the connection, of which a successor knows nothing. */
-const AGAIN: ReadonlySet<number> = new Set([
-  CALL.stats,
-  CALL.sessionsOfUser,
-  CALL.watch,
-  CALL.subscribe,
-  CALL.leave,
-  CALL.stop,
-]);
+import { OneByOne } from './one-by-one.js';
+import type { ManagerParts } from './parts.js';
+import { type Batch, isDoneAgain, recall } from './recall.js';
+import type { StoreChange } from './stores/contract.js';
 
 export class Executor {
   readonly #parts: ManagerParts;
@@ -74,8 +39,7 @@ export class Executor {
   readonly #gauges = new Gauges();
   /** Of the session that is being made: calls are done one at a time, and this many arrays take longer to make than the rest of reading it. */
   readonly #drawn = { digest: new Int32Array(DIGEST_WORDS), id: new Int32Array(ID_WORDS) };
-  /** What has to be over before the next batch or sweep may begin; undefined where nothing is waited for. */
-  #underWay: Promise<unknown> | undefined;
+  readonly #order = new OneByOne((error) => this.#failed(error));
   #stopAsked = false;
   #stopping: Promise<void> | undefined;
   #stopped = false;
@@ -106,34 +70,15 @@ export class Executor {
     await this.alone(() => this.#parts.stop());
   }
 
-  /** Runs something that must not meet a call half done: at once, or after what is under way. */
+  /** Runs something that must not meet a call half done. */
   alone<T>(work: () => T | Promise<T>): T | Promise<T> {
-    if (this.#underWay !== undefined) return this.#wait(this.#underWay.then(work));
-    try {
-      const result = work();
-      return result instanceof Promise ? this.#wait(result) : result;
-    } catch (error) {
-      this.#failed(error);
-      throw error;
-    }
+    return this.#order.alone(work);
   }
 
   /** A batch that is none of this build is its sender's failure; anything else is the manager's end. */
   #failed(error: unknown): void {
     if (!(error instanceof MalformedBytes)) this.#parts.die(error);
     this.#parts.connections.flush();
-  }
-
-  #wait<T>(result: Promise<T>): Promise<T> {
-    const over = result.then(
-      () => undefined,
-      (error) => this.#failed(error),
-    );
-    this.#underWay = over;
-    over.then(() => {
-      if (this.#underWay === over) this.#underWay = undefined;
-    });
-    return result;
   }
 
   #begin(connection: Connection, batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
@@ -217,32 +162,7 @@ export class Executor {
       // No record is left by a sweep: how many it ended, nobody knows.
       return which === CALL.sweep && batch.begun === ((first + i) | 0) ? 'ERR_MANAGER_RESTARTED' : again();
     }
-    if (AGAIN.has(which)) return again();
-    const { journal } = connection;
-    const answer = journal.answerOf(i);
-    if (answer === 'done') this.#recall(batch, i, which);
-    return answer;
-  }
-
-  /** Writes the fields of an answer that a former manager gave. */
-  #recall({ connection: { journal }, reader }: Batch, i: number, which: number): void {
-    const reply = this.#reply;
-    const { slot, generation, createdAt, pinned } = journal.intentOf(i);
-    if (which === CALL.newSession) {
-      reply.u32(slot);
-      reply.u32(generation);
-      reply.f64(createdAt);
-    } else if (which === CALL.closeAllSessions || which === CALL.sweep) {
-      reply.u32(journal.countOf(i));
-    } else if (which === CALL.take) {
-      const { table } = this.#parts.sessions;
-      const { view } = table;
-      if (!view.copyRecord(pinned)) return;
-      view.head.parse(view.words);
-      const { data } = table.loadedBody();
-      const entry = findEntry(data, readTake(reader).key);
-      if (entry !== undefined) reply.raw(data.subarray(entry.valueStart, entry.end));
-    }
+    return isDoneAgain(which) ? again() : recall(this.#reply, this.#parts.sessions.table, batch, i, which);
   }
 
   #answer(at: number, answer: Answer): void {

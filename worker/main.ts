@@ -6,7 +6,7 @@ import { clockOffset, judgeAnchor, monotonic, readClock, setClockOffset } from '
 import { FIRST_EPOCH, HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
 import { isJoinMessage, type Joined, type ManagerReport, type ManagerStartup } from '../src/protocol/startup.js';
 import { errorFor } from '../src/protocol/thread-error.js';
-import { itself } from './changes.js';
+import { itself } from './caller.js';
 import { Connections } from './connections.js';
 import { Endings } from './endings.js';
 import { Executor } from './executor.js';

@@ -12,7 +12,8 @@ import { checkEntries, findEntry, mergeEntries } from '../src/protocol/data/entr
 import { Head } from '../src/protocol/head.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
-import { type Caller, Changes, itself, type Prepared } from './changes.js';
+import { type Caller, itself } from './caller.js';
+import { Changes, type Prepared } from './changes.js';
 import type { Endings } from './endings.js';
 import { type Limits, Room } from './room.js';
 import { type Sessions, userKey } from './sessions.js';

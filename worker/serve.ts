@@ -2,7 +2,8 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { CONNECTION, type Hello, type ManagerApi, MOST_COPIED, type Welcome } from '../src/protocol/calls.js';
+import { CONNECTION, type ManagerApi, MOST_COPIED } from '../src/protocol/calls.js';
+import type { Hello, Welcome } from '../src/protocol/greeting.js';
 import { LAYOUT_VERSION } from '../src/protocol/layout.js';
 import type { Joined } from '../src/protocol/startup.js';
 import { Connection, type Connections } from './connections.js';

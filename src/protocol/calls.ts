@@ -10,6 +10,7 @@
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from './bytes.js';
 import type { SessionErrorCode } from './errors.js';
+import type { Hello, Welcome } from './greeting.js';
 import { DIGEST_WORDS, ID_WORDS, MAX_CLIENT_BYTES, MAX_TEXT_BYTES, SEALED_BYTES } from './layout.js';
 
 export const CALL = {
@@ -70,25 +71,6 @@ export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
 
 /** Batches and replies of more bytes are transferred; up to this size a copy takes less time than a transfer. */
 export const MOST_COPIED = 4096;
-
-export interface Hello {
-  readonly layoutVersion: number;
-  /** CONNECTION words, shared by this thread and the manager. */
-  readonly words: SharedArrayBuffer;
-  /** See journal.ts. */
-  readonly journal: SharedArrayBuffer;
-  /** What this thread listens to, as bits, and the sessions that it watches, as pairs of slot and generation: so that a successor knows. */
-  readonly events: number;
-  readonly watched: Int32Array;
-}
-export type Welcome =
-  | {
-      readonly accepted: true;
-      readonly settings: unknown;
-      /** Of the sessions watched those that have ended: slot, generation and the reason's place in REASONS, -1 where it is not known. */
-      readonly over: Int32Array;
-    }
-  | { readonly accepted: false; readonly layoutVersion: number };
 
 /** Words shared by one connection's two ends; call numbers modulo 2^32. */
 export const CONNECTION = {

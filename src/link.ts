@@ -1,0 +1,81 @@
+/**
+ * The way to one manager: a port, greeted and spoken to by Comlink. A thread that outlives its manager leaves one for the next. Used in every thread of the host;
+ * the only file on the callers' side that knows Comlink.
+ */
+
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { CONNECTION, type ManagerApi } from './protocol/calls.js';
+import type { SessionErrorCode } from './protocol/errors.js';
+import type { Hello, Welcome } from './protocol/greeting.js';
+import { reserveJournal } from './protocol/journal.js';
+import { LAYOUT_VERSION } from './protocol/layout.js';
+
+/** The memory that one connection shares with its managers, one after the other: CONNECTION words, and its journal. */
+export interface Line {
+  readonly words: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+}
+
+export function reserveLine(): Line {
+  return { words: new SharedArrayBuffer(CONNECTION.words * 4), journal: reserveJournal() };
+}
+
+/** What a successor has to know of a thread: the events it listens to, as bits, and the sessions it watches. */
+export type LinkState = Pick<Hello, 'events' | 'watched'>;
+
+export interface ConnectionListener {
+  /** Notices arrived; returns how many events were among them. */
+  notices(bytes: Uint8Array): number;
+  /** The port has closed: why calls are refused from now on; undefined where a successor of the manager is awaited. */
+  lost(): SessionErrorCode | undefined;
+  state(): LinkState;
+  /** Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  over(sessions: Int32Array): void;
+}
+
+export class Link {
+  readonly #port: MessagePort;
+  readonly #remote: Comlink.Remote<ManagerApi>;
+  readonly #heard: (message: unknown) => void;
+  /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
+  readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
+
+  /** `heard` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has closed, or its thread died. */
+  constructor(port: MessagePort, heard: (message: unknown) => void, closed: (link: Link) => void) {
+    this.#port = port;
+    this.#heard = heard;
+    port.on('message', heard);
+    port.on('close', () => closed(this));
+    this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
+    this.execute = this.#remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
+    port.unref();
+  }
+
+  /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first. */
+  greet(line: Line, state: LinkState): Promise<Welcome> {
+    return this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state }) as Promise<Welcome>;
+  }
+
+  /** Keeps this thread alive, or not. */
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#port.ref();
+    else this.#port.unref();
+  }
+
+  /** Reads what has arrived and was not read yet. The promises that it settles call what they call when this is over. */
+  drain(): void {
+    const port = this.#port;
+    for (let queued = receiveMessageOnPort(port); queued !== undefined; queued = receiveMessageOnPort(port)) {
+      this.#heard(queued.message);
+      port.dispatchEvent(new MessageEvent('message', { data: queued.message }));
+    }
+  }
+
+  /** Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it. */
+  close(): void {
+    this.#port.removeAllListeners('message');
+    this.#port.removeAllListeners('close');
+    this.#port.close();
+  }
+}

@@ -1,0 +1,16 @@
+/** Who makes a call, as the rules of sessions see it. Manager's thread. */
+
+import type { Journal } from './journal.js';
+
+/** Who made a call, and which of its calls it is: each record names the call that made it. */
+export interface Caller {
+  readonly connection: number;
+  readonly call: number;
+  /** Where what the call publishes is noted before. */
+  readonly journal?: Journal | undefined;
+  /** Records that hold answers which may not have arrived. */
+  readonly pins?: number[] | undefined;
+}
+
+/** The manager's own doings. */
+export const itself: Caller = { connection: 0, call: 0 };
