@@ -11,7 +11,7 @@ import { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CONNECTION, MOST_CALLS } from './protocol/calls.js';
 import { SessionError } from './protocol/errors.js';
 import type { Welcome } from './protocol/greeting.js';
-import { Refused } from './refused.js';
+import { Refused, refusedAt } from './refused.js';
 
 /** Bytes that may wait in one thread. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -39,6 +39,7 @@ export class Connection {
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed: Refused | undefined;
+  #isGreeted = false;
   #refuseGreeting: () => void = () => {};
 
   constructor(port: MessagePort, line: Line, callTimeout: number, listener: ConnectionListener) {
@@ -70,7 +71,9 @@ export class Connection {
         this.#refuseGreeting = () => reject(new SessionError('ERR_MANAGER_FAILED'));
       });
       closed.catch(() => {});
-      return await Promise.race([this.#link.greet(this.#line, this.#listener.state()), closed]);
+      const welcome = await Promise.race([this.#link.greet(this.#line, this.#listener.state()), closed]);
+      this.#isGreeted = true;
+      return welcome;
     } finally {
       if (this.#calls === 0) this.#link.hold(false);
     }
@@ -81,7 +84,9 @@ export class Connection {
    * to, and gets, in their order, the batches that were not answered. It knows by the journal which of their calls were done.
    */
   renew(port: MessagePort): void {
-    if (this.#closed !== undefined) {
+    // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager had.
+    if (!this.#isGreeted) this.#refuseGreeting();
+    if (this.#closed !== undefined || !this.#isGreeted) {
       port.close();
       return;
     }
@@ -261,10 +266,7 @@ export class Connection {
       // Given up before it is looked what was begun; the manager says what it begins before it looks what was given up.
       Atomics.store(this.#words, CONNECTION.givenUp, last | 0);
       const begun = Atomics.load(this.#words, CONNECTION.begun);
-      this.#settleBatch(
-        batch,
-        (call) => new Refused('ERR_TIMEOUT', ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'),
-      );
+      this.#settleBatch(batch, (call) => refusedAt(call, begun, 'ERR_TIMEOUT'));
     }
     if (this.#timer !== undefined) return;
     const [oldest] = this.#sent;
@@ -283,17 +285,15 @@ export class Connection {
     Atomics.store(this.#words, CONNECTION.givenUp, (this.#next - 1) | 0);
     const begun = Atomics.load(this.#words, CONNECTION.begun);
     for (const batch of [...this.#sent]) {
-      this.#settleBatch(batch, (call) => new Refused(why.code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied'));
+      this.#settleBatch(batch, (call) => refusedAt(call, begun, why.code));
     }
     clearTimeout(this.#timer);
     this.#link.close();
   }
 
   #notices(message: unknown): void {
-    const notices =
-      typeof message === 'object' && message !== null && 'notices' in message ? message.notices : undefined;
+    const notices = (message as { notices?: unknown } | null)?.notices;
     if (!(notices instanceof ArrayBuffer)) return;
-    const events = this.#listener.notices(new Uint8Array(notices));
-    Atomics.add(this.#words, CONNECTION.noticesRead, events);
+    Atomics.add(this.#words, CONNECTION.noticesRead, this.#listener.notices(new Uint8Array(notices)));
   }
 }

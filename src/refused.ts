@@ -41,3 +41,8 @@ export const unreadable = new Refused('ERR_MANAGER_FAILED', 'unknown');
 export function drawsAgain(refused: Refused, since: number, timeout: number): boolean {
   return refused.answer === 'used' && performance.now() - since < timeout;
 }
+
+/** A call that nobody will answer: whether it was done is unknown, if the manager had begun it. */
+export function refusedAt(call: number, begun: number, code: SessionErrorCode): Refused {
+  return new Refused(code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied');
+}

@@ -9,7 +9,7 @@
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
 import { type Member, memberOf } from './members.js';
 import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
-import type { Joined, ManagerReport, ManagerStartup, ThreadError } from './protocol/startup.js';
+import type { Gone, Joined, ManagerReport, ManagerStartup, ThreadError } from './protocol/startup.js';
 import { errorFor, errorFrom } from './protocol/thread-error.js';
 import { Suspicion } from './suspicion.js';
 
@@ -84,7 +84,9 @@ export class Supervisor {
     this.#members.set(member.number, member);
   }
 
+  /** Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when that thread died. */
   leave(number: number): void {
+    this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
     this.#members.delete(number);
   }
 

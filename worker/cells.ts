@@ -18,6 +18,7 @@ import {
   SEGMENT_MASK,
 } from '../src/protocol/layout.js';
 import type { TableView } from '../src/protocol/table.js';
+import { failpoint } from './failpoints.js';
 import type { Owner } from './owner.js';
 
 export class Cells {
@@ -101,6 +102,7 @@ export class Cells {
       const to = Math.min(CELL_PAYLOAD, count - from);
       this.#owner.check();
       for (let i = 0; i < to; i++) cells[start + 1 + i] = words[from + i] as number;
+      failpoint('create: half written');
       cell = cells[start] as number;
     }
   }
@@ -129,6 +131,7 @@ export class Cells {
       const next = this.#next(cell);
       const start = (cell & SEGMENT_MASK) * CELL_WORDS;
       this.#zero(this.#cells(cell), start);
+      failpoint('sweep: cell zeroed');
       if (this.#freeTail === 0) this.#freeHead = cell;
       else this.#link(this.#freeTail, cell);
       this.#freeTail = cell;

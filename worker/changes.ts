@@ -2,13 +2,15 @@
  * The next record of a session: prepared where nobody sees it, published by one store. What the rules that change a session share. Manager's thread.
  */
 
-import type { ByteWriter } from '../src/protocol/bytes.js';
+import { ByteWriter } from '../src/protocol/bytes.js';
 import type { Refusal, Target } from '../src/protocol/calls.js';
+import { checkEntries, mergeEntries } from '../src/protocol/data/entries.js';
 import type { Head } from '../src/protocol/head.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
 import type { Caller } from './caller.js';
 import type { Endings } from './endings.js';
+import { failpoint } from './failpoints.js';
 import type { Limits, Room } from './room.js';
 import type { Sessions } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
@@ -41,6 +43,7 @@ export class Changes {
   readonly #table: TableWriter;
   readonly #audience: Audience;
   readonly #limits: Limits;
+  readonly #merged = new ByteWriter();
 
   constructor(sessions: Sessions, endings: Endings, room: Room, audience: Audience, limits: Limits) {
     this.#sessions = sessions;
@@ -58,6 +61,7 @@ export class Changes {
     const { slot } = target;
     let old = this.#endings.alive(target, true);
     if (old === 0) return 'ERR_SESSION_ENDED';
+    failpoint('change: loaded');
     const made = makings.data?.(table.loadedBody().data, view.head);
     if (typeof made === 'string') return made;
     const growth = made === undefined ? 0 : made.length - view.head.dataBytes;
@@ -69,6 +73,7 @@ export class Changes {
       old = this.#endings.alive(target, true);
       if (old === 0) return 'ERR_SESSION_ENDED';
     }
+    failpoint('change: made');
     const { head } = view;
     const body = table.loadedBody();
     const user = makings.head?.(head);
@@ -78,20 +83,37 @@ export class Changes {
     head.call = by.call;
     const pointer = table.write(head, { user: user ?? body.user, client: body.client, data: made ?? body.data });
     if (pointer === 0) return 'ERR_TABLE_FULL';
+    failpoint('change: written');
     const { generation, createdAt } = head;
     const pins = makings.answers ? by.pins : undefined;
     return {
       change: this.keep(head.id, pointer),
       apply: () => {
         by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        failpoint('change: intent noted');
         table.publish(slot, pointer);
+        failpoint('change: published');
         if (pins === undefined) table.cells.retire(old);
-        else pins.push(old);
+        else {
+          pins.push(old);
+          failpoint('take: pinned');
+        }
+        failpoint('change: old one retired');
         table.dataBytes += growth;
         if (made !== undefined) this.tell('changed', slot);
+        failpoint('change: told');
       },
       cancel: () => table.cells.retire(pointer),
     };
+  }
+
+  /** The data as a patch changes it; a view, valid until the next merge. */
+  merge(data: Uint8Array, patch: Uint8Array): Uint8Array {
+    checkEntries(patch, true);
+    this.#merged.reset();
+    mergeEntries(data, patch, this.#merged);
+    failpoint('set: merged');
+    return this.#merged.bytes.subarray(0, this.#merged.length);
   }
 
   /** What a store has to keep of a record that is not published yet. */

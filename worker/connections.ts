@@ -88,6 +88,11 @@ export class Connections implements Audience {
     return this.#all.get(port);
   }
 
+  /** Closes the port to a thread that is gone; what follows is as if it had closed by itself. */
+  closeNumber(number: number): void {
+    for (const connection of this.#all.values()) if (connection.number === number) connection.port.close();
+  }
+
   /** Forgets a connection and all that was kept for it. */
   remove(connection: Connection): void {
     this.#all.delete(connection.port);

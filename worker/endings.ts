@@ -11,6 +11,7 @@ import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
 import { markPlace } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
 import type { Caller } from './caller.js';
+import { failpoint } from './failpoints.js';
 import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);
@@ -54,12 +55,21 @@ export class Endings {
     return 0;
   }
 
+  /** True if a live session has this digest; one that had it and whose time is over ends here. */
+  isUsed(digest: Int32Array): boolean {
+    const slot = this.#sessions.byDigest(digest);
+    if (slot < 0) return false;
+    return this.alive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
+  }
+
   /** Ends an open session. */
   end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
     const { slots } = this.#sessions.table.view;
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
+    failpoint('close: ended');
+    failpoint('close: reason given');
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, note);
@@ -86,6 +96,8 @@ export class Endings {
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
+    failpoint('sweep: ended');
+    failpoint('sweep: judged');
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, NO_NOTE);
@@ -106,6 +118,7 @@ export class Endings {
       });
     }
     this.#audience.over({ slot, generation }, reason);
+    failpoint('close: told');
     sessions.remove(pointer);
   }
 
@@ -179,20 +192,25 @@ export class Endings {
       if (picked.length >= most) break;
       if (!this.#sessions.isOpen(slot) || !picks(slot)) continue;
       this.#giveReason(slot, reason, PICKED);
+      failpoint('close all: half picked');
       picked.push(slot);
     }
     by.journal?.intendCount(picked.length);
+    failpoint('close all: picked');
     const marks = new Int32Array(picked.length);
     owner.check();
     header[HEADER.endingConnection] = by.connection;
     counters[COUNTER.endingCall] = by.call;
     Atomics.store(header, HEADER.endingAll, 1);
+    failpoint('close all: decided');
     for (let i = 0; i < picked.length; i++) {
       owner.check();
       marks[i] = Atomics.exchange(view.slots, markPlace(picked[i] as number), ENDED);
+      failpoint('close all: half ended');
     }
     this.#sessions.live -= picked.length;
     this.#sessions.ended[reason] += picked.length;
+    failpoint('close all: ended');
     if (picked.length > 0) this.#toFree.push({ slots: Int32Array.from(picked), marks, reason, next: 0 });
     return picked.length;
   }
@@ -209,6 +227,7 @@ export class Endings {
       const { next } = ended;
       this.#free(ended.slots[next] as number, ended.marks[next] as number, ended.reason, NO_NOTE);
       ended.next++;
+      failpoint('close all: half freed');
       if (ended.next === ended.slots.length) this.#toFree.shift();
     }
   }
@@ -229,6 +248,7 @@ export class Endings {
       this.#reportsSeen = reports;
       this.#reportReused();
     }
+    failpoint('sweep: reports read');
     table.cells.drainQuarantine();
   }
 

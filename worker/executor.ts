@@ -27,6 +27,7 @@ import { writeStats } from '../src/protocol/stats.js';
 import type { Caller } from './caller.js';
 import type { Prepared } from './changes.js';
 import type { Connection } from './connections.js';
+import { failpoint } from './failpoints.js';
 import { Gauges } from './gauges.js';
 import { OneByOne } from './one-by-one.js';
 import type { ManagerParts } from './parts.js';
@@ -83,6 +84,7 @@ export class Executor {
 
   #begin(connection: Connection, batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
     const reader = new ByteReader(new Uint8Array(batch));
+    failpoint('batch: arrived');
     const reply = this.#reply;
     reply.reset();
     const first = reader.f64();
@@ -95,6 +97,7 @@ export class Executor {
     header[HEADER.workConnection] = connection.number;
     header[HEADER.workAt] = WORK.call;
     const done = connection.journal.begin(first, count);
+    failpoint('batch: journal opened');
     // The thread's next batch shows that the answers to the one before are in its queue.
     if (done < 0) this.confirm(connection);
     return this.#from({ connection, reader, first, count, done, begun }, 0);
@@ -136,6 +139,7 @@ export class Executor {
       }
       this.#answer(answerAt, answer);
       if (!isAnswered) journal.answered(i, answer);
+      failpoint('call: answered in the journal');
       const now = performance.now();
       this.#gauges.took(now - before);
       before = now;
@@ -144,6 +148,7 @@ export class Executor {
     const { header } = this.#parts.sessions.table.view;
     header[HEADER.served] = (header[HEADER.served] as number) + 1;
     header[HEADER.workAt] = WORK.nothing;
+    failpoint('batch: reply packed');
     const { buffer } = reply.copy();
     return buffer;
   }
@@ -180,6 +185,7 @@ export class Executor {
     Atomics.store(connection.words, CONNECTION.begun, by.call | 0);
     if (((by.call - Atomics.load(connection.words, CONNECTION.givenUp)) | 0) <= 0) return 'given-up';
     if (this.#stopped) return 'ERR_MANAGER_STOPPED';
+    failpoint('call: begun');
     try {
       return this.#do(connection, which, from, by);
     } catch (error) {
@@ -247,10 +253,12 @@ export class Executor {
         return 'done';
       case CALL.leave:
         manager.connectionLost(connection.number);
+        failpoint('disconnect: links ended');
         connections.subscribe(connection, 0);
         return 'done';
       case CALL.stop:
         this.#stopAsked = true;
+        failpoint('stop: asked');
         return 'done';
       default:
         return 'malformed';
@@ -261,8 +269,10 @@ export class Executor {
   #keep(prepared: Prepared | Answer): Answer | Promise<Answer> {
     if (typeof prepared === 'string') return prepared;
     const kept = this.#parts.store.commit(prepared.change);
+    failpoint('call: prepared');
     if (kept === undefined) {
       prepared.apply(this.#reply);
+      failpoint('call: applied');
       return 'done';
     }
     return kept.then(

@@ -7,6 +7,7 @@
  */
 
 import { type IndexName, type TableView, TOMBSTONE } from '../src/protocol/table.js';
+import { failpoint } from './failpoints.js';
 import type { Owner } from './owner.js';
 
 /** A rebuilding starts when entries and tombstones fill this part of the words. */
@@ -102,6 +103,7 @@ export class IndexWriter {
     if (this.#spare === undefined) {
       if (this.#used <= this.#view.shape.indexWords * FULL) return;
       this.#spare = this.#begin();
+      failpoint('index: rebuilding begun');
     }
     this.#step(this.#spare);
   }
@@ -119,6 +121,7 @@ export class IndexWriter {
       const to = Math.min(this.#cleared + STEP * 64, this.#mask + 1);
       this.#owner.check();
       spare.fill(0, this.#cleared, to);
+      failpoint('index: spare cleared');
       this.#cleared = to;
       return;
     }
@@ -130,6 +133,7 @@ export class IndexWriter {
     }
     this.#carried = to;
     if (to < touched) return;
+    failpoint('index: half carried over');
     this.#switch();
   }
 
@@ -137,6 +141,7 @@ export class IndexWriter {
     this.#owner.check();
     // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one is not believed.
     Atomics.add(this.#view.header, this.#view.switchWords[this.#name], 1);
+    failpoint('index: switched');
     this.#used = this.#spareUsed;
     this.#spare = undefined;
   }

@@ -4,12 +4,19 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
 import { clockOffset, judgeAnchor, monotonic, readClock, setClockOffset } from '../src/protocol/clock.js';
 import { FIRST_EPOCH, HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
-import { isJoinMessage, type Joined, type ManagerReport, type ManagerStartup } from '../src/protocol/startup.js';
+import {
+  type Gone,
+  isJoinMessage,
+  type Joined,
+  type ManagerReport,
+  type ManagerStartup,
+} from '../src/protocol/startup.js';
 import { errorFor } from '../src/protocol/thread-error.js';
 import { itself } from './caller.js';
 import { Connections } from './connections.js';
 import { Endings } from './endings.js';
 import { Executor } from './executor.js';
+import { failpoint } from './failpoints.js';
 import { Journal } from './journal.js';
 import { Manager } from './manager.js';
 import { Deposed } from './owner.js';
@@ -49,6 +56,8 @@ const executor = new Executor({
   stop,
   die,
 });
+// Once at once: from its first beat on it is noticed where it hangs.
+guarded(() => owner.beat());
 const heart = setInterval(() => guarded(() => owner.beat()), BEAT);
 const inherited = startup.connections.map(({ number, port, words, journal }) => ({
   number,
@@ -80,6 +89,9 @@ process.on('workerMessage', (value: unknown) => {
     serve(value.port, served, isPort(value.second) ? value.second : undefined);
   }
 });
+parentPort?.on('message', (gone: Gone) => connections.closeNumber(gone.number));
+// It keeps this thread no longer than its ports and its heart do.
+parentPort?.unref();
 guarded(() => {
   owner.check();
   header[HEADER.threadId] = threadId;
@@ -87,6 +99,7 @@ guarded(() => {
   Atomics.store(header, HEADER.status, STATUS.running);
 });
 report({ coatcheck: 'running', recovered: recovered.sessions, setAside: recovered.setAside });
+failpoint('running: told');
 
 function isPort(value: unknown): value is MessagePort {
   return value instanceof MessagePort;
@@ -153,15 +166,18 @@ function followWallClock(): NodeJS.Timeout {
 async function stop(): Promise<void> {
   const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
   manager.closeAllSessions(everything, 'stopped', itself);
+  failpoint('stop: sessions ended');
   endings.freeSome(Number.POSITIVE_INFINITY);
   connections.flush();
   owner.check();
   Atomics.store(header, HEADER.status, STATUS.stopped);
+  failpoint('stop: status stored');
   clearInterval(clock);
   await sweeper.stop();
   await store.close();
   setImmediate(() =>
     setImmediate(() => {
+      failpoint('stop: ports closing');
       connections.closeAll();
       clearInterval(heart);
     }),

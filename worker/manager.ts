@@ -8,17 +8,18 @@
 
 import { ByteWriter } from '../src/protocol/bytes.js';
 import type { CloseAllCall, LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
-import { checkEntries, findEntry, mergeEntries } from '../src/protocol/data/entries.js';
+import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
-import { sameDigest } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
 import { type Caller, itself } from './caller.js';
 import { Changes, type Prepared } from './changes.js';
 import type { Endings } from './endings.js';
+import { failpoint } from './failpoints.js';
 import { type Limits, Room } from './room.js';
-import { type Sessions, userKey } from './sessions.js';
+import type { Sessions } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
 import type { TableWriter } from './table.js';
+import { TokenChanges } from './token-changes.js';
 
 export class Manager {
   readonly #sessions: Sessions;
@@ -26,6 +27,7 @@ export class Manager {
   readonly #table: TableWriter;
   readonly #room: Room;
   readonly #changes: Changes;
+  readonly #tokens: TokenChanges;
   readonly #limits: Limits;
   readonly #now: () => number;
   readonly #head = new Head();
@@ -37,6 +39,7 @@ export class Manager {
     this.#table = sessions.table;
     this.#room = new Room(sessions, endings, limits);
     this.#changes = new Changes(sessions, endings, this.#room, audience, limits);
+    this.#tokens = new TokenChanges(sessions, endings, this.#changes, now);
     this.#limits = limits;
     this.#now = now;
   }
@@ -46,26 +49,33 @@ export class Manager {
   newSession(call: NewSessionCall, by: Caller): Prepared | Refusal {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     checkEntries(call.data);
-    if (this.#isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
+    failpoint('create: read');
+    if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
     const refusal = this.#room.admit(call.user, 1, call.data.length, -1);
     if (refusal !== undefined) return refusal;
     const table = this.#table;
     const slot = table.letSlot();
+    failpoint('create: slot let');
     const head = this.#newHead(call, by, slot);
     const pointer = table.write(head, call);
     if (pointer === 0) {
       table.freeSlot(slot);
       return 'ERR_TABLE_FULL';
     }
+    failpoint('create: written');
     const { createdAt, generation } = head;
     return {
       change: this.#changes.keep(call.id, pointer),
       apply: (reply) => {
         table.open(slot, createdAt, call.digest, call.id);
         by.journal?.intend({ slot, generation, createdAt, pinned: 0 });
+        failpoint('create: intent noted');
         table.publish(slot, pointer);
+        failpoint('create: published');
         this.#sessions.add(slot, head, call.user, call.data.length);
+        failpoint('create: listed');
         this.#changes.tell('created', slot);
+        failpoint('create: told');
         reply.u32(slot);
         reply.u32(generation);
         reply.f64(createdAt);
@@ -94,11 +104,12 @@ export class Manager {
   // ------------------------------------------------------------ changes of one session
 
   set(target: Target, patch: Uint8Array, by: Caller): Prepared | Refusal {
-    return this.#changes.prepare(target, by, { data: (data) => this.#merge(data, patch) });
+    return this.#changes.prepare(target, by, { data: (data) => this.#changes.merge(data, patch) });
   }
 
   replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Prepared | Refusal {
     checkEntries(data);
+    failpoint('replace: checked');
     return this.#changes.prepare(target, by, {
       data: (_, head) => (ifVersion === undefined || ifVersion === head.version ? data : 'ERR_SESSION_CONFLICT'),
     });
@@ -112,6 +123,7 @@ export class Manager {
         const entry = findEntry(data, key);
         if (entry === undefined) return undefined;
         taken = data.slice(entry.valueStart, entry.end);
+        failpoint('take: found');
         this.#merged.reset();
         this.#merged.raw(data.subarray(0, entry.start));
         this.#merged.raw(data.subarray(entry.end));
@@ -130,85 +142,11 @@ export class Manager {
   }
 
   login(call: LoginCall, by: Caller): Prepared | Refusal {
-    const sessions = this.#sessions;
-    const table = this.#table;
-    const { slot } = call.target;
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
-    if (this.#isUsed(call.digest)) return 'used';
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
-    const before = userKey(table.loadedBody().user);
-    const now = this.#now();
-    const oldDigest = new Int32Array(8);
-    let oldPrevious: Int32Array | undefined;
-    const prepared = this.#changes.prepare(call.target, by, {
-      joins: before === userKey(call.user) ? undefined : call.user,
-      data: (data) => (call.patch.length === 0 ? undefined : this.#merge(data, call.patch)),
-      head: (head) => {
-        if (table.sameEntry(head.digest, call.digest)) return 'used';
-        oldDigest.set(head.digest);
-        if (head.hasPrevious) oldPrevious = head.previousDigest.slice();
-        const authenticated = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
-        head.expiresAt = now + (head.expiresAt - authenticated);
-        head.digest.set(call.digest);
-        head.hasPrevious = false;
-        head.tokenIssuedAt = now;
-        head.authenticatedAt = now;
-        return call.user;
-      },
-    });
-    if (typeof prepared === 'string') return prepared;
-    return {
-      ...prepared,
-      apply: (reply) => {
-        table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
-        this.#changes.see(slot, now);
-        prepared.apply(reply);
-        table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);
-        if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
-        sessions.users.remove(slot);
-        sessions.users.add(call.user, slot);
-        sessions.reschedule(slot);
-        this.#changes.tell('token-rotated', slot);
-      },
-    };
+    return this.#tokens.login(call, by);
   }
 
   rotate(call: RotateCall, by: Caller): Prepared | Refusal {
-    const table = this.#table;
-    const { slot } = call.target;
-    if (this.#isUsed(call.to)) return 'used';
-    const now = this.#now();
-    let oldPrevious: Int32Array | undefined;
-    const prepared = this.#changes.prepare(call.target, by, {
-      head: (head) => {
-        if (!sameDigest(head.digest, call.from)) {
-          const inGrace = head.hasPrevious && now < head.graceUntil && sameDigest(head.previousDigest, call.from);
-          return inGrace ? 'moved' : 'ERR_TOKEN_UNKNOWN';
-        }
-        if (table.sameEntry(head.digest, call.to)) return 'used';
-        if (head.hasPrevious) oldPrevious = head.previousDigest.slice();
-        head.hasPrevious = true;
-        head.previousDigest.set(call.from);
-        head.graceUntil = now + call.grace;
-        head.sealed.set(call.sealed);
-        head.digest.set(call.to);
-        head.tokenIssuedAt = now;
-        return undefined;
-      },
-    });
-    if (typeof prepared === 'string') return prepared;
-    return {
-      ...prepared,
-      apply: (reply) => {
-        // Both ways are laid before the record is published, the old one is taken up after it: no token is ever without a way.
-        table.previous.insert(call.from[0] as number, call.from[1] as number, slot);
-        table.digests.insert(call.to[0] as number, call.to[1] as number, slot);
-        prepared.apply(reply);
-        table.digests.remove(call.from[0] as number, call.from[1] as number, slot);
-        if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
-        this.#changes.tell('token-rotated', slot);
-      },
-    };
+    return this.#tokens.rotate(call, by);
   }
 
   setIdleTimeout(target: Target, idle: number, by: Caller): Prepared | Refusal {
@@ -223,7 +161,9 @@ export class Manager {
       ...prepared,
       apply: (reply) => {
         this.#changes.see(target.slot, this.#now());
+        failpoint('idle timeout: marked as seen');
         prepared.apply(reply);
+        failpoint('idle timeout: published');
         this.#sessions.reschedule(target.slot);
       },
     };
@@ -278,20 +218,5 @@ export class Manager {
 
   isAlive(target: Target): boolean {
     return this.#endings.alive(target, false) !== 0;
-  }
-
-  // ------------------------------------------------------------ what the rules share
-
-  /** True if a live session has this digest; one that had it and whose time is over ends here. */
-  #isUsed(digest: Int32Array): boolean {
-    const slot = this.#sessions.byDigest(digest);
-    return slot >= 0 && this.#endings.alive({ slot, generation: this.#table.view.generation(slot) }, false) !== 0;
-  }
-
-  #merge(data: Uint8Array, patch: Uint8Array): Uint8Array {
-    checkEntries(patch, true);
-    this.#merged.reset();
-    mergeEntries(data, patch, this.#merged);
-    return this.#merged.bytes.subarray(0, this.#merged.length);
   }
 }

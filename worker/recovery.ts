@@ -15,6 +15,7 @@
 import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { REASONS } from '../src/protocol/notices.js';
+import { failpoint } from './failpoints.js';
 import type { Journal } from './journal.js';
 import type { Sessions } from './sessions.js';
 
@@ -100,6 +101,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   }
 
   function keep(slot: number): void {
+    failpoint('recovery: record claimed');
     const { head } = view;
     owner.check();
     reasons[slot] = 0;
@@ -114,21 +116,25 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     stamps[slot] = (head.stampHigh >>> 0) * 2 ** 32 + (head.stampLow >>> 0);
     heldSince[slot] = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
     const before = sessions.restore(slot);
+    failpoint('recovery: session entered');
     if (before >= 0 && inOrder(before, slot) > 0) outOfOrder.add(sessions.loadedUser());
   }
 
   owner.check();
   header[HEADER.workAt] = WORK.recovery;
+  failpoint('recovery: begun');
   for (const index of [digests, previous, ids]) yield* index.beginAnew();
   for (let slot = 0; slot < slots; slot++) {
     header[HEADER.workSlot] = slot + 1;
     judge(slot);
+    failpoint('recovery: slot judged');
     if ((slot + 1) % SLICE_SLOTS !== 0) continue;
     owner.beat();
     yield;
   }
   header[HEADER.workSlot] = 0;
 
+  failpoint('recovery: slots judged');
   const pins = new Map<number, number[]>();
   for (const { number, journal } of survivors) {
     settleDoubt(number, journal);
@@ -149,19 +155,23 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     if (isDone || isEnding) journal.settle(place);
   }
 
+  failpoint('recovery: doubts settled');
   for (let from = 1; from < end; from += SLICE_CELLS) {
     cells.reclaim(from, Math.min(from + SLICE_CELLS, end), taken);
     owner.beat();
     yield;
   }
+  failpoint('recovery: cells freed');
   for (const user of outOfOrder) {
     sessions.users.sort(Buffer.from(user, 'latin1'), inOrder);
   }
   for (const index of [digests, previous, ids]) index.finishAnew();
+  failpoint('recovery: indexes switched');
   table.resume(stampLow, stampHigh);
   sessions.recount();
   owner.check();
   header[HEADER.endingAll] = 0;
   header[HEADER.workAt] = WORK.nothing;
+  failpoint('recovery: over');
   return { sessions: sessions.live, setAside, pins };
 }

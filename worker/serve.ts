@@ -9,6 +9,7 @@ import type { Joined } from '../src/protocol/startup.js';
 import { Connection, type Connections } from './connections.js';
 import type { Endings } from './endings.js';
 import type { Executor } from './executor.js';
+import { failpoint } from './failpoints.js';
 import { guard } from './gate.js';
 import { Journal } from './journal.js';
 import type { Manager } from './manager.js';
@@ -52,18 +53,11 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   };
   if (inherited !== undefined) {
     add(inherited.number, inherited.words, inherited.journal).pins.push(...inherited.pins);
+    failpoint('connect: taken over');
   }
   const api: ManagerApi = {
-    greet(hello: Hello): Welcome {
-      if (!isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
-      const { words, journal, events, watched } = hello;
-      if (connection === undefined) {
-        const number = served.newNumber();
-        add(number, new Int32Array(words), new Journal(journal, owner));
-        if (second !== undefined) served.joined({ number, words, journal, second });
-      }
-      return { accepted: true, settings: served.settings, over: resume(connection as Connection, events, watched) };
-    },
+    // As a call is: where it fails, this manager has to go, and may not leave a thread half entered.
+    greet: (hello: Hello) => executor.alone(() => welcome(hello)),
     execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
       const reply =
         connection === undefined || !(batch instanceof ArrayBuffer)
@@ -73,6 +67,20 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
       return reply instanceof Promise ? reply.then(handOver) : handOver(reply);
     },
   };
+
+  function welcome(hello: Hello): Welcome {
+    if (!isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
+    failpoint('connect: greeted');
+    const { words, journal, events, watched } = hello;
+    if (connection === undefined) {
+      const number = served.newNumber();
+      add(number, new Int32Array(words), new Journal(journal, owner));
+      failpoint('connect: entered');
+      if (second !== undefined) served.joined({ number, words, journal, second });
+      failpoint('connect: told the supervisor');
+    }
+    return { accepted: true, settings: served.settings, over: resume(connection as Connection, events, watched) };
+  }
 
   /** Takes up what the thread listened to and watched. Returns which of the sessions watched have ended meanwhile. */
   function resume(to: Connection, events: number, watched: Int32Array): Int32Array {
@@ -92,6 +100,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     if (connection === undefined) return;
     const lost = connection;
     connections.remove(lost);
+    failpoint('disconnect: port closed');
     void executor.alone(() => {
       executor.confirm(lost);
       manager.connectionLost(lost.number);

@@ -9,6 +9,7 @@ import type { Head } from '../src/protocol/head.js';
 import { COUNTER, ENDED, HEADER } from '../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../src/protocol/notices.js';
 import { sameDigest, TableView } from '../src/protocol/table.js';
+import { failpoint } from './failpoints.js';
 import { SlotHeap } from './slot-heap.js';
 import type { TableWriter } from './table.js';
 import { Users } from './users.js';
@@ -189,6 +190,7 @@ export class Sessions {
     if (head.userBytes > 0) this.users.remove(slot);
     if (head.linkedTo !== 0) this.#unlink(head.linkedTo, slot);
     this.table.dataBytes -= head.dataBytes;
+    failpoint('free: out of the lists');
     this.table.release(head, pointer);
   }
 

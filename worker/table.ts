@@ -19,6 +19,7 @@ import {
 import { beginMark } from '../src/protocol/seen.js';
 import { headSum, markPlace, TableView } from '../src/protocol/table.js';
 import { Cells } from './cells.js';
+import { failpoint } from './failpoints.js';
 import { IndexWriter } from './index-writer.js';
 import { Owner } from './owner.js';
 
@@ -158,6 +159,7 @@ export class TableWriter {
     const pointer = this.cells.allocate(cellsFor(head.length));
     if (pointer === 0) return 0;
     this.#makeRoom(count);
+    failpoint('create: cells taken');
     const words = this.#words;
     words[count - 1] = 0;
     this.#bytes.set(body.user, userAt);
@@ -193,8 +195,11 @@ export class TableWriter {
     Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));
     this.view.reasons[slot] = 0;
     beginMark(this.view.slots, markPlace(slot), createdAt);
+    failpoint('create: marked alive');
     this.ids.insert(id[0] as number, id[1] as number, slot);
+    failpoint('create: id entered');
     this.digests.insert(digest[0] as number, digest[1] as number, slot);
+    failpoint('create: digest entered');
   }
 
   /** Ends the session in a slot for every thread at once. Everything else about an ending only frees. */
@@ -210,12 +215,16 @@ export class TableWriter {
     // First, so that an index that is being rebuilt does not carry the slot over again.
     Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
     this.count(COUNTER.ended + Math.max(0, ((this.view.reasons[slot] as number) & ~PICKED) - 1));
+    failpoint('free: pointer zeroed');
     this.digests.remove(head.digest[0] as number, head.digest[1] as number, slot);
     if (head.hasPrevious)
       this.previous.remove(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
     this.ids.remove(head.id[0] as number, head.id[1] as number, slot);
+    failpoint('free: index entries removed');
     this.cells.retire(pointer);
+    failpoint('free: record retired');
     this.freeSlot(slot);
+    failpoint('free: generation raised');
   }
 
   /** True if two digests would leave the same entry for one slot: the indexes could not tell them apart there. */

@@ -60,7 +60,7 @@ export type Refusal = Exclude<Answer, 'done'>;
 /** The methods that Comlink carries, and all that the gate lets through. */
 export interface ManagerApi {
   /** The first call on a port: agrees on the build and hands over the words of this connection. */
-  greet(hello: Hello): Welcome;
+  greet(hello: Hello): Welcome | Promise<Welcome>;
   /** Does a batch of calls, in order, and answers it. */
   execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer>;
 }

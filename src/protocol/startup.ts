@@ -67,6 +67,12 @@ export type SupervisorMessage =
       readonly recovered: number;
     };
 
+/** What the supervisor tells a manager: a thread that had joined is gone. */
+export interface Gone {
+  readonly coatcheck: 'gone';
+  readonly number: number;
+}
+
 /** Posted to the manager's thread with a port that it shall serve, and a second one, for the supervisor. Whatever else arrives there is ignored. */
 export interface JoinMessage {
   readonly coatcheck: 'join';

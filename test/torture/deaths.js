@@ -49,7 +49,8 @@ export class Deaths {
     const exited = once(worker, 'exit').catch(() => {});
     const died = performance.now();
     if (how === 'terminate') void worker.terminate();
-    else this.#order(worker, how === 'at store' ? { exitAtStore: 1 + Math.floor(this.#random() * STORES) } : { die: how });
+    else
+      this.#order(worker, how === 'at store' ? { exitAtStore: 1 + Math.floor(this.#random() * STORES) } : { die: how });
     if (this.isHang(how)) return died;
     await exited;
     return performance.now();

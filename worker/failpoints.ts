@@ -1,0 +1,105 @@
+/**
+ * Named steps at which a test may bring the manager's thread to its end, in the order in which a manager comes to them. Manager's thread. Unset, a step costs one look at
+ * a variable that is never set outside tests.
+ */
+
+export const STEPS = [
+  'connect: greeted',
+  'connect: entered',
+  'connect: told the supervisor',
+  'batch: arrived',
+  'batch: journal opened',
+  'call: begun',
+  'call: prepared',
+  'call: applied',
+  'call: answered in the journal',
+  'batch: reply packed',
+  'create: read',
+  'create: slot let',
+  'create: cells taken',
+  'create: half written',
+  'create: written',
+  'create: marked alive',
+  'create: id entered',
+  'create: digest entered',
+  'create: intent noted',
+  'create: published',
+  'create: listed',
+  'create: told',
+  'change: loaded',
+  'change: made',
+  'change: written',
+  'change: intent noted',
+  'change: published',
+  'change: old one retired',
+  'change: told',
+  'set: merged',
+  'replace: checked',
+  'take: found',
+  'take: pinned',
+  'login: checked',
+  'login: new digest entered',
+  'login: published',
+  'login: old digest removed',
+  'login: user listed anew',
+  'login: due anew',
+  'rotate: checked',
+  'rotate: previous digest entered',
+  'rotate: new digest entered',
+  'rotate: published',
+  'rotate: old digest removed',
+  'idle timeout: marked as seen',
+  'idle timeout: published',
+  'close: reason given',
+  'close: ended',
+  'close: told',
+  'free: out of the lists',
+  'free: pointer zeroed',
+  'free: index entries removed',
+  'free: record retired',
+  'free: generation raised',
+  'close all: half picked',
+  'close all: picked',
+  'close all: decided',
+  'close all: half ended',
+  'close all: ended',
+  'close all: half freed',
+  'sweep: judged',
+  'sweep: ended',
+  'sweep: reports read',
+  'sweep: cell zeroed',
+  'index: rebuilding begun',
+  'index: spare cleared',
+  'index: half carried over',
+  'index: switched',
+  'recovery: begun',
+  'recovery: slot judged',
+  'recovery: record claimed',
+  'recovery: session entered',
+  'recovery: slots judged',
+  'recovery: doubts settled',
+  'recovery: cells freed',
+  'recovery: indexes switched',
+  'recovery: over',
+  'connect: taken over',
+  'running: told',
+  'disconnect: links ended',
+  'disconnect: port closed',
+  'stop: asked',
+  'stop: sessions ended',
+  'stop: status stored',
+  'stop: ports closing',
+] as const;
+export type Step = (typeof STEPS)[number];
+
+let stop: ((step: Step) => void) | undefined;
+
+/** A step is reached. */
+export function failpoint(step: Step): void {
+  if (stop !== undefined) stop(step);
+}
+
+/** For tests: has `reached` called at each step from now on. */
+export function armFailpoints(reached: (step: Step) => void): void {
+  stop = reached;
+}
