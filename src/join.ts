@@ -108,6 +108,7 @@ async function attempt(
   const { restarts } = invitation;
   const line = reserveLine();
   const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow };
+  const { replaced, watching } = watchOffice(invitation);
   try {
     const joined = Promise.all([
       Manager.greet(port1, membership),
@@ -116,13 +117,30 @@ async function attempt(
         forSupervisor,
       ]),
     ]);
-    const [manager] = await Promise.race([joined, deadline]);
+    const [manager] = await Promise.race([joined, deadline, replaced]);
     return manager;
   } catch (error) {
     port1.close();
     second.close();
     throw error;
+  } finally {
+    clearInterval(watching);
   }
+}
+
+/** Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good. */
+function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watching: NodeJS.Timeout } {
+  const header = new Int32Array(memory.header);
+  const office = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
+  const asked = office();
+  let watching: NodeJS.Timeout | undefined;
+  const replaced = new Promise<never>((_, reject) => {
+    watching = setInterval(() => {
+      if (office() !== asked) reject(new SessionError('ERR_MANAGER_FAILED'));
+    }, RETRY_AFTER);
+  });
+  replaced.catch(() => {});
+  return { replaced, watching: watching as unknown as NodeJS.Timeout };
 }
 
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */

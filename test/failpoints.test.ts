@@ -44,12 +44,15 @@ describe.each(WAYS)('a manager that ends by %s', (way) => {
     }),
   );
 
-  test('while a thread joins or leaves is replaced, and the thread notices nothing', { timeout: TIMEOUT }, () =>
-    share(ofThread, async (step, mortal) => {
-      await mortal.dieAt(step, way, () => joinAndLeave(mortal));
-      await emptyAndWhole(mortal);
-    }),
-  );
+  // A thread that blocks holds its ports open, and ends only when it is let go: that is tested where nobody waits for those.
+  if (way !== 'blocking in a system call') {
+    test('while a thread joins or leaves is replaced, and the thread notices nothing', { timeout: TIMEOUT }, () =>
+      share(ofThread, async (step, mortal) => {
+        await mortal.dieAt(step, way, () => joinAndLeave(mortal));
+        await emptyAndWhole(mortal);
+      }),
+    );
+  }
 
   test('while it stops is stopped all the same', { timeout: TIMEOUT }, async () => {
     await Promise.all(
@@ -73,7 +76,6 @@ async function share(steps: readonly Step[], run: (step: Step, mortal: Mortal) =
     Array.from({ length: Math.min(AT_ONCE, steps.length) }, async () => {
       const mortal = await Mortal.start();
       for (let step = left.shift(); step !== undefined; step = left.shift()) {
-        if (process.env.STEPS_TOLD) process.stderr.write(`${step}\n`);
         await run(step, mortal).catch((error) => {
           throw new Error(`at \`${step}\`: ${error.message}`, { cause: error });
         });
