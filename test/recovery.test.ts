@@ -119,6 +119,46 @@ describe('a successor', () => {
       expect(found).toEqual([0, 0, undefined, 1]);
     }
   });
+
+  test('honours no token that was rotated out before a login', () => {
+    const rules = new BareRules(limits);
+    const [made] = fill(rules, 1);
+    if (made === undefined) throw new Error();
+    const { target, token } = made;
+    const [second, third] = [drawToken(), drawToken()];
+    const digests = { from: digestOf(token), to: digestOf(second) };
+    applied(rules.manager.rotate({ target, ...digests, grace: 50, sealed: seal(token, second) }, rules.by()));
+    const login = { target, digest: digestOf(third), user: packUser('ann'), patch: NOTHING };
+    applied(rules.manager.login(login, rules.by()));
+    rules.succeed();
+    expect([token, second, third].map((each) => dataOf(rules, each)?.n)).toEqual([undefined, undefined, 0]);
+  });
+
+  test('takes a record of another generation of its place for none', () => {
+    const rules = new BareRules(limits);
+    const made = fill(rules, 3);
+    const { target, id } = made[1] as (typeof made)[number];
+    (new Int32Array(rules.memory.slots)[target.slot * SLOT_WORDS + 1] as number)++;
+    expect(rules.succeed()).toMatchObject({ sessions: 2, setAside: [id] });
+  });
+
+  test('of two whole records that share a cell, keeps one', () => {
+    const rules = new BareRules(limits);
+    // Of equal data, so that each record stays whole with the other's last cells.
+    const [one, other] = [fill(rules, 20).at(-1), fill(rules, 20).at(-1)];
+    if (one === undefined || other === undefined) throw new Error();
+    const cells = new Int32Array(rules.memory.segments[0] as SharedArrayBuffer);
+    const slots = new Int32Array(rules.memory.slots);
+    const fourthOf = ({ target }: typeof one) => {
+      let cell = slots[target.slot * SLOT_WORDS] as number;
+      for (let n = 1; n < 4; n++) cell = cells[cell * CELL_WORDS] as number;
+      return cell;
+    };
+    cells[fourthOf(other) * CELL_WORDS] = cells[fourthOf(one) * CELL_WORDS] as number;
+    expect(dataOf(rules, other.token)).toEqual({ n: 19, text: 'x'.repeat(380) });
+    expect(rules.succeed()).toMatchObject({ sessions: 39, setAside: [other.id] });
+    expect(dataOf(rules, one.token)).toEqual({ n: 19, text: 'x'.repeat(380) });
+  });
 });
 
 test('a manager that was given up for dead writes nothing, whatever it is told to do', () => {

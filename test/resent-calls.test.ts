@@ -209,3 +209,36 @@ test('the same holds if its successor dies as well, before whichever write', () 
   }
   expect(both).toBeGreaterThan(100);
 }, 120_000);
+
+test('what a take has answered is kept until it has arrived, however much others change and whoever manages', () => {
+  const bare = new BareManager(limits);
+  const [taken, other] = bare
+    .execute(0, bare.batch(0, [create(0), create(1)]))
+    .map(([, from]) => ({ slot: from.u32(), generation: from.u32() | 0 })) as [Target, Target];
+  const take: Packed = [
+    CALL.take,
+    (to) => {
+      writeTarget(to, taken);
+      to.raw(packKey('once'));
+    },
+  ];
+  const batch = bare.batch(0, [take]);
+  const answered = () => bare.execute(0, batch).map(([answer, from]) => [answer, Buffer.from(from.bytes).toString()]);
+  const [[answer, value] = []] = answered();
+  expect([answer, value]).toEqual(['done', expect.stringContaining('ticket 0')]);
+  // More than the quarantine holds.
+  for (let n = 0; n < 2000; n++) {
+    const change: Packed = [
+      CALL.set,
+      (to) => {
+        writeTarget(to, other);
+        to.raw(packPatch({ n }));
+      },
+    ];
+    bare.execute(1, bare.batch(1, [change]));
+  }
+  for (let n = 0; n < 2; n++) {
+    bare.succeed();
+    expect(answered()).toEqual([[answer, value]]);
+  }
+});

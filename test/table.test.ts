@@ -155,6 +155,20 @@ describe('cells', () => {
   });
 });
 
+test('of a record that is replaced while it is copied, the newer is believed', () => {
+  const { table, reader } = makeTable({ maxSessions: 2, maxBytes: 64 * KiB, maxSessionBytes: KiB });
+  const { slot } = enter(table, new Uint8Array(10).fill(1));
+  const { generation } = TableView.prototype;
+  let looks = 0;
+  // Looked at between the copy and the second look at the pointer.
+  reader.generation = (of) => {
+    if (looks++ === 0) change(table, slot, new Uint8Array(20).fill(2));
+    return generation.call(reader, of);
+  };
+  expect(reader.load(slot, true)).toBe(table.view.pointer(slot));
+  expect([reader.head.dataBytes, looks]).toEqual([20, 2]);
+});
+
 describe('slots', () => {
   test('places are let again in the order in which they were given back, before any that was never let', () => {
     const { table, header } = makeTable({ maxSessions: 10, maxBytes: 64 * KiB, maxSessionBytes: KiB });

@@ -1,0 +1,341 @@
+/**
+ * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it. `find` occurs once in the file.
+ *
+ * From the table outwards: how it is read, how it is written, the rules, how calls are done, what follows a death.
+ */
+
+const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
+const table = (name) => ({ file: 'test/table.test.ts', test: name });
+const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
+const resent = (name) => ({ file: 'test/resent-calls.test.ts', test: name });
+const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
+
+export const bugs = [
+  // ---------------------------------------------------------------- reading the table
+  {
+    name: 'a copied record is believed whatever its checksum',
+    file: 'src/protocol/table.ts',
+    find: 'sumWords(words, headEnd, count, headEnd);',
+    replace: 'words[HEAD.bodySum];',
+    caughtBy: recovery('whatever words are broken, nothing throws'),
+  },
+  {
+    name: 'no second look at the pointer after the copy',
+    file: 'src/protocol/table.ts',
+    find: 'const same = this.pointer(slot) === pointer;',
+    replace: 'const same = slot >= 0;',
+    caughtBy: table('of a record that is replaced while it is copied, the newer is believed'),
+  },
+  {
+    name: 'a miss is believed though the index was switched',
+    file: 'src/protocol/table.ts',
+    find: 'if (Atomics.load(this.header, switchWord) === switches) return -1;',
+    replace: 'if (switches >= 0) return -1;',
+    caughtBy: table('a miss is not believed if the index was switched under it'),
+  },
+  {
+    name: 'a mark is taken for the session’s own, whatever its generation',
+    file: 'src/protocol/table.ts',
+    find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
+    replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
+    caughtBy: {
+      file: 'test/handles.test.ts',
+      test: 'a session whose place was let again between two looks is not taken for its successor',
+    },
+  },
+  {
+    name: 'a digest is compared by its first words only',
+    file: 'src/lookup.ts',
+    find: 'const isCurrent = sameDigest(head.digest, digest);',
+    replace: 'const isCurrent = head.digest[0] === digest[0] && head.digest[1] === digest[1];',
+    caughtBy: {
+      file: 'test/look-alikes.test.ts',
+      test: 'a token opens no session whose digest only begins like its own',
+    },
+  },
+  {
+    name: 'a seen mark is stored without a look at what it was',
+    file: 'src/protocol/seen.ts',
+    find: 'Atomics.compareExchange(words, at, read, markOf(side, now));',
+    replace: 'Atomics.exchange(words, at, markOf(side, now));',
+    caughtBy: {
+      file: 'test/lists.test.ts',
+      test: 'a mark is only ever raised, never lowered, and never taken from an ended session',
+    },
+  },
+
+  // ---------------------------------------------------------------- writing it
+  {
+    name: 'a deposed manager writes on',
+    file: 'worker/owner.ts',
+    find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) depose();',
+    replace: 'if (Number.isNaN(this.epoch)) depose();',
+    caughtBy: recovery('a manager that was given up for dead writes nothing, whatever it is told to do'),
+  },
+  {
+    name: 'freed cells keep what was in them',
+    file: 'worker/cells.ts',
+    find: 'for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;',
+    replace: 'cells[start] = 0;',
+    caughtBy: table('what a session left is zeroed after two sweeps'),
+  },
+  {
+    name: 'no quarantine: cells are used again at once',
+    file: 'worker/cells.ts',
+    find: 'while (this.quarantined > QUARANTINE_CELLS + count) this.#release();',
+    replace: 'while (this.quarantined > QUARANTINE_CELLS * 0) this.#release();',
+    caughtBy: table('a record that was replaced stays whole for thousands of cells of further changes'),
+  },
+  {
+    name: 'a place is let again under the same generation',
+    file: 'worker/table.ts',
+    find: 'const next = ((this.view.slots[at + 1] as number) + 1) | 0;',
+    replace: 'const next = (this.view.slots[at + 1] as number) | 0;',
+    caughtBy: bare('data over the bare rules a handle of a session that ended never reaches the next one in its place'),
+  },
+  {
+    name: 'an index that is rebuilt misses what is entered meanwhile',
+    file: 'worker/index-writer.ts',
+    find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;',
+    replace: '',
+    caughtBy: table('all that is live is found, and nothing else, while the index is rebuilt again and again'),
+  },
+  {
+    name: 'a place keeps the reports of its former session',
+    file: 'worker/table.ts',
+    find: 'Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));',
+    replace: '',
+    caughtBy: bare(
+      'tokens over the bare rules a token that came back is never reported of the next session in its place',
+    ),
+  },
+
+  // ---------------------------------------------------------------- the rules
+  {
+    name: 'a new session may have a digest that is in use',
+    file: 'worker/manager.ts',
+    find: 'if (this.#isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
+    replace: 'if (this.#sessions.byId(call.id) >= 0) return',
+    caughtBy: {
+      file: 'test/used.test.ts',
+      test: 'is given to nobody else: not at birth, not at login, not by rotation',
+    },
+  },
+  {
+    name: 'login takes a digest that its index cannot tell from the old one',
+    file: 'worker/manager.ts',
+    find: "if (table.sameEntry(head.digest, call.digest)) return 'used';",
+    replace: '',
+    caughtBy: {
+      file: 'test/look-alikes.test.ts',
+      test: 'a session gets no digest after another that its index could not tell apart',
+    },
+  },
+  {
+    name: 'ifVersion is not looked at',
+    file: 'worker/manager.ts',
+    find: 'ifVersion === undefined || ifVersion === head.version ?',
+    replace: 'ifVersion === undefined || head.version >= 0 ?',
+    caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
+  },
+  {
+    name: 'the old digest stays in the index after login',
+    file: 'worker/manager.ts',
+    find: 'table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);',
+    replace: '',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'an ended session leaves no entry in any index, whatever tokens it had',
+    },
+  },
+  {
+    name: 'the token before stays in the record after login',
+    file: 'worker/manager.ts',
+    find: 'head.hasPrevious = false;',
+    replace: '',
+    caughtBy: recovery('honours no token that was rotated out before a login'),
+  },
+  {
+    name: 'a rotation lays no way from the token before',
+    file: 'worker/manager.ts',
+    find: 'table.previous.insert(call.from[0] as number, call.from[1] as number, slot);',
+    replace: '',
+    caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
+  },
+  {
+    name: 'a user may have one session more than is allowed',
+    file: 'worker/room.ts',
+    find: 'this.#sessions.users.count(user) + 1 -',
+    replace: 'this.#sessions.users.count(user) -',
+    caughtBy: bare('limits over the bare rules maxSessionsPerUser with end-oldest keeps the newest'),
+  },
+  {
+    name: 'data is let in without counting it',
+    file: 'worker/room.ts',
+    find: 'table.dataBytes + bytes <= this.#limits.maxBytes',
+    replace: 'table.dataBytes <= this.#limits.maxBytes',
+    caughtBy: bare('limits over the bare rules all of maxBytes can be used, and not one byte more'),
+  },
+  {
+    name: 'a session is freed before it is marked as ended',
+    file: 'worker/endings.ts',
+    find: 'const mark = Atomics.exchange(slots, markPlace(slot), ENDED);',
+    replace: 'const mark = Atomics.load(slots, markPlace(slot));',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'a session of which it is told that it is over is found by nobody',
+    },
+  },
+  {
+    name: 'the sweep ends a session that was seen while it judged it',
+    file: 'worker/endings.ts',
+    find: 'if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;',
+    replace: 'Atomics.store(view.slots, markPlace(slot), ENDED);',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'a session that is seen in its last millisecond, while the sweep judges it, lives on',
+    },
+  },
+
+  // ---------------------------------------------------------------- how calls are done
+  {
+    name: 'no gate before Comlink',
+    file: 'worker/gate.ts',
+    find: 'if (!isCall(',
+    replace: 'if (port === undefined && !isCall(',
+    caughtBy: { file: 'test/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
+  },
+  {
+    name: 'a call that was given up is done all the same',
+    file: 'worker/executor.ts',
+    find: "if (((by.call - Atomics.load(connection.words, CONNECTION.givenUp)) | 0) <= 0) return 'given-up';",
+    replace: '',
+    caughtBy: {
+      file: 'test/calls.test.ts',
+      test: 'lets no call wait beyond callTimeout; what was not begun is never done',
+    },
+  },
+  {
+    name: 'it is not said that a call was begun',
+    file: 'worker/executor.ts',
+    find: 'Atomics.store(connection.words, CONNECTION.begun, by.call | 0);',
+    replace: '',
+    caughtBy: { file: 'test/calls.test.ts', test: 'which had begun a call: nobody can know, and the call says so' },
+  },
+  {
+    name: 'a call has no deadline',
+    file: 'src/connection.ts',
+    find: 'if (batch === undefined || batch.deadline > now) break;',
+    replace: 'if (batch === undefined || batch.deadline > 0) break;',
+    caughtBy: {
+      file: 'test/calls.test.ts',
+      test: 'lets no call wait beyond callTimeout; what was not begun is never done',
+    },
+  },
+
+  // ---------------------------------------------------------------- what follows a death
+  {
+    name: 'calls that were answered are done again',
+    file: 'worker/executor.ts',
+    find: 'return isDoneAgain(which) ? again()',
+    replace: 'return isDoneAgain(which) || i < done ? again()',
+    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+  },
+  {
+    name: 'the record that holds the answer of a take is freed',
+    file: 'worker/changes.ts',
+    find: 'else pins.push(old);',
+    replace: 'else table.cells.retire(old);',
+    caughtBy: resent('what a take has answered is kept until it has arrived'),
+  },
+  {
+    name: 'a call in doubt is taken for not done, whatever record it left',
+    file: 'worker/recovery.ts',
+    find: 'if (isDone || isEnding) journal.settle(place);',
+    replace: 'if (isEnding || (isDone && place < 0)) journal.settle(place);',
+    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+  },
+  {
+    name: 'a successor keeps a record that does not prove itself',
+    file: 'worker/recovery.ts',
+    find: 'if (!view.copyRecord(pointer)) return false;',
+    replace: 'view.copyRecord(pointer);',
+    caughtBy: recovery('whatever words are broken, nothing throws'),
+  },
+  {
+    name: 'a successor keeps a record of another generation',
+    file: 'worker/recovery.ts',
+    find: ' && head.generation === view.generation(slot) &&',
+    replace: ' &&',
+    caughtBy: recovery('takes a record of another generation of its place for none'),
+  },
+  {
+    name: 'a successor gives two records the same cell',
+    file: 'worker/cells.ts',
+    find: 'if (!(cell > 0 && cell < touched) || (taken[cell >>> 5] as number) & (1 << (cell & 31))) {',
+    replace: 'if (!(cell > 0 && cell < touched)) {',
+    caughtBy: recovery('of two whole records that share a cell, keeps one'),
+  },
+  {
+    name: 'a successor lets a free place under the generation that it had',
+    file: 'worker/table.ts',
+    find: 'if (this.view.slots[at + 1] !== -1) this.#age(slot);',
+    replace: 'this.view.slots[at + 1] = (this.view.slots[at + 1] as number) - 1;\n    this.#age(slot);',
+    caughtBy: recovery('gives no handle of a former session the next one in its place'),
+  },
+  {
+    name: 'an ending of many that was decided is forgotten',
+    file: 'worker/recovery.ts',
+    find: 'isDecided && (reasons[slot] as number) & PICKED',
+    replace: 'isDecided && slot < 0 && (reasons[slot] as number) & PICKED',
+    caughtBy: recovery('ends what an ending of many had picked if that was decided, and nothing if it was not'),
+  },
+  {
+    name: 'a heart that stands still is not noticed',
+    file: 'src/supervisor.ts',
+    find: 'still < HUNG_AFTER',
+    replace: 'still < HUNG_AFTER * 1e6',
+    caughtBy: {
+      file: 'test/supervisor.test.ts',
+      test: 'a manager whose heart stands still is given up after a second',
+    },
+  },
+  {
+    name: 'a supervisor that was held up itself gives its manager up',
+    file: 'src/supervisor.ts',
+    find: 'still = stands && !isLate ?',
+    replace: 'still = stands && (!isLate || stands) ?',
+    caughtBy: {
+      file: 'test/supervisor.test.ts',
+      test: 'in which the supervisor itself was never held up',
+    },
+  },
+  {
+    name: 'a manager is replaced for ever',
+    file: 'src/supervisor.ts',
+    find: 'return this.#restartedAt.length < most;',
+    replace: 'return most >= 0;',
+    caughtBy: restart('more often than is allowed has failed for good; lookups go on'),
+  },
+  {
+    name: 'a successor does not know who listens',
+    file: 'worker/serve.ts',
+    find: 'connections.subscribe(to, events);',
+    replace: 'connections.subscribe(to, events & 0);',
+    caughtBy: restart('signals abort and listeners hear, in every thread'),
+  },
+  {
+    name: 'a successor does not know who watches',
+    file: 'worker/serve.ts',
+    find: 'if (manager.isAlive(target)) connections.watch(to, target.slot);',
+    replace: 'if (manager.isAlive(target)) continue;',
+    caughtBy: restart('signals abort and listeners hear, in every thread'),
+  },
+  {
+    name: 'a successor does not know which thread a session is linked to',
+    file: 'worker/sessions.ts',
+    find: 'this.table.dataBytes += head.dataBytes;\n    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);',
+    replace: 'this.table.dataBytes += head.dataBytes;',
+    caughtBy: restart('a linked session lives on, and ends with its thread'),
+  },
+];

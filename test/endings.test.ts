@@ -1,0 +1,78 @@
+/** The order in which an ending is done: nobody finds a session of which it was told that it is over, nobody ends one that was just seen, nothing of it is left. */
+
+import { expect, test } from 'vitest';
+import { TOMBSTONE } from '../dist/src/protocol/table.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { nobody } from '../dist/worker/audience.js';
+import { Endings } from '../dist/worker/endings.js';
+import { applied, BareRules, packData, packUser } from './bare-rules.js';
+
+const NOTHING = new Uint8Array(0);
+const IDLE = 10;
+
+function begin() {
+  const rules = new BareRules({
+    maxSessions: 8,
+    maxBytes: 5000,
+    maxSessionBytes: 600,
+    maxSessionsPerUser: Number.POSITIVE_INFINITY,
+    whenOverLimit: 'reject',
+    whenFull: 'reject',
+  });
+  const token = drawToken();
+  const id = drawIdInto(new Int32Array(4));
+  const times = { idle: IDLE, absolute: Number.POSITIVE_INFINITY, linked: false };
+  const call = { digest: digestOf(token), id, ...times, user: NOTHING, client: NOTHING, data: packData({}) };
+  const reply = applied(rules.manager.newSession(call, rules.by()));
+  if (typeof reply === 'string') throw new Error(reply);
+  return { rules, token, target: { slot: reply.u32(), generation: reply.u32() | 0 } };
+}
+
+test('a session of which it is told that it is over is found by nobody, though nothing of it is freed yet', () => {
+  const { rules, token, target } = begin();
+  const { lookup } = rules.reader();
+  expect(lookup.byCookie(token, false)).toMatchObject(target);
+  const found: unknown[] = [];
+  const over = () => void found.push(lookup.byCookie(token, false), rules.table.view.pointer(target.slot) > 0);
+  new Endings(rules.sessions, { ...nobody, over }, rules.now).end(target.slot, 'closed');
+  expect(found).toEqual([undefined, true]);
+});
+
+test('a session that is seen in its last millisecond, while the sweep judges it, lives on', () => {
+  const { rules, token, target } = begin();
+  const { lookup } = rules.reader();
+  rules.time += IDLE - 1;
+  let judged = 0;
+  const endings = new Endings(rules.sessions, nobody, () => {
+    // The second look at the clock is that of the judgement, after the mark was read.
+    if (++judged === 2) expect(lookup.byCookie(token, true)).toMatchObject(target);
+    return rules.time + 1;
+  });
+  expect(endings.endDue(10).ended).toBe(0);
+  expect(judged).toBeGreaterThan(1);
+  expect([lookup.byCookie(token, false)?.alive, rules.sessions.live]).toEqual([true, 1]);
+  rules.time += IDLE;
+  expect(endings.endDue(10).ended).toBe(1);
+});
+
+test('an ended session leaves no entry in any index, whatever tokens it had', () => {
+  const { rules, token, target } = begin();
+  const tokens = [token, drawToken(), drawToken(), drawToken()] as const;
+  for (const [from, to] of [
+    [tokens[0], tokens[1]],
+    [tokens[1], tokens[2]],
+  ] as const) {
+    const call = { target, from: digestOf(from), to: digestOf(to), grace: 5, sealed: seal(from, to) };
+    expect(applied(rules.manager.rotate(call, rules.by()))).toBeTypeOf('object');
+  }
+  const login = { target, digest: digestOf(tokens[3]), user: packUser('ann'), patch: NOTHING };
+  expect(applied(rules.manager.login(login, rules.by()))).toBeTypeOf('object');
+  const { digests, previous, ids } = rules.table.view.indexes;
+  const entries = () =>
+    [digests, previous, ids].map((buffers) =>
+      buffers.reduce((count, words) => count + words.filter((word) => word !== 0 && word !== TOMBSTONE).length, 0),
+    );
+  expect(entries()).toEqual([1, 0, 1]);
+  rules.manager.close(target, false, NOTHING);
+  expect(entries()).toEqual([0, 0, 0]);
+});
