@@ -114,7 +114,7 @@ export const bugs = [
   {
     name: 'a new session may have a digest that is in use',
     file: 'worker/manager.ts',
-    find: 'if (this.#isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
+    find: 'if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
     replace: 'if (this.#sessions.byId(call.id) >= 0) return',
     caughtBy: {
       file: 'test/used.test.ts',
@@ -123,7 +123,7 @@ export const bugs = [
   },
   {
     name: 'login takes a digest that its index cannot tell from the old one',
-    file: 'worker/manager.ts',
+    file: 'worker/token-changes.ts',
     find: "if (table.sameEntry(head.digest, call.digest)) return 'used';",
     replace: '',
     caughtBy: {
@@ -140,7 +140,7 @@ export const bugs = [
   },
   {
     name: 'the old digest stays in the index after login',
-    file: 'worker/manager.ts',
+    file: 'worker/token-changes.ts',
     find: 'table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);',
     replace: '',
     caughtBy: {
@@ -150,14 +150,14 @@ export const bugs = [
   },
   {
     name: 'the token before stays in the record after login',
-    file: 'worker/manager.ts',
+    file: 'worker/token-changes.ts',
     find: 'head.hasPrevious = false;',
     replace: '',
     caughtBy: recovery('honours no token that was rotated out before a login'),
   },
   {
     name: 'a rotation lays no way from the token before',
-    file: 'worker/manager.ts',
+    file: 'worker/token-changes.ts',
     find: 'table.previous.insert(call.from[0] as number, call.from[1] as number, slot);',
     replace: '',
     caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
@@ -244,8 +244,8 @@ export const bugs = [
   {
     name: 'the record that holds the answer of a take is freed',
     file: 'worker/changes.ts',
-    find: 'else pins.push(old);',
-    replace: 'else table.cells.retire(old);',
+    find: 'pins.push(old);',
+    replace: 'table.cells.retire(old);',
     caughtBy: resent('what a take has answered is kept until it has arrived'),
   },
   {
