@@ -84,10 +84,6 @@ export class Connections implements Audience {
     return connection;
   }
 
-  get(port: MessagePort): Connection | undefined {
-    return this.#all.get(port);
-  }
-
   /** Closes the port to a thread that is gone; what follows is as if it had closed by itself. */
   closeNumber(number: number): void {
     for (const connection of this.#all.values()) if (connection.number === number) connection.port.close();
