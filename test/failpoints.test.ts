@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Session, SessionInfo, SessionManager } from '../dist/src/index.js';
 import { STEPS, type Step } from '../dist/worker/failpoints.js';
-import { Mortal, WAYS, type Way } from './failpoints.js';
+import { Mortal, WAYS } from './failpoints.js';
 import { Thread } from './threads.js';
 
 /** Managers at once: to hang takes time, but no processor. */
@@ -44,15 +44,12 @@ describe.each(WAYS)('a manager that ends by %s', (way) => {
     }),
   );
 
-  // A thread that blocks holds its ports open, and ends only when it is let go: that is tested where nobody waits for those.
-  if (way !== 'blocking in a system call') {
-    test('while a thread joins or leaves is replaced, and the thread notices nothing', { timeout: TIMEOUT }, () =>
-      share(ofThread, async (step, mortal) => {
-        await mortal.dieAt(step, way, () => joinAndLeave(mortal));
-        await emptyAndWhole(mortal);
-      }),
-    );
-  }
+  test('while a thread joins or leaves is replaced, and the thread notices nothing', { timeout: TIMEOUT }, () =>
+    share(ofThread, async (step, mortal) => {
+      await mortal.dieAt(step, way, () => joinAndLeave(mortal));
+      await emptyAndWhole(mortal);
+    }),
+  );
 
   test('while it stops is stopped all the same', { timeout: TIMEOUT }, async () => {
     await Promise.all(
@@ -149,6 +146,3 @@ async function listed(manager: SessionManager, userId?: string): Promise<Session
   for await (const { id } of manager.getAllSessions(userId === undefined ? {} : { userId })) ids.push(id);
   return ids;
 }
-
-// Keeps the type of a way in step with the list.
-WAYS satisfies readonly Way[];

@@ -108,6 +108,9 @@ export class Mortal {
     Atomics.store(words, HOW, WAYS.indexOf(way));
     Atomics.store(words, ARMED, STEPS.indexOf(step) + 1);
     let gone: Promise<unknown> | undefined;
+    // A thread that blocks is let go when it has been given up, by its successor or by `stop`: before that it would just go on.
+    const isReplaced = way === 'blocking in a system call' && !step.startsWith('stop:');
+    const replaced = isReplaced ? this.#nextRestart() : undefined;
     const waiting = Atomics.waitAsync(words, REACHED, 0);
     const reached = Promise.resolve(waiting.value).then((value) => {
       if (value === 'unused') return;
@@ -122,8 +125,18 @@ export class Mortal {
       throw new Error(`the step was never reached: ${step}`);
     }
     await reached;
+    await replaced;
     if (way === 'blocking in a system call') this.#unblock();
     await gone;
+  }
+
+  #nextRestart(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.manager.on('restarted', () => {
+        stop();
+        resolve();
+      });
+    });
   }
 
   #unblock(): void {
