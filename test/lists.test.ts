@@ -39,18 +39,18 @@ test('the first of the slots is always one of the earliest, whatever was put, mo
   fc.assert(fc.property(fc.array(change, { maxLength: 200, size: 'max' }), run), { numRuns: 500 });
 });
 
-test('each user’s slots stand in the order in which they came, and a user without any is forgotten', () => {
+test('each user’s slots stand in the order in which they came, also for a successor, and a user without any is forgotten', () => {
   const names = ['ann', 'bob', 'cid'];
   const change = fc.record({ slot, user: fc.option(fc.constantFrom(...names)) });
   const run = (changes: { slot: number; user: string | null }[]) => {
     const model = new Map<string, number[]>(names.map((name) => [name, []]));
     const bytesOf = (name: string) => new TextEncoder().encode(name);
-    const users = new Users(
-      SLOTS,
-      7,
-      (slot, user) => model.get(new TextDecoder().decode(user))?.includes(slot) === true,
-    );
     const ownerOf = (wanted: number) => names.find((name) => model.get(name)?.includes(wanted));
+    const records = {
+      belongsTo: (slot: number, user: Uint8Array) => ownerOf(slot) === new TextDecoder().decode(user),
+      userOf: (slot: number) => bytesOf(ownerOf(slot) ?? ''),
+    };
+    const users = new Users(SLOTS, 7, records);
     for (const { slot, user } of changes) {
       const owner = ownerOf(slot);
       if (owner !== undefined) {
@@ -61,6 +61,18 @@ test('each user’s slots stand in the order in which they came, and a user with
         users.add(bytesOf(user), slot);
         model.get(user)?.push(slot);
       }
+      expectLists(users);
+    }
+    const successor = new Users(SLOTS, 7, records);
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const owner = ownerOf(slot);
+      if (owner !== undefined) successor.restore(bytesOf(owner), slot);
+    }
+    const place = (slot: number) => model.get(ownerOf(slot) ?? '')?.indexOf(slot) ?? -1;
+    for (const _ of successor.listRestored((one, other) => place(one) - place(other)));
+    expectLists(successor);
+
+    function expectLists(users: Users): void {
       for (const name of names) {
         const listed: number[] = [];
         for (let at = users.first(bytesOf(name)); at >= 0; at = users.after(at)) listed.push(at);

@@ -6,6 +6,7 @@ import { ByteWriter } from '../src/protocol/bytes.js';
 import type { Refusal, Target } from '../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../src/protocol/data/entries.js';
 import type { Head } from '../src/protocol/head.js';
+import { HEAD } from '../src/protocol/layout.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
 import type { Caller } from './caller.js';
@@ -119,7 +120,11 @@ export class Changes {
   /** What a store has to keep of a record that is not published yet. */
   keep(id: Int32Array, pointer: number): StoreChange {
     const { view } = this.#table;
-    return { kind: 'put', id, record: () => (view.copyRecord(pointer) ? view.bytes : new Uint8Array(0)) };
+    const record = () => {
+      const length = view.copyRecord(pointer) ? view.words[HEAD.length] : 0;
+      return view.bytes.subarray(0, length);
+    };
+    return { kind: 'put', id, record };
   }
 
   /** Marks a session as seen. Before a change is published that would have the mark as it is judged anew. */

@@ -79,6 +79,8 @@ export const STEPS = [
   'recovery: slots judged',
   'recovery: doubts settled',
   'recovery: cells freed',
+  'recovery: users listed',
+  'recovery: keys entered',
   'recovery: indexes switched',
   'recovery: over',
   'connect: taken over',

@@ -9,13 +9,14 @@
 import { type IndexName, type TableView, TOMBSTONE } from '../src/protocol/table.js';
 import { failpoint } from './failpoints.js';
 import type { Owner } from './owner.js';
+import { Pairs } from './pairs.js';
 
 /** A rebuilding starts when entries and tombstones fill this part of the words. */
 const FULL = 0.65;
 /** Slots that are carried over, or words cleared divided by 64, at one change. */
 const STEP = 128;
-/** Words cleared between two yields. */
-const SLICE = 1 << 20;
+/** Words cleared, or entered, between two yields. */
+const SLICE = 1 << 19;
 
 /** The two words of a slot's key in this index, put into `key`; false if the slot has none. */
 export type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
@@ -35,6 +36,8 @@ export class IndexWriter {
   #cleared = 0;
   #carried = 0;
   #spareUsed = 0;
+  /** After a manager's death: the entries of the other buffer, each with the place where its walk begins. */
+  #carriedOver: Pairs | undefined;
 
   constructor(view: TableView, name: IndexName, owner: Owner, slotsTouched: () => number, keyOf: KeyOfSlot) {
     this.#view = view;
@@ -162,11 +165,30 @@ export class IndexWriter {
       yield;
     }
     this.#spare = spare;
+    this.#carriedOver = new Pairs(this.#mask + 1, this.#slotsTouched());
   }
 
-  /** Enters a key into the index that is begun anew. */
+  /** Notes a key for the index that is begun anew. */
   carry(keyA: number, keyB: number, slot: number): void {
-    if (this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;
+    this.#carriedOver?.put(this.#view.home(keyA, keyB), this.#view.entry(keyA, keyB, slot));
+  }
+
+  /** Enters the keys noted: by plain stores, as nobody reads that buffer yet. */
+  *enterCarried(): Generator<void> {
+    const carried = this.#carriedOver as Pairs;
+    this.#carriedOver = undefined;
+    yield* carried.order();
+    const { places, numbers, count } = carried;
+    const spare = this.#spare as Int32Array;
+    const mask = this.#mask;
+    for (let i = 0; i < count; i++) {
+      let at = places[i] as number;
+      while (spare[at] !== 0) at = (at + 1) & mask;
+      this.#owner.check();
+      spare[at] = numbers[i] as number;
+      if ((i + 1) % SLICE === 0) yield;
+    }
+    this.#spareUsed = count;
   }
 
   finishAnew(): void {

@@ -52,7 +52,6 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   const isDecided = header[HEADER.endingAll] === 1;
   const heldSince = new Float64Array(slots);
   const stamps = new Float64Array(slots);
-  const outOfOrder = new Set<string>();
   let stampLow = 0;
   let stampHigh = 0;
 
@@ -115,9 +114,8 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     if (head.hasPrevious) previous.carry(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
     stamps[slot] = (head.stampHigh >>> 0) * 2 ** 32 + (head.stampLow >>> 0);
     heldSince[slot] = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
-    const before = sessions.restore(slot);
+    sessions.restore(slot);
     failpoint('recovery: session entered');
-    if (before >= 0 && inOrder(before, slot) > 0) outOfOrder.add(sessions.loadedUser());
   }
 
   owner.check();
@@ -162,9 +160,10 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     yield;
   }
   failpoint('recovery: cells freed');
-  for (const user of outOfOrder) {
-    sessions.users.sort(Buffer.from(user, 'latin1'), inOrder);
-  }
+  yield* sessions.users.listRestored(inOrder);
+  failpoint('recovery: users listed');
+  for (const index of [digests, previous, ids]) yield* index.enterCarried();
+  failpoint('recovery: keys entered');
   for (const index of [digests, previous, ids]) index.finishAnew();
   failpoint('recovery: indexes switched');
   table.resume(stampLow, stampHigh);

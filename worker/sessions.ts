@@ -14,6 +14,8 @@ import { SlotHeap } from './slot-heap.js';
 import type { TableWriter } from './table.js';
 import { Users } from './users.js';
 
+const NOBODY = new Uint8Array(0);
+
 export class Sessions {
   readonly table: TableWriter;
   readonly #scan: TableView;
@@ -32,9 +34,10 @@ export class Sessions {
     const { maxSessions } = table.view.shape;
     this.table = table;
     this.#scan = new TableView(table.memory);
-    this.users = new Users(maxSessions, table.view.header[HEADER.scatterA] as number, (slot, user) =>
-      this.#belongsTo(slot, user),
-    );
+    this.users = new Users(maxSessions, table.view.header[HEADER.scatterA] as number, {
+      belongsTo: (slot, user) => this.#belongsTo(slot, user),
+      userOf: (slot) => (this.load(slot) === 0 ? NOBODY : this.loadedUserBytes()),
+    });
     this.due = new SlotHeap(maxSessions);
     this.idle = keepIdleOrder ? new SlotHeap(maxSessions) : undefined;
     this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
@@ -71,11 +74,7 @@ export class Sessions {
     return pointer;
   }
 
-  /** The user of the record loaded last, as a key: its bytes as latin1 text. */
-  loadedUser(): string {
-    return userKey(this.loadedUserBytes());
-  }
-
+  /** The user of the record loaded last; a view, valid until the next load. */
   loadedUserBytes(): Uint8Array {
     const { head, bytes } = this.table.view;
     const start = head.words * 4;
@@ -142,8 +141,8 @@ export class Sessions {
     this.schedule(slot, head, head.createdAt);
   }
 
-  /** Enters the session that was found in a slot, its whole record loaded. Returns the slot that was its user's youngest before, or -1. */
-  restore(slot: number): number {
+  /** Enters the session that was found in a slot, its whole record loaded. Its user's list is made when all are found. */
+  restore(slot: number): void {
     const { view } = this.table;
     const { head } = view;
     const seen = view.seen(slot, view.mark(slot));
@@ -153,7 +152,7 @@ export class Sessions {
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
     this.idle?.put(slot, seen);
     this.schedule(slot, head, seen);
-    return head.userBytes > 0 ? this.users.add(this.loadedUserBytes(), slot) : -1;
+    if (head.userBytes > 0) this.users.restore(this.loadedUserBytes(), slot);
   }
 
   /** Takes the counters over from the table, where a session was perhaps published and not counted any more. */

@@ -5,13 +5,23 @@
  * apart by what the record of a list's first slot says.
  */
 
+import { Pairs } from './pairs.js';
+
 const NOBODY = -1;
 
-/** True if the session in this slot is this user's, by its record. */
-export type BelongsTo = (slot: number, user: Uint8Array) => boolean;
+/** Slots linked between two yields. */
+const SLICE = 1 << 17;
+
+/** What the records say of users. */
+export interface Records {
+  /** True if the session in this slot is this user's. */
+  belongsTo(slot: number, user: Uint8Array): boolean;
+  /** Whose the session in this slot is; valid until the next question. */
+  userOf(slot: number): Uint8Array;
+}
 
 export class Users {
-  readonly #belongsTo: BelongsTo;
+  readonly #records: Records;
   readonly #seed: number;
   /** The first slots of the lists whose hashes end alike, chained by `next`. All slots are stored plus one, 0 means none. */
   readonly #buckets: Int32Array;
@@ -23,10 +33,12 @@ export class Users {
   readonly #before: Int32Array;
   /** How many sessions, at the first slot of a list; 0 at all others. */
   readonly #count: Int32Array;
+  /** After a manager's death: slots to be listed, each with its bucket. */
+  #restored: Pairs | undefined;
 
   /** `seed`: secret, so that nobody can choose user ids that meet. */
-  constructor(slots: number, seed: number, belongsTo: BelongsTo) {
-    this.#belongsTo = belongsTo;
+  constructor(slots: number, seed: number, records: Records) {
+    this.#records = records;
     this.#seed = seed;
     this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(slots + 1)));
     this.#next = new Int32Array(slots);
@@ -57,7 +69,7 @@ export class Users {
 
   #find(user: Uint8Array, hash: number): number {
     let slot = (this.#buckets[hash & (this.#buckets.length - 1)] as number) - 1;
-    while (slot >= 0 && !(this.#hashes[slot] === hash && this.#belongsTo(slot, user))) {
+    while (slot >= 0 && !(this.#hashes[slot] === hash && this.#records.belongsTo(slot, user))) {
       slot = (this.#next[slot] as number) - 1;
     }
     return slot;
@@ -69,26 +81,29 @@ export class Users {
     return next < 0 || (this.#count[next] as number) > 0 ? NOBODY : next;
   }
 
-  /** Adds a slot behind the user's others, and returns which was last before; -1 if none was. */
-  add(user: Uint8Array, slot: number): number {
+  /** Adds a slot behind the user's others. */
+  add(user: Uint8Array, slot: number): void {
     const hash = this.#hash(user);
-    const first = this.#find(user, hash);
     this.#hashes[slot] = hash;
+    this.#append(slot, this.#find(user, hash));
+  }
+
+  /** Puts a slot behind the others of the list that begins with `first`; with none, begins a list. */
+  #append(slot: number, first: number): void {
     if (first < 0) {
+      const hash = this.#hashes[slot] as number;
       const bucket = hash & (this.#buckets.length - 1);
       this.#next[slot] = this.#buckets[bucket] as number;
       this.#buckets[bucket] = slot + 1;
       this.#after[slot] = slot + 1;
       this.#before[slot] = slot + 1;
       this.#count[slot] = 1;
-      return NOBODY;
+      return;
     }
-    const last = (this.#before[first] as number) - 1;
-    this.#join(last, slot);
+    this.#join((this.#before[first] as number) - 1, slot);
     this.#join(slot, first);
     this.#count[slot] = 0;
     this.#count[first] = (this.#count[first] as number) + 1;
-    return last;
   }
 
   #join(slot: number, next: number): void {
@@ -157,11 +172,48 @@ export class Users {
     this.#next[at] = entry;
   }
 
-  /** Puts a user's slots in order. */
-  sort(user: Uint8Array, order: (one: number, other: number) => number): void {
+  // ------------------------------------------------------------ after a manager's death
+
+  /** Notes whose a slot is, for `listRestored`. */
+  restore(user: Uint8Array, slot: number): void {
+    const hash = this.#hash(user);
+    this.#hashes[slot] = hash;
+    this.#restored ??= new Pairs(this.#buckets.length, this.#next.length);
+    this.#restored.put(hash & (this.#buckets.length - 1), slot);
+  }
+
+  /** Lists the slots noted, those of one user in the order given. */
+  *listRestored(order: (one: number, other: number) => number): Generator<void> {
+    const restored = this.#restored;
+    if (restored === undefined) return;
+    this.#restored = undefined;
+    yield* restored.order();
+    const outOfOrder = new Set<number>();
+    for (let i = 0; i < restored.count; i++) {
+      const slot = restored.numbers[i] as number;
+      const first = this.#firstLike(slot);
+      if (first >= 0 && order((this.#before[first] as number) - 1, slot) > 0) outOfOrder.add(first);
+      this.#append(slot, first);
+      if ((i + 1) % SLICE === 0) yield;
+    }
+    for (const first of outOfOrder) this.#sort(first, order);
+  }
+
+  /** The first of the slots listed that are of the same user as this one. */
+  #firstLike(slot: number): number {
+    const hash = this.#hashes[slot] as number;
+    let at = (this.#buckets[hash & (this.#buckets.length - 1)] as number) - 1;
+    while (at >= 0 && !(this.#hashes[at] === hash && this.#records.belongsTo(at, this.#records.userOf(slot)))) {
+      at = (this.#next[at] as number) - 1;
+    }
+    return at;
+  }
+
+  #sort(first: number, order: (one: number, other: number) => number): void {
     const slots: number[] = [];
-    for (let slot = this.first(user); slot >= 0; slot = this.after(slot)) slots.push(slot);
+    for (let slot = first; slot >= 0; slot = this.after(slot)) slots.push(slot);
     for (const slot of slots) this.remove(slot);
-    for (const slot of slots.sort(order)) this.add(user, slot);
+    slots.sort(order);
+    for (const slot of slots) this.#append(slot, slot === slots[0] ? NOBODY : (slots[0] as number));
   }
 }

@@ -78,6 +78,8 @@ export class TableView {
   readonly #scatterB: number;
   /** The record copied last, without the links between its cells. */
   words = new Int32Array(HEAD_SCRATCH_WORDS);
+  /** The same as bytes. What lies behind the record's length, or was not copied, is of no meaning. */
+  bytes = new Uint8Array(this.words.buffer);
   /** The head parsed last by `load` or `find`. */
   readonly head = new Head();
 
@@ -188,12 +190,7 @@ export class TableView {
     const grown = new Int32Array(Math.max(count + CELL_PAYLOAD, this.words.length * 2));
     grown.set(this.words);
     this.words = grown;
-  }
-
-  /** The bytes of the record copied last, as far as they were copied; they are overwritten by the next copy. */
-  get bytes(): Uint8Array {
-    const { words } = this;
-    return new Uint8Array(words.buffer as ArrayBuffer, 0, Math.min(this.head.length, words.byteLength));
+    this.bytes = new Uint8Array(grown.buffer);
   }
 
   /**
