@@ -22,6 +22,9 @@ export const defaults = {
   restarts: { most: 5, within: '10s' },
   /** Of `rotate`. */
   grace: '10s',
+  /** Of `rotation`, where no request waits for it: a browser may be away for a moment when its new token comes. */
+  rotationGrace: '1m',
+  whenReused: 'report',
   cookie: {
     name: '__Host-id',
     /** Browsers take `__Host-` from secure cookies only. */

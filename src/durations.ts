@@ -33,6 +33,9 @@ export interface DurationLimits {
 /** Of `idleTimeout` and `absoluteTimeout`. */
 export const timeoutLimits: DurationLimits = { least: 1, most: CENTURY, mostInWords: '100 years', orFalse: true };
 
+/** Of `rotation`: a grace of nothing would end the session of whoever shows the old token while the new one is on its way. */
+export const rotationLimits: DurationLimits = { ...timeoutLimits, orFalse: false };
+
 /** Of `grace`. Zero: the old token ends at once. */
 export const graceLimits: DurationLimits = { least: 0, most: CENTURY, mostInWords: '100 years', orFalse: false };
 

@@ -166,8 +166,9 @@ export class Lookup {
     return this.targetOf(id) === undefined ? undefined : this.#hold(this.#view.head.slot);
   }
 
-  /** Leaves a mark for the sweep: a token came back after its grace. */
+  /** Leaves a mark for the sweep: a token came back after its grace. Whose it was stands there first, as the slot may have its next session by now. */
   #reportReused(slot: number): void {
+    Atomics.store(this.#view.reported, slot, this.#view.head.generation);
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));
     Atomics.add(this.#view.header, HEADER.reports, 1);
   }

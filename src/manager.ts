@@ -139,7 +139,11 @@ export class Manager implements SessionManager<Data> {
   }
 
   async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
-    return this.getSession(cookie, options);
+    const session = this.getSession(cookie, options) as SessionHandle | undefined;
+    const { rotation } = this.#settings;
+    if (session === undefined || rotation === undefined) return session;
+    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a moment later.
+    return (await session.renew(rotation)) ? this.getSession(cookie, { touch: false }) : session;
   }
 
   getSessionById(id: SessionId): Session<Data> | undefined {

@@ -7,9 +7,15 @@ import * as v from 'valibot';
 import { checkOptions, choiceOption, durationOption, expectedUnseen, futureOption, schemaOption } from './checking.js';
 import { type ResolvedCookieOptions, resolveCookieOptions } from './cookie-options.js';
 import { defaults } from './defaults.js';
-import { callLimits, timeoutLimits } from './durations.js';
+import { callLimits, rotationLimits, timeoutLimits } from './durations.js';
 import { expected } from './protocol/errors.js';
 import type { ManualClock } from './types.js';
+
+/** When tokens are renewed mid-session, in milliseconds. */
+export interface Rotation {
+  readonly every: number;
+  readonly grace: number;
+}
 
 /** Options with nothing left open. Durations are milliseconds, Infinity for never. All of it can be cloned but `schema`, `worker` and `clock`. */
 export interface ResolvedOptions {
@@ -24,6 +30,9 @@ export interface ResolvedOptions {
   /** Infinity: no limit. */
   readonly maxSessionsPerUser: number;
   readonly whenOverLimit: 'reject' | 'end-oldest';
+  /** Undefined: tokens are renewed only on `login` and `rotate`. */
+  readonly rotation: Rotation | undefined;
+  readonly whenReused: 'report' | 'end-session';
   readonly cookie: ResolvedCookieOptions;
   /** A cron expression that node-cron takes. */
   readonly sweep: string;
@@ -55,6 +64,11 @@ const restartSchemas = {
   within: durationOption(callLimits),
 };
 
+const rotationSchemas = {
+  every: durationOption(rotationLimits),
+  grace: v.optional(durationOption(rotationLimits), defaults.rotationGrace),
+};
+
 const optionSchemas = {
   name: v.optional(v.pipe(v.string(nameForm), v.minLength(1, nameForm), v.maxLength(64, nameForm)), defaults.name),
   idleTimeout: v.optional(durationOption(timeoutLimits), defaults.idleTimeout),
@@ -80,7 +94,8 @@ const optionSchemas = {
   clock: v.optional(v.unknown()),
   store: v.optional(v.unknown(), 'memory'),
   hooks: futureOption(),
-  rotation: futureOption(),
+  rotation: v.optional(v.unknown()),
+  whenReused: v.optional(choiceOption('report', 'end-session'), defaults.whenReused),
   restarts: v.optional(v.unknown()),
 };
 
@@ -90,7 +105,7 @@ const optionSchemas = {
  */
 export function resolveOptions(options: unknown, isManualClock: (value: unknown) => boolean): ResolvedOptions {
   const checked = checkOptions('', options === undefined ? {} : options, optionSchemas);
-  const { cookie, resourceLimits, restarts, store, clock, worker, maxBytes } = checked;
+  const { cookie, resourceLimits, restarts, rotation, store, clock, worker, maxBytes } = checked;
 
   // A store's URL may hold a password: what came is described, not shown.
   if (store !== 'memory')
@@ -112,6 +127,8 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
     whenFull: checked.whenFull,
     maxSessionsPerUser: checked.maxSessionsPerUser,
     whenOverLimit: checked.whenOverLimit,
+    rotation: rotation === undefined ? undefined : resolveRotation(rotation),
+    whenReused: checked.whenReused,
     cookie: resolveCookieOptions(cookie),
     sweep: checked.sweep,
     callTimeout: checked.callTimeout,
@@ -121,6 +138,13 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
     worker: worker === undefined ? undefined : new URL(worker.href),
     clock: clock as ManualClock | undefined,
   };
+}
+
+function resolveRotation(rotation: unknown): Rotation {
+  const { every, grace } = checkOptions('rotation', rotation, rotationSchemas);
+  // A token that is renewed while the one before is still honoured would end that before its time.
+  if (grace > every) throw expected('rotation.grace', `no longer than \`rotation.every\`, which is ${every} ms`, grace);
+  return { every, grace };
 }
 
 function resolveLimits(resourceLimits: unknown): ResourceLimits {

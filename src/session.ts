@@ -5,6 +5,7 @@ import { checkRotateOptions, checkUserId } from './arguments.js';
 import { readOptions } from './checking.js';
 import { checkDuration, timeoutLimits } from './durations.js';
 import { toUtf8 } from './info.js';
+import type { Rotation } from './options.js';
 import type { ByteWriter } from './protocol/bytes.js';
 import {
   CALL,
@@ -29,6 +30,9 @@ const nothing = (): undefined => undefined;
 
 /** The sessions that are being updated on the way to the code that runs. */
 const updating = new AsyncLocalStorage<readonly SessionHandle[]>();
+
+/** The renewals of tokens that are under way. */
+const renewals = new WeakMap<SessionHandle, Promise<unknown>>();
 
 export class SessionHandle extends SessionView implements Session<Data> {
   /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
@@ -135,6 +139,21 @@ export class SessionHandle extends SessionView implements Session<Data> {
       this.learn(next);
       return;
     }
+  }
+
+  /** Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. False where there was no need. */
+  async renew({ every, grace }: Rotation): Promise<boolean> {
+    let renewal = renewals.get(this);
+    if (renewal === undefined) {
+      if (this.context.now() - this.tokenIssuedAt.getTime() < every) return false;
+      // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
+      renewal = this.rotate({ grace })
+        .catch(nothing)
+        .finally(() => renewals.delete(this));
+      renewals.set(this, renewal);
+    }
+    await renewal;
+    return true;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

@@ -1,17 +1,17 @@
 /** What every thread that joins a manager has to know beside the table. It comes from the manager, over the joined port: it may hold cookie keys. */
 
 import type { ResolvedCookieOptions } from './cookie-options.js';
-import type { ResolvedOptions } from './options.js';
+import type { ResolvedOptions, Rotation } from './options.js';
 
 export interface Settings {
   readonly idleTimeout: number;
   readonly absoluteTimeout: number;
   readonly maxSessionBytes: number;
-
+  readonly rotation: Rotation | undefined;
   readonly cookie: ResolvedCookieOptions;
 }
 
 export function settingsOf(options: ResolvedOptions): Settings {
-  const { idleTimeout, absoluteTimeout, maxSessionBytes, cookie } = options;
-  return { idleTimeout, absoluteTimeout, maxSessionBytes, cookie };
+  const { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, cookie } = options;
+  return { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, cookie };
 }

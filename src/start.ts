@@ -131,7 +131,7 @@ function reserve(options: ResolvedOptions): TableMemory {
 }
 
 function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMemory): Post['startup'] {
-  const { maxBytes, maxSessionBytes, maxSessionsPerUser, whenOverLimit, whenFull, sweep } = options;
+  const { maxBytes, maxSessionBytes, maxSessionsPerUser, whenOverLimit, whenFull, whenReused, sweep } = options;
   return {
     layoutVersion: LAYOUT_VERSION,
     memory,
@@ -142,6 +142,7 @@ function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMe
     maxSessionsPerUser,
     whenOverLimit,
     whenFull,
+    whenReused,
     sweep,
     settings: settingsOf(options),
   };

@@ -46,8 +46,13 @@ export interface ManagerOptions<D extends SessionData = Record<string, unknown>>
   maxSessionsPerUser?: number;
   /** What a session over that limit meets. Default 'end-oldest'. */
   whenOverLimit?: 'reject' | 'end-oldest';
-  /** Tokens renewed mid-session, the old one honoured for `grace`. Default: only on `login` and `rotate`. */
+  /**
+   * Tokens renewed mid-session, the old one honoured for `grace` (default '1m'): by `loadSession`, when the token it is shown is older than `every`. Default: only on
+   * `login` and `rotate`.
+   */
   rotation?: { every: Duration; grace?: Duration };
+  /** What happens to a session one of whose tokens comes back after its grace, as a stolen one does: 'report' (default) tells it as 'token-reused', 'end-session' also closes it. */
+  whenReused?: 'report' | 'end-session';
   /** What the cookie holds and how it is sent. */
   cookie?: CookieOptions;
   /** When ended sessions are swept out: a cron expression. Default: every second. A lookup never returns one, swept or not. */

@@ -50,14 +50,14 @@ describe('defaults', () => {
       resourceLimits: undefined,
       schema: undefined,
       worker: undefined,
+      rotation: undefined,
+      whenReused: 'report',
       clock: undefined,
     });
   });
 
   test('hold where an option is present but undefined', () => {
-    const absent = Object.fromEntries(
-      [...Object.keys(resolve()), 'store', 'hooks', 'rotation'].map((name) => [name, undefined]),
-    );
+    const absent = Object.fromEntries([...Object.keys(resolve()), 'store', 'hooks'].map((name) => [name, undefined]));
     const cookie = Object.fromEntries([...Object.keys(resolve().cookie), 'algorithm'].map((name) => [name, undefined]));
     expect(resolve(absent)).toEqual(resolve());
     expect(resolve({ cookie })).toEqual(resolve());
@@ -153,7 +153,12 @@ describe('what is allowed is taken, and what is next to it is refused', () => {
     ['cookie', [{}], []],
     ['store', ['memory'], [{ type: 'lmdb', path: '/x' }, { type: 'redis', url: 'redis://x' }, 'lmdb', 'Memory']],
     ['hooks', [], [new URL('file:///x'), './hooks.js']],
-    ['rotation', [], [{ every: '1h' }]],
+    [
+      'rotation',
+      [{ every: '1h' }, { every: '10m', grace: '10m' }, { every: '1m', grace: undefined }],
+      [{}, { every: false }, { every: 0 }, { every: '1h', grace: 0 }, { every: '30s' }, { every: '1m', grace: '2m' }],
+    ],
+    ['whenReused', ['report', 'end-session'], ['end', 'close', true]],
     [
       'restarts',
       [
@@ -165,7 +170,7 @@ describe('what is allowed is taken, and what is next to it is refused', () => {
   ];
 
   test('the table here names every option', () => {
-    const names = [...Object.keys(resolve()), 'store', 'hooks', 'rotation'];
+    const names = [...Object.keys(resolve()), 'store', 'hooks'];
     expect(table.map(([name]) => name).sort()).toEqual(names.sort());
   });
 

@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaults } from '../dist/src/defaults.js';
 import { texts } from '../dist/src/protocol/errors.js';
+import { withAdditions } from './additions.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const api = readFileSync(new URL('fixtures/api.d.ts', import.meta.url), 'utf8');
+const api = withAdditions(readFileSync(new URL('fixtures/api.d.ts', import.meta.url), 'utf8'));
 
 /** What the fences of one language hold. */
 function fenced(language: string): string[] {
@@ -101,7 +102,7 @@ describe('the tables of the README', () => {
     return `\`${String(value).replace(/\B(?=(?:\d{3})+$)/g, '_')}\``;
   }
 
-  const later = ['rotation', 'hooks', 'algorithm'];
+  const later = ['hooks', 'algorithm'];
 
   test('every option stands there, and those that are not supported yet stand where it says so', () => {
     const options = [...membersOf('ManagerOptions'), ...membersOf('ConnectOptions')];
@@ -116,7 +117,7 @@ describe('the tables of the README', () => {
   });
 
   test('every default is the one that holds', () => {
-    const { cookie, grace, maxBytes, ...others } = defaults;
+    const { cookie, grace, rotationGrace, maxBytes, ...others } = defaults;
     const options = table('option');
     for (const [name, value] of Object.entries(others))
       expect([name, options.get(name)]).toEqual([name, written(value)]);
@@ -128,6 +129,7 @@ describe('the tables of the README', () => {
       expect([name, cookieOptions.get(name)]).toEqual([name, written(value)]);
     expect(readme).toContain(`\`'${nameUnlessSecure}'\` where \`secure\` is false`);
     expect(readme).toContain(`\`grace\` (default \`'${grace}'\`)`);
+    expect(readme).toContain(`\`grace\` (\`'${rotationGrace}'\` where it is left out)`);
   });
 
   test('every code stands there', () => {

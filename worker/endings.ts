@@ -16,6 +16,9 @@ import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);
 
+/** The note of a session that ends because of it. */
+const TOKEN_REUSED = new TextEncoder().encode('a token came back after its grace');
+
 /** Sessions ended in one step whose memory is still to be freed. */
 interface Ended {
   readonly slots: Int32Array;
@@ -29,12 +32,15 @@ export class Endings {
   readonly #audience: Audience;
   readonly #now: () => number;
   readonly #toFree: Ended[] = [];
+  readonly #endsReused: boolean;
   #reportsSeen = 0;
 
-  constructor(sessions: Sessions, audience: Audience, now: () => number) {
+  /** `endsReused`: whether a session ends when a token of it comes back after its grace, or is only reported. */
+  constructor(sessions: Sessions, audience: Audience, now: () => number, endsReused = false) {
     this.#sessions = sessions;
     this.#audience = audience;
     this.#now = now;
+    this.#endsReused = endsReused;
   }
 
   // ------------------------------------------------------------ one session
@@ -259,9 +265,12 @@ export class Endings {
       let bits = view.reports[word] === 0 ? 0 : Atomics.exchange(view.reports, word, 0);
       for (; bits !== 0; bits &= bits - 1) {
         const slot = word * 32 + 31 - Math.clz32(bits & -bits);
-        if (!(this.#audience.wanted & EVENT_BITS['token-reused'])) continue;
         if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) continue;
-        this.#audience.tell(EVENT_BITS['token-reused'], (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+        if (Atomics.load(view.reported, slot) !== view.head.generation) continue;
+        const bit = EVENT_BITS['token-reused'];
+        if (this.#audience.wanted & bit)
+          this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+        if (this.#endsReused) this.end(slot, 'closed', TOKEN_REUSED);
       }
     }
   }

@@ -43,7 +43,7 @@ const { owner } = table;
 const { header } = table.view;
 const connections = new Connections();
 const sessions = new Sessions(table, startup.whenFull === 'end-longest-idle');
-const endings = new Endings(sessions, connections, now);
+const endings = new Endings(sessions, connections, now, startup.whenReused === 'end-session');
 const manager = new Manager(sessions, endings, connections, startup, now);
 const store = memoryStore;
 const executor = new Executor({

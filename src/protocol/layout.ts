@@ -5,6 +5,7 @@
  *   slots     4 words a slot                      pointer | generation | seen mark | turns of the mark (see seen.ts)
  *   indexes   2 buffers of words for each of      digest → slot, previous digest → slot, id → slot
  *   reports   1 bit a slot                        a token came back after its grace
+ *   reported  1 word a slot                       the generation of the session whose token that was
  *   reasons   1 byte a slot                       why its session ends, written before it does: for whoever recovers the table
  *   segments  cells of 16 words                   what records are written in
  *   clock     see clock.ts
@@ -24,7 +25,7 @@
  */
 
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 export const MAGIC = 0x636f6174;
 
 /** Words of the header. */
@@ -181,6 +182,7 @@ export interface TableMemory {
   readonly previous: readonly [SharedArrayBuffer, SharedArrayBuffer];
   readonly ids: readonly [SharedArrayBuffer, SharedArrayBuffer];
   readonly reports: SharedArrayBuffer;
+  readonly reported: SharedArrayBuffer;
   readonly reasons: SharedArrayBuffer;
   readonly segments: readonly SharedArrayBuffer[];
 }
@@ -214,6 +216,7 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
     previous: pair(),
     ids: pair(),
     reports: words(Math.ceil(shape.maxSessions / 32)),
+    reported: words(shape.maxSessions),
     reasons: words(Math.ceil(shape.maxSessions / 4)),
     segments,
   };
@@ -228,7 +231,8 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
 
 /** Bytes of address space that a table holds. */
 export function reservedBytes(memory: TableMemory): number {
-  const buffers = [memory.header, memory.slots, memory.reports, memory.reasons, ...memory.segments];
+  const { header, slots, reports, reported, reasons, segments } = memory;
+  const buffers = [header, slots, reports, reported, reasons, ...segments];
   for (const index of [memory.digests, memory.previous, memory.ids]) buffers.push(...index);
   return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
 }

@@ -20,6 +20,7 @@ export interface ManagerStartup {
   readonly maxSessionsPerUser: number;
   readonly whenOverLimit: 'reject' | 'end-oldest';
   readonly whenFull: 'reject' | 'end-longest-idle';
+  readonly whenReused: 'report' | 'end-session';
   readonly sweep: string;
   /** What every thread that joins has to know. The manager hands it on unread: it may hold cookie keys, which are in no ticket. */
   readonly settings: unknown;

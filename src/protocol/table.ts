@@ -63,6 +63,7 @@ export class TableView {
   readonly slots: Int32Array;
   readonly segments: readonly Int32Array[];
   readonly reports: Int32Array;
+  readonly reported: Int32Array;
   readonly reasons: Uint8Array;
   readonly indexes: Readonly<Record<IndexName, readonly [Int32Array, Int32Array]>>;
   readonly switchWords: Readonly<Record<IndexName, number>> = {
@@ -92,6 +93,7 @@ export class TableView {
     this.slots = new Int32Array(memory.slots);
     this.segments = memory.segments.map((segment) => new Int32Array(segment));
     this.reports = new Int32Array(memory.reports);
+    this.reported = new Int32Array(memory.reported);
     this.reasons = new Uint8Array(memory.reasons);
     const views = (pair: TableMemory['digests']) => [new Int32Array(pair[0]), new Int32Array(pair[1])] as const;
     this.indexes = { digests: views(memory.digests), previous: views(memory.previous), ids: views(memory.ids) };
