@@ -6,7 +6,7 @@ import { closeSync, mkdtempSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { postMessageToThread, Worker } from 'node:worker_threads';
+import { postMessageToThread, setEnvironmentData, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -248,6 +248,24 @@ describe('after a restart', () => {
     while ((await manager.stats()).connections !== 1);
     expect(manager.getSession(cookie)).toBeUndefined();
     expect((await manager.stats()).ended.terminated).toBe(1);
+  });
+
+  test('a linked session is ended whose thread died before the successor listened to its port', async () => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    setEnvironmentData('begins when told', word.buffer as never);
+    const manager = await start({ worker: fixture('begins-when-told') });
+    const thread = await joined();
+    const { cookie } = await thread.ask<{ cookie: string }>('create', { linked: true });
+    const restarted = nextRestart(manager);
+    const spawning = once(process, 'worker');
+    order(manager, 'terminate');
+    await spawning;
+    await thread.end();
+    Atomics.store(word, 0, 1);
+    Atomics.notify(word, 0);
+    await restarted;
+    expect((await manager.stats()).connections).toBe(1);
+    expect(manager.getSession(cookie)).toBeUndefined();
   });
 
   test('a thread joins, even if it asked when there was no manager', async () => {

@@ -32,6 +32,9 @@ export interface Served {
   readonly joined: (member: Joined) => void;
 }
 
+/** Of a port: what its types do not know yet. */
+type RefCounted = MessagePort & { hasRef(): boolean };
+
 /** A connection that survived its manager, as the supervisor hands it over. */
 export interface Inherited {
   readonly number: number;
@@ -94,11 +97,11 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     return Int32Array.from(over);
   }
 
-  guard(port);
-  port.on('close', () => {
+  function closed(): void {
     second?.close();
     if (connection === undefined) return;
     const lost = connection;
+    connection = undefined;
     connections.remove(lost);
     failpoint('disconnect: port closed');
     void executor.alone(() => {
@@ -106,8 +109,13 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
       manager.connectionLost(lost.number);
       connections.flush();
     });
-  });
+  }
+
+  guard(port);
+  port.on('close', closed);
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
+  // One that closed before this thread listened to it tells nobody any more: only that it holds no thread alive shows it.
+  if (!(port as RefCounted).hasRef()) closed();
 }
 
 function isHello(hello: Hello): boolean {
