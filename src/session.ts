@@ -126,9 +126,13 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   async rotate(options?: { grace?: Duration }): Promise<void> {
     const grace = checkRotateOptions(options);
+    const token = this.currentToken();
+    if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
+    await this.#rotate(token, grace);
+  }
+
+  async #rotate(token: string, grace: number): Promise<void> {
     for (const since = performance.now(); ; ) {
-      const token = this.currentToken();
-      if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
       const answer = await this.context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
@@ -141,13 +145,22 @@ export class SessionHandle extends SessionView implements Session<Data> {
     }
   }
 
-  /** Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. False where there was no need. */
+  /** Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. False where there was no need; true where it has to be looked up anew. */
   async renew({ every, grace }: Rotation): Promise<boolean> {
     let renewal = renewals.get(this);
     if (renewal === undefined) {
-      if (this.context.now() - this.tokenIssuedAt.getTime() < every) return false;
+      const isDue = (issuedAt: number) => this.context.now() - issuedAt >= every;
+      if (!isDue(this.tokenIssuedAt.getTime())) return false;
+      let token: string | undefined;
+      try {
+        token = this.currentToken();
+      } catch {
+        return true;
+      }
+      // Once more, by the record that this token was found in: what another thread has renewed in this moment is not renewed again.
+      if (token === undefined || !isDue(this.context.view.head.tokenIssuedAt)) return false;
       // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
-      renewal = this.rotate({ grace })
+      renewal = this.#rotate(token, grace)
         .catch(nothing)
         .finally(() => renewals.delete(this));
       renewals.set(this, renewal);

@@ -3,12 +3,13 @@
 import { Listing } from '../dist/src/listing.js';
 import { Lookup } from '../dist/src/lookup.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { type Refusal, readText, writeTarget } from '../dist/src/protocol/calls.js';
+import { type Refusal, readText, type Target, writeTarget } from '../dist/src/protocol/calls.js';
 import { encodeData, encodePatch } from '../dist/src/protocol/data/encode.js';
 import { encodeKey } from '../dist/src/protocol/data/entries.js';
 import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import type { SessionContext } from '../dist/src/session-view.js';
+import { drawIdInto } from '../dist/src/tokens.js';
 import type { SessionInfo } from '../dist/src/types.js';
 import { nobody } from '../dist/worker/audience.js';
 import { Endings } from '../dist/worker/endings.js';
@@ -36,6 +37,16 @@ export interface Reader {
   readonly lookup: Lookup;
   readonly list: (user?: string) => AsyncIterableIterator<SessionInfo>;
 }
+
+/** Room for a handful of sessions. */
+export const few = {
+  maxSessions: 8,
+  maxBytes: 5000,
+  maxSessionBytes: 600,
+  maxSessionsPerUser: Number.POSITIVE_INFINITY,
+  whenOverLimit: 'reject',
+  whenFull: 'reject',
+} as const satisfies Limits;
 
 export class BareRules {
   time = Date.UTC(2026, 0, 1);
@@ -76,6 +87,27 @@ export class BareRules {
       const { done, value } = recovering.next();
       if (done) return value;
     }
+  }
+
+  /** Has a session begin, empty and with the given digest; refused or made, where it lies. */
+  begin(digest: Int32Array, { id = drawIdInto(new Int32Array(4)), idle = 100 } = {}): Target | Refusal {
+    const nothing = new Uint8Array(0);
+    const rest = {
+      absolute: Number.POSITIVE_INFINITY,
+      linked: false,
+      user: nothing,
+      client: nothing,
+      data: packData({}),
+    };
+    const reply = applied(this.manager.newSession({ digest, id, idle, ...rest }, this.by()));
+    return typeof reply === 'string' ? reply : { slot: reply.u32(), generation: reply.u32() | 0 };
+  }
+
+  /** The same for one that must be made. */
+  made(digest: Int32Array, options?: { id?: Int32Array; idle?: number }): Target {
+    const target = this.begin(digest, options);
+    if (typeof target === 'string') throw new Error(target);
+    return target;
   }
 
   by() {

@@ -2,30 +2,18 @@
 
 import { expect, test } from 'vitest';
 import { TOMBSTONE } from '../dist/src/protocol/table.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
 import { nobody } from '../dist/worker/audience.js';
 import { Endings } from '../dist/worker/endings.js';
-import { applied, BareRules, packData, packUser } from './bare-rules.js';
+import { applied, BareRules, few, packUser } from './bare-rules.js';
 
 const NOTHING = new Uint8Array(0);
 const IDLE = 10;
 
 function begin() {
-  const rules = new BareRules({
-    maxSessions: 8,
-    maxBytes: 5000,
-    maxSessionBytes: 600,
-    maxSessionsPerUser: Number.POSITIVE_INFINITY,
-    whenOverLimit: 'reject',
-    whenFull: 'reject',
-  });
+  const rules = new BareRules(few);
   const token = drawToken();
-  const id = drawIdInto(new Int32Array(4));
-  const times = { idle: IDLE, absolute: Number.POSITIVE_INFINITY, linked: false };
-  const call = { digest: digestOf(token), id, ...times, user: NOTHING, client: NOTHING, data: packData({}) };
-  const reply = applied(rules.manager.newSession(call, rules.by()));
-  if (typeof reply === 'string') throw new Error(reply);
-  return { rules, token, target: { slot: reply.u32(), generation: reply.u32() | 0 } };
+  return { rules, token, target: rules.made(digestOf(token), { idle: IDLE }) };
 }
 
 test('a session of which it is told that it is over is found by nobody, though nothing of it is freed yet', () => {

@@ -1,18 +1,10 @@
 /** Digests that agree in what the indexes see of them, as no two of real tokens ever will: the whole of a digest opens a session, and nothing less. */
 
 import { expect, test } from 'vitest';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
-import { applied, BareRules, packData } from './bare-rules.js';
+import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
+import { applied, BareRules, few } from './bare-rules.js';
 
 const NOTHING = new Uint8Array(0);
-const limits = {
-  maxSessions: 8,
-  maxBytes: 5000,
-  maxSessionBytes: 600,
-  maxSessionsPerUser: Number.POSITIVE_INFINITY,
-  whenOverLimit: 'reject',
-  whenFull: 'reject',
-} as const;
 
 /** The same first words, and another last one. */
 function lookalikeOf(digest: Int32Array): Int32Array {
@@ -22,13 +14,8 @@ function lookalikeOf(digest: Int32Array): Int32Array {
 }
 
 function begin(digest: Int32Array) {
-  const rules = new BareRules(limits);
-  const id = drawIdInto(new Int32Array(4));
-  const times = { idle: 100, absolute: Number.POSITIVE_INFINITY, linked: false };
-  const call = { digest, id, ...times, user: NOTHING, client: NOTHING, data: packData({}) };
-  const reply = applied(rules.manager.newSession(call, rules.by()));
-  if (typeof reply === 'string') throw new Error(reply);
-  const target = { slot: reply.u32(), generation: reply.u32() | 0 };
+  const rules = new BareRules(few);
+  const target = rules.made(digest);
   const rotate = (from: Int32Array, to: Int32Array, sealed = seal(drawToken(), drawToken())) =>
     applied(rules.manager.rotate({ target, from, to, grace: 50, sealed }, rules.by()));
   const login = (to: Int32Array) =>

@@ -4,10 +4,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ManagerOptions, SessionEvents, SessionManager } from '../dist/src/index.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { createManualClock } from '../dist/src/testing.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
 import { nobody } from '../dist/worker/audience.js';
 import { Endings } from '../dist/worker/endings.js';
-import { applied, BareRules, packData } from './bare-rules.js';
+import { applied, BareRules, few } from './bare-rules.js';
 import { nextEnding, Thread } from './threads.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -134,19 +134,9 @@ describe('a token that comes back after its grace', () => {
   });
 
   test('does no harm to the next session in the place of the one it belonged to', () => {
-    const limits = { maxSessions: 1, maxBytes: 5000, maxSessionBytes: 600, maxSessionsPerUser: 1 } as const;
-    const rules = new BareRules({ ...limits, whenOverLimit: 'reject', whenFull: 'reject' });
-    const begin = (token: string) => {
-      const times = { idle: 100, absolute: Number.POSITIVE_INFINITY, linked: false };
-      const none = new Uint8Array(0);
-      const id = drawIdInto(new Int32Array(4));
-      const call = { digest: digestOf(token), id, ...times, user: none, client: none, data: packData({}) };
-      const reply = applied(rules.manager.newSession(call, rules.by()));
-      if (typeof reply === 'string') throw new Error(reply);
-      return { slot: reply.u32(), generation: reply.u32() | 0 };
-    };
+    const rules = new BareRules({ ...few, maxSessions: 1 });
     const [from, to, next] = [drawToken(), drawToken(), drawToken()];
-    const first = begin(from);
+    const first = rules.made(digestOf(from));
     const call = { target: first, from: digestOf(from), to: digestOf(to), grace: 0, sealed: seal(from, to) };
     applied(rules.manager.rotate(call, rules.by()));
     const { lookup } = rules.reader();
@@ -157,7 +147,7 @@ describe('a token that comes back after its grace', () => {
     const late = reports[0] as number;
     expect(late).not.toBe(0);
     rules.manager.close(first, false, new Uint8Array(0));
-    const second = begin(next);
+    const second = rules.made(digestOf(next));
     expect(reports[0]).toBe(0);
     Atomics.store(reports, 0, late);
     Atomics.add(rules.table.view.header, 9, 1);
