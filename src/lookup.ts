@@ -122,9 +122,12 @@ export class Lookup {
   newborn(target: Target, token: string, id: Int32Array, createdAt: number, wanted: Wanted): SessionHandle {
     const { slot, generation } = target;
     const held = this.handles.get(slot, generation);
-    const handle = held ?? new SessionHandle(this.#context, slot, generation);
+    if (held !== undefined) {
+      held.drew(token);
+      return held;
+    }
+    const handle = new SessionHandle(this.#context, slot, generation);
     handle.learn(token);
-    if (held !== undefined) return held;
     handle.born(id, createdAt, this.#shared(wanted));
     this.handles.add(handle);
     return handle;

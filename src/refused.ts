@@ -27,7 +27,8 @@ export class Refused {
 export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
   if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
-  if (answer === 'used' || answer === 'moved') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
+  if (answer === 'used') return new Refused('ERR_SESSION_CONFLICT', 'not-applied', answer);
+  if (answer === 'moved') return new Refused('ERR_TOKEN_UNKNOWN', 'not-applied', answer);
   return new Refused(
     answer,
     answer === 'ERR_STORE' || answer === 'ERR_MANAGER_RESTARTED' ? 'unknown' : 'not-applied',

@@ -249,9 +249,16 @@ export class SessionView {
     return this.refresh() && this.see(this.#context.now(), true);
   }
 
-  /** This thread has drawn, or was shown, a token of this session. */
+  /** This thread was shown the token that this session has now. */
   learn(token: string): void {
     this.#token = token;
+  }
+
+  /** This thread has drawn a token that this session was given. Before it is told so it may have been shown one that came later: then it keeps that. */
+  drew(token: string): void {
+    const shown = this.#token;
+    this.#token = token;
+    if (this.#newestToken() === undefined) this.#token = shown ?? token;
   }
 
   /**
@@ -259,12 +266,17 @@ export class SessionView {
    * Throws ERR_SESSION_ENDED.
    */
   currentToken(): string | undefined {
-    const { view } = this.#context;
+    const token = this.#newestToken();
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
-    const digest = digestOf(this.#token);
+    return token;
+  }
+
+  #newestToken(): string | undefined {
+    const { view } = this.#context;
     const { head } = view;
-    if (head.generation !== this.#generation) throw new SessionError('ERR_SESSION_ENDED');
+    if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
+    if (head.generation !== this.#generation) return undefined;
+    const digest = digestOf(this.#token);
     if (sameDigest(head.digest, digest)) return this.#token;
     if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.#context.now() >= head.graceUntil) {
       return undefined;

@@ -119,7 +119,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       );
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       if (answer instanceof Refused) throw answer.toError();
-      this.learn(token);
+      this.drew(token);
       return;
     }
   }
@@ -140,7 +140,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined) return;
       if (answer instanceof Refused) throw answer.toError();
-      this.learn(next);
+      this.drew(next);
       return;
     }
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectSessionManager, type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { TableView } from '../dist/src/protocol/table.js';
+import type { SessionHandle } from '../dist/src/session.js';
 
 let sessions: SessionManager;
 
@@ -52,6 +53,19 @@ test('data is the same object until it changes, whatever else of the session doe
   expect(session.data).toBe(data);
   await session.set({ b: 2 });
   expect(session.data).not.toBe(data);
+});
+
+test('a thread that hears late of a token that it drew keeps the one that it was shown meanwhile', async () => {
+  const session = await sessions.newSession();
+  await session.login('ada');
+  const { value: drawn } = sessions.getCookieData(session);
+  await session.login('ada');
+  const { value: shown } = sessions.getCookieData(session);
+  expect(sessions.getSession(shown)).toBe(session);
+  // As it is called when the answer to the first login arrives after another thread's login, and after a request with the new cookie.
+  (session as SessionHandle).drew(drawn);
+  expect(sessions.getCookieData(session).value).toBe(shown);
+  expect(sessions.getSession(shown)).toBe(session);
 });
 
 test('an update within an update of the same session is refused, as it would wait for itself', async () => {
