@@ -1,7 +1,7 @@
 /** All of the manager's thread but the thread: batches go in as bytes, replies come out. It dies where it is told to, and has a successor on the same memory. */
 
 import type { MessagePort } from 'node:worker_threads';
-import { reserveLine } from '../dist/src/link.js';
+import { type Line, reserveLine } from '../dist/src/link.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { ANSWERS } from '../dist/src/protocol/calls.js';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
@@ -45,7 +45,7 @@ export type Answered = readonly [answer: string, fields: ByteReader];
 export class BareManager {
   time = Date.UTC(2026, 0, 1);
   readonly memory;
-  readonly lines = [reserveLine(), reserveLine()];
+  readonly lines: Line[];
   readonly limits: Limits;
   sessions!: Sessions;
   table!: TableWriter;
@@ -53,10 +53,13 @@ export class BareManager {
   manager!: Manager;
   executor!: Executor;
   connections!: Connection[];
-  readonly #next = [1, 1];
+  readonly #next: number[];
 
-  constructor(limits: Limits) {
+  /** `lines`: how many threads are connected. */
+  constructor(limits: Limits, lines = 2) {
     this.limits = limits;
+    this.lines = Array.from({ length: lines }, reserveLine);
+    this.#next = this.lines.map(() => 1);
     this.memory = reserveTable(shapeFor(limits), [7, 11]);
     this.succeed();
   }
