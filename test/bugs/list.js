@@ -8,6 +8,10 @@ const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
 const table = (name) => ({ file: 'test/table.test.ts', test: name });
 const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
 const resent = (name) => ({ file: 'test/resent-calls.test.ts', test: name });
+const interleavings = {
+  file: 'test/interleavings.test.ts',
+  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
+};
 const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
 
 export const bugs = [
@@ -61,6 +65,23 @@ export const bugs = [
     caughtBy: {
       file: 'test/lists.test.ts',
       test: 'a mark is only ever raised, never lowered, and never taken from an ended session',
+    },
+  },
+  {
+    name: 'a look that is remembered is trusted, whatever has been published since',
+    file: 'src/lookup.ts',
+    find: 'if (this.#isCurrent(entry)) {',
+    replace: 'if (this.#isCurrent(entry) || handle.alive) {',
+    caughtBy: interleavings,
+  },
+  {
+    name: 'the token that a thread drew takes the place of a later one that it was shown',
+    file: 'src/session-view.ts',
+    find: 'if (this.#newestToken() === undefined) this.#token = shown ?? token;',
+    replace: 'if (shown === token) return;',
+    caughtBy: {
+      file: 'test/handles.test.ts',
+      test: 'a thread that hears late of a token that it drew keeps the one that it was shown meanwhile',
     },
   },
 
@@ -161,6 +182,39 @@ export const bugs = [
     find: 'table.previous.insert(call.from[0] as number, call.from[1] as number, slot);',
     replace: '',
     caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
+  },
+  {
+    name: 'of two rotations from the same token both are done',
+    file: 'worker/token-changes.ts',
+    find: 'if (!sameDigest(head.digest, call.from)) {',
+    replace: 'if (!sameDigest(head.digest, call.from) && !head.hasPrevious) {',
+    caughtBy: interleavings,
+  },
+  {
+    name: 'a login is published before there is a way from its token',
+    file: 'worker/token-changes.ts',
+    find: `table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        failpoint('login: new digest entered');
+        this.#changes.see(slot, now);
+        prepared.apply(reply);`,
+    replace: `this.#changes.see(slot, now);
+        prepared.apply(reply);
+        table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        failpoint('login: new digest entered');`,
+    caughtBy: interleavings,
+  },
+  {
+    name: 'a change is noted in the journal only after it is published',
+    file: 'worker/changes.ts',
+    find: `by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        failpoint('change: intent noted');
+        table.publish(slot, pointer);
+        failpoint('change: published');`,
+    replace: `table.publish(slot, pointer);
+        failpoint('change: published');
+        by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        failpoint('change: intent noted');`,
+    caughtBy: interleavings,
   },
   {
     name: 'a user may have one session more than is allowed',
