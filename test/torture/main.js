@@ -9,14 +9,18 @@ import { Command, InvalidArgumentError } from 'commander';
 import { startSessionManager } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
 import { Deaths, MEMORY } from './deaths.js';
+import { Histories } from './histories.js';
 import { Load } from './load.js';
+import { LoadThread } from './threads.js';
 
-/** What a campaign must have done for each minute that it says it took: deaths, lookups. */
-const LEAST = { deaths: 150, lookups: 10_000_000 };
+/** What a campaign must have done for each minute that it says it took: deaths, lookups, histories checked in which the manager died. */
+const LEAST = { deaths: 150, lookups: 10_000_000, histories: 4 };
 const CALL_TIMEOUT = 5000;
 const USERS = 24;
 /** Cycles between two exchanges of cookies, two full checks, and two starts of a bare Worker. */
 const EVERY = 10;
+/** Cycles between the beginnings of two histories. */
+const RECORD_EVERY = 20;
 
 const number = (least) => (text) => {
   const value = Number(text);
@@ -47,18 +51,25 @@ const manager = await startSessionManager({
 let restarted = 0;
 manager.on('restarted', () => restarted++);
 
-const threads = await Promise.all(['left', 'right'].map(startThread));
+const wrong = [];
+const threads = await Promise.all(
+  ['left', 'right'].map((name) => {
+    const workerData = { name, managerName: 'torture', seed: draw(), users: USERS, callTimeout: CALL_TIMEOUT };
+    return LoadThread.start(workerData, wrong);
+  }),
+);
 const load = new Load(manager, {
   name: 'main',
   random: randomNumbers(draw()),
   users: USERS,
   callTimeout: CALL_TIMEOUT,
 });
-const wrong = [];
+const histories = await Histories.begin(manager, threads, deaths);
 const took = { service: [], bare: [] };
 
 const until = performance.now() + minutes * 60_000;
 for (let cycle = 1; performance.now() < until; cycle++) {
+  if (cycle % RECORD_EVERY === 1 && !histories.isUnderWay) histories.record(draw);
   const how = deaths.choose();
   const death = await deaths.kill(how);
   await manager.stats();
@@ -67,40 +78,20 @@ for (let cycle = 1; performance.now() < until; cycle++) {
   load.checkAll();
   if (cycle % EVERY !== 0) continue;
   await exchange();
-  await Promise.all(threads.map(({ ask }) => ask('check')));
+  await Promise.all(threads.map((thread) => thread.ask('check')));
   took.bare.push(await startBareWorker());
   if (process.stdout.isTTY) process.stdout.write(`\r${restarted} deaths, ${total('lookups')} lookups `);
 }
 
-await Promise.all(threads.map(({ ask }) => ask('end')));
+await histories.end();
+await Promise.all(threads.map((thread) => thread.ask('end')));
 await load.end();
 load.checkAll();
-wrong.push(...load.wrong);
+wrong.push(...load.wrong, ...histories.wrong);
 const stats = await manager.stats();
 await manager.stop();
 await Promise.all(threads.map(({ exited }) => exited));
 report();
-
-async function startThread(name) {
-  const worker = new Worker(new URL('./thread.js', import.meta.url), {
-    workerData: { name, managerName: 'torture', seed: draw(), users: USERS, callTimeout: CALL_TIMEOUT },
-  });
-  const exited = once(worker, 'exit');
-  const [{ counts }] = await once(worker, 'message');
-  const thread = {
-    counts,
-    exited,
-    async ask(what, argument) {
-      const answered = once(worker, 'message');
-      worker.postMessage({ ask: what, argument });
-      const [answer] = await answered;
-      thread.counts = answer.counts;
-      wrong.push(...answer.wrong);
-      return answer.answer;
-    },
-  };
-  return thread;
-}
 
 /** Each thread is shown sessions of another. */
 async function exchange() {
@@ -145,6 +136,10 @@ function report() {
   );
   console.log(`refused         ${JSON.stringify(refused)}, unknown ${total('unknown')}`);
   console.log(`lookups         ${lookups}`);
+  const { histories: checked, withDeaths, operations, unknown } = histories.counts;
+  console.log(
+    `histories       ${checked} checked, ${withDeaths} with deaths in them: ${operations} operations, ${unknown} of unknown outcome`,
+  );
   for (const [what, values] of Object.entries(took)) {
     const [p50, p99] = [0.5, 0.99].map((part) => quantile(values, part).toFixed(1));
     console.log(
@@ -153,8 +148,13 @@ function report() {
   }
   console.log(`ratio of p99    ${ratio.toFixed(2)} (at most 3)`);
   for (const text of wrong.slice(0, 20)) console.log(`WRONG: ${text}`);
-  const less = deaths.count < LEAST.deaths * minutes || lookups < LEAST.lookups * minutes;
-  if (less) console.log(`LESS than it says: at least ${LEAST.deaths} deaths and ${LEAST.lookups} lookups a minute`);
+  const isRecorded = withDeaths >= Math.max(1, LEAST.histories * minutes);
+  const less = deaths.count < LEAST.deaths * minutes || lookups < LEAST.lookups * minutes || !isRecorded;
+  if (less) {
+    console.log(
+      `LESS than it says: at least ${LEAST.deaths} deaths, ${LEAST.lookups} lookups and ${LEAST.histories} histories with deaths a minute`,
+    );
+  }
   console.log(`${wrong.length === 0 && !less ? 'passed' : 'FAILED'}: ${wrong.length} wrong, --seed ${seed}`);
   process.exitCode = wrong.length === 0 && !less ? 0 : 1;
 }

@@ -1,8 +1,9 @@
-/** A thread under load, as the torture's main thread tells it: posted `{ ask }`, it does so and answers. */
+/** A thread under load, as the torture's main thread tells it: posted `{ number, ask }`, it does so and answers. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectSessionManager } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
+import { CookieBoard, useAndRecord } from '../fixtures/recorded-use.js';
 import { Load } from './load.js';
 
 const { name, managerName, seed, users, callTimeout } = workerData;
@@ -13,6 +14,16 @@ const asked = {
   share: (count) => load.share(count),
   borrow: (shared) => load.borrow(shared),
   check: () => load.checkAll(),
+  record: ({ board, threads, entries, nth, most, users, seed }) =>
+    useAndRecord(manager, {
+      name,
+      nth,
+      board: new CookieBoard(threads, entries, board),
+      users,
+      random: randomNumbers(seed),
+      isEnough: (recorded) => recorded >= most,
+      amongOthers: true,
+    }),
   async end() {
     await load.end();
     load.checkAll();
@@ -20,9 +31,9 @@ const asked = {
   },
 };
 
-parentPort.on('message', async ({ ask, argument }) => {
+parentPort.on('message', async ({ number, ask, argument }) => {
   const answer = await asked[ask](argument);
-  parentPort.postMessage({ answer, wrong: load.wrong.splice(0), counts: load.counts });
+  parentPort.postMessage({ number, answer, wrong: load.wrong.splice(0), counts: load.counts });
   if (ask === 'end') parentPort.close();
 });
-parentPort.postMessage({ answer: 'ready', wrong: [], counts: load.counts });
+parentPort.postMessage({ counts: load.counts });
