@@ -39,7 +39,10 @@ export function unpackClient(bytes: Uint8Array): ClientTexts {
   if (bytes.length === 0) return client;
   const from = new ByteReader(bytes);
   for (const key of CLIENT_KEYS) {
+    // The manager keeps these bytes unread: what the thread that sent them did not pack as above ends here.
+    if (from.left < 2) break;
     const length = from.u16();
+    if (length > from.left + 1) break;
     if (length > 0) client[key] = fromUtf8(from.raw(length - 1));
   }
   return client;

@@ -217,7 +217,11 @@ export class SessionView {
     if (facts.data !== undefined) return facts.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
     const { head, bytes } = this.#context.view;
-    facts.data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
+    try {
+      facts.data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
+    } catch (cause) {
+      throw new SessionError('ERR_INVALID_DATA', 'The session holds data that this build has not written', { cause });
+    }
     return facts.data;
   }
 
