@@ -1,7 +1,7 @@
 /** Calls that travel together, and the settling of them from their reply. Used in every thread of the host. */
 
 import { type Call, readAnswer } from './call.js';
-import type { ByteReader } from './protocol/bytes.js';
+import { ByteReader } from './protocol/bytes.js';
 
 /** Calls of one reply that are settled in one turn of the event loop. */
 const SETTLED_AT_ONCE = 128;
@@ -16,6 +16,11 @@ export interface Batch {
   bytes: number;
   /** What is sent, and sent again to a manager's successor; undefined while it is gathered. */
   message: ArrayBuffer | undefined;
+}
+
+/** What a batch was answered; where that is no reply at all, there is nothing in it to read. */
+export function readerOf(reply: unknown): ByteReader {
+  return new ByteReader(reply instanceof ArrayBuffer ? new Uint8Array(reply) : new Uint8Array(0));
 }
 
 /**

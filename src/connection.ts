@@ -4,10 +4,10 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { BATCH_HEADER, type Batch, settleSome } from './batch.js';
+import { BATCH_HEADER, type Batch, readerOf, settleSome } from './batch.js';
 import { type Call, writeCall } from './call.js';
 import { type ConnectionListener, type Line, Link } from './link.js';
-import { ByteReader, ByteWriter } from './protocol/bytes.js';
+import { type ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CONNECTION, MOST_CALLS } from './protocol/calls.js';
 import { SessionError } from './protocol/errors.js';
 import type { Welcome } from './protocol/greeting.js';
@@ -204,13 +204,13 @@ export class Connection {
     );
   }
 
-  #replied(batch: Batch, reply: ArrayBuffer): void {
+  #replied(batch: Batch, reply: unknown): void {
     const at = this.#sent.indexOf(batch);
     if (at < 0) return;
     this.#sent.splice(at, 1);
     // Settled calls count as given up: the word never falls so far behind the numbers that it could be taken for one ahead of them.
     Atomics.store(this.#words, CONNECTION.givenUp, (batch.first + batch.calls.length - 1) | 0);
-    this.#settleSome(batch, new ByteReader(new Uint8Array(reply)), 0);
+    this.#settleSome(batch, readerOf(reply), 0);
   }
 
   /** Settles some calls, and the others in the next turns of the event loop. */

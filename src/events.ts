@@ -1,10 +1,13 @@
 /** What happens in all threads, as listeners of this one hear it. Runs in every thread of the host. */
 
 import { fromUtf8, toSessionInfo } from './info.js';
-import { ByteReader } from './protocol/bytes.js';
+import { ByteReader, MalformedBytes } from './protocol/bytes.js';
 import { expected } from './protocol/errors.js';
 import { EVENT_BITS, EVENT_NAMES, NOTICE, REASONS, readInfo, type SessionEventName } from './protocol/notices.js';
 import type { EndReason, SessionEvents } from './types.js';
+
+/** Kind, and bytes. */
+const NOTICE_HEADER = 5;
 
 type Listener = (event: never) => void;
 const NAMES: readonly string[] = [...EVENT_NAMES, 'restarted', 'gap'] satisfies (keyof SessionEvents)[];
@@ -56,25 +59,29 @@ export class Events {
     this.#subscribe(wanted);
   }
 
-  /** Reads what the manager told, tells it on, and returns how many events there were. */
+  /** Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this build is passed over. */
   hear(notices: Uint8Array): number {
     const from = new ByteReader(notices);
     let events = 0;
-    while (from.left > 0) {
+    while (from.left >= NOTICE_HEADER) {
       const kind = from.u8();
       const count = from.u32();
+      if (count > from.left) break;
       const next = from.skip(count) + count;
-      const fields = new ByteReader(notices, next - count, next);
-      if (kind === NOTICE.event) {
-        events++;
-        this.#event(fields);
-      } else if (kind === NOTICE.over) {
-        this.#over(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
-      } else if (kind === NOTICE.gap) {
-        this.#emit('gap', { missed: fields.f64() });
+      if (kind === NOTICE.event) events++;
+      try {
+        this.#notice(kind, new ByteReader(notices, next - count, next));
+      } catch (error) {
+        if (!(error instanceof MalformedBytes)) throw error;
       }
     }
     return events;
+  }
+
+  #notice(kind: number, fields: ByteReader): void {
+    if (kind === NOTICE.event) this.#event(fields);
+    else if (kind === NOTICE.over) this.#over(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
+    else if (kind === NOTICE.gap) this.#emit('gap', { missed: fields.f64() });
   }
 
   #event(fields: ByteReader): void {

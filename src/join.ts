@@ -1,7 +1,7 @@
 /** Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that calls it. */
 
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
-import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
+import { MessageChannel, MessagePort, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
 import { defaults } from './defaults.js';
 import {
@@ -146,7 +146,7 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
 function followSupervisor(second: MessagePort, follower: Follower): void {
   second.on('message', (message: SupervisorMessage) => {
-    if (message?.coatcheck === 'renew') follower.renew(message.port as MessagePort);
+    if (message?.coatcheck === 'renew' && message.port instanceof MessagePort) follower.renew(message.port);
     else if (message?.coatcheck === 'restarted') {
       const { why, restarts, recovered } = message;
       follower.restarted({ cause: errorFrom(why), restarts, recovered });

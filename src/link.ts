@@ -52,9 +52,11 @@ export class Link {
     port.unref();
   }
 
-  /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first. */
-  greet(line: Line, state: LinkState): Promise<Welcome> {
-    return this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state }) as Promise<Welcome>;
+  /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where the answer is no welcome. */
+  async greet(line: Line, state: LinkState): Promise<Welcome> {
+    const welcome: unknown = await this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
+    if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
+    return welcome;
   }
 
   /** Keeps this thread alive, or not. */
@@ -78,4 +80,11 @@ export class Link {
     this.#port.removeAllListeners('close');
     this.#port.close();
   }
+}
+
+function isWelcome(value: unknown): value is Welcome {
+  if (typeof value !== 'object' || value === null) return false;
+  const { accepted, settings, over, layoutVersion } = value as Record<string, unknown>;
+  if (accepted === false) return typeof layoutVersion === 'number';
+  return accepted === true && typeof settings === 'object' && settings !== null && over instanceof Int32Array;
 }
