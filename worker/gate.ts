@@ -19,9 +19,11 @@ export function isCall(message: unknown): boolean {
   return typeof argument === 'object' && argument !== null && (argument as { type?: unknown }).type === 'RAW';
 }
 
-/** Stands before every listener that is added to the port later. */
+/** Stands before every listener that is added to the port later. No call brings a port along: one that comes is closed, or it would be kept here for as long as its other end. */
 export function guard(port: MessagePort): void {
   port.addEventListener('message', (event: Event) => {
-    if (!isCall((event as Event & { data: unknown }).data)) event.stopImmediatePropagation();
+    const { data, ports } = event as Event & { data: unknown; ports: readonly MessagePort[] };
+    for (const brought of ports) brought.close();
+    if (ports.length > 0 || !isCall(data)) event.stopImmediatePropagation();
   });
 }
