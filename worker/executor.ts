@@ -79,6 +79,7 @@ export class Executor {
   /** A batch that is none of this build is its sender's failure; anything else is the manager's end. */
   #failed(error: unknown): void {
     if (!(error instanceof MalformedBytes)) this.#parts.die(error);
+    this.#parts.sessions.table.owner.header[HEADER.workAt] = WORK.nothing;
     this.#parts.connections.flush();
   }
 
