@@ -18,7 +18,7 @@ import { Manager } from './manager.js';
 import type { Follower } from './membership.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, STATUS } from './protocol/layout.js';
-import type { JoinMessage, SupervisorMessage } from './protocol/startup.js';
+import { isThreadError, type JoinMessage, type SupervisorMessage } from './protocol/startup.js';
 import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from './types.js';
@@ -147,7 +147,7 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
 function followSupervisor(second: MessagePort, follower: Follower): void {
   second.on('message', (message: SupervisorMessage) => {
     if (message?.coatcheck === 'renew' && message.port instanceof MessagePort) follower.renew(message.port);
-    else if (message?.coatcheck === 'restarted') {
+    else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {
       const { why, restarts, recovered } = message;
       follower.restarted({ cause: errorFrom(why), restarts, recovered });
     }

@@ -6,10 +6,17 @@
  * What was given up may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
  */
 
-import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { MessageChannel, MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
 import { type Member, memberOf } from './members.js';
 import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
-import type { Gone, Joined, ManagerReport, ManagerStartup, ThreadError } from './protocol/startup.js';
+import {
+  type Gone,
+  isReport,
+  type Joined,
+  type ManagerReport,
+  type ManagerStartup,
+  type ThreadError,
+} from './protocol/startup.js';
 import { errorFor, errorFrom } from './protocol/thread-error.js';
 import { Suspicion } from './suspicion.js';
 
@@ -122,7 +129,9 @@ export class Supervisor {
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
     this.#worker = worker;
-    worker.on('message', (report: ManagerReport) => this.#hear(worker, report));
+    worker.on('message', (report: unknown) => {
+      if (isReport(report)) this.#hear(worker, report);
+    });
     worker.on('error', (error) => {
       if (worker !== this.#worker) return;
       this.#thrown = error;
@@ -141,12 +150,12 @@ export class Supervisor {
   }
 
   #hear(worker: Worker, report: ManagerReport): void {
-    if (report?.coatcheck === 'joined') this.#join(report);
+    if (report.coatcheck === 'joined') this.#join(report);
     if (worker !== this.#worker) return;
-    if (report?.coatcheck === 'dying') {
+    if (report.coatcheck === 'dying') {
       this.#cause = report.why;
       this.#byItself = true;
-    } else if (report?.coatcheck === 'running') {
+    } else if (report.coatcheck === 'running') {
       clearTimeout(this.#starting);
       this.#suspicion.clear();
       for (const id of report.setAside) {
@@ -163,7 +172,8 @@ export class Supervisor {
   }
 
   #join(joined: Joined): void {
-    if (this.#over) (joined.second as MessagePort).close();
+    if (!(joined.second instanceof MessagePort)) return;
+    if (this.#over) joined.second.close();
     else this.enter(memberOf(joined, () => this.leave(joined.number)));
   }
 

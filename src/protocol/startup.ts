@@ -68,6 +68,20 @@ export type SupervisorMessage =
       readonly recovered: number;
     };
 
+/** True for what has the form of such a report, but for the port in it. A manager's module is the application's to choose, and may post what it likes. */
+export function isReport(value: unknown): value is ManagerReport {
+  if (typeof value !== 'object' || value === null) return false;
+  const { coatcheck, recovered, setAside, why, number, words, journal } = value as Record<string, unknown>;
+  if (coatcheck === 'running') return typeof recovered === 'number' && Array.isArray(setAside);
+  if (coatcheck === 'dying') return isThreadError(why);
+  if (coatcheck !== 'joined' || typeof number !== 'number') return false;
+  return words instanceof SharedArrayBuffer && journal instanceof SharedArrayBuffer;
+}
+
+export function isThreadError(value: unknown): value is ThreadError {
+  return typeof value === 'object' && value !== null && typeof (value as { message?: unknown }).message === 'string';
+}
+
 /** What the supervisor tells a manager: a thread that had joined is gone. */
 export interface Gone {
   readonly coatcheck: 'gone';
