@@ -11,9 +11,9 @@ import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
-import { markPlace, sameDigest, type TableView } from './protocol/table.js';
+import { markPlace, type TableView } from './protocol/table.js';
 import type { Refused } from './refused.js';
-import { digestOf, unseal } from './tokens.js';
+import { newestOf } from './tokens.js';
 import type { EndReason, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
@@ -276,18 +276,11 @@ export class SessionView {
   }
 
   #newestToken(): string | undefined {
-    const { view } = this.#context;
-    const { head } = view;
+    const { view, now } = this.#context;
     if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
-    if (head.generation !== this.#generation) return undefined;
-    const digest = digestOf(this.#token);
-    if (sameDigest(head.digest, digest)) return this.#token;
-    if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.#context.now() >= head.graceUntil) {
-      return undefined;
-    }
-    const next = unseal(this.#token, head.sealed);
-    if (next !== undefined) this.#token = next;
-    return next;
+    const newest = view.head.generation === this.#generation ? newestOf(this.#token, view.head, now()) : undefined;
+    this.#token = newest ?? this.#token;
+    return newest;
   }
 
   // ------------------------------------------------------------ being shown

@@ -1,7 +1,9 @@
 /** Tokens and ids: drawn here, in the thread that needs them; digests, and the sealing of a new token for whoever holds the old. */
 
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomFillSync } from 'node:crypto';
+import type { Head } from './protocol/head.js';
 import { DIGEST_WORDS, ID_WORDS, SEALED_BYTES } from './protocol/layout.js';
+import { sameDigest } from './protocol/table.js';
 
 const TOKEN_BYTES = 32;
 const BLOCK_BYTES = 4096;
@@ -83,6 +85,14 @@ export function unseal(token: string, sealed: Int32Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The token of the session with this head, by one that it has or had: itself, or within its grace what was sealed for it. Undefined for any other. */
+export function newestOf(token: string, head: Head, now: number): string | undefined {
+  const digest = digestOf(token);
+  if (sameDigest(head.digest, digest)) return token;
+  const isHonoured = head.hasPrevious && sameDigest(head.previousDigest, digest) && now < head.graceUntil;
+  return isHonoured ? unseal(token, head.sealed) : undefined;
 }
 
 function sealKey(token: string): { key: Uint8Array; nonce: Uint8Array } {
