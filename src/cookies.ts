@@ -2,31 +2,29 @@
 
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { stringifySetCookie } from 'cookie';
+import { CODED_LENGTH, type CookieFormat } from './cookie-format.js';
 import type { ResolvedCookieOptions } from './cookie-options.js';
+import { createJwtFormat } from './jwt.js';
 import type { CookieData } from './types.js';
-
-/** From a cookie's value to the token in it, and back. */
-export interface CookieFormat {
-  /** The token, or undefined for what this format cannot have made. Takes any string and never throws. Says nothing about whether a session has this token. */
-  tokenOf(cookie: string): string | undefined;
-  /** What a cookie holds to carry this token. */
-  valueOf(token: string): string;
-}
-
-/** 32 bytes, a token or a SHA-256, as base64url without padding. */
-const CODED_LENGTH = 43;
 
 /** Keeps these MACs from meaning anything elsewhere, whatever else the application uses its key for. */
 const PURPOSE = 'coatcheck cookie v1\0';
 
 /** The format that the options name. */
-export function createCookieFormat(options: Pick<ResolvedCookieOptions, 'format' | 'keys'>): CookieFormat {
-  return options.format === 'signed' ? signed(options.keys) : opaque;
+export function createCookieFormat(
+  options: Pick<ResolvedCookieOptions, 'format' | 'keys' | 'algorithm'>,
+): CookieFormat {
+  const { format, keys, algorithm } = options;
+  if (algorithm !== undefined) return createJwtFormat(algorithm, keys);
+  return format === 'signed' ? signed(keys) : opaque;
 }
+
+const always = (): number => Number.POSITIVE_INFINITY;
 
 /** The token itself. Its digest is looked up, so that nothing but its length needs a look here. */
 const opaque: CookieFormat = {
   tokenOf: (cookie) => (cookie.length === CODED_LENGTH ? cookie : undefined),
+  goodUntil: always,
   valueOf: (token) => token,
 };
 
@@ -47,6 +45,7 @@ function signed(keys: readonly KeyObject[]): CookieFormat {
       for (const key of keys) matches = timingSafeEqual(came, Buffer.from(macOf(key, token), 'utf8')) || matches;
       return matches ? token : undefined;
     },
+    goodUntil: always,
     valueOf: (token) => `${token}.${macOf(signingKey, token)}`,
   };
 }

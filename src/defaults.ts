@@ -30,6 +30,8 @@ export const defaults = {
     /** Browsers take `__Host-` from secure cookies only. */
     nameUnlessSecure: 'id',
     format: 'opaque',
+    /** Of the format 'jwt'. */
+    algorithm: 'EdDSA',
     secure: true,
     sameSite: 'lax',
     path: '/',

@@ -1,6 +1,6 @@
 /** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
 
-import type { CookieFormat } from './cookies.js';
+import type { CookieFormat } from './cookie-format.js';
 import type { Wanted } from './facts.js';
 import { Handles, Memo, type MemoEntry } from './handles.js';
 import type { Target } from './protocol/calls.js';
@@ -45,7 +45,7 @@ export class Lookup {
       }
       this.#memo.delete(cookie);
     }
-    const token = this.#format.tokenOf(cookie);
+    const token = this.#format.tokenOf(cookie, this.#now());
     return token === undefined ? undefined : this.#byToken(cookie, token, touch);
   }
 
@@ -78,7 +78,8 @@ export class Lookup {
       if (handle === undefined) return undefined;
       if (known !== undefined) handle.learn(known);
       // A copy of its own: a string cut from a header would keep the whole header in memory.
-      this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until });
+      const goodUntil = Math.min(until, this.#format.goodUntil(cookie));
+      this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until: goodUntil });
       return handle;
     }
   }

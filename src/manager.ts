@@ -4,7 +4,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
 import { Birth } from './birth.js';
 import { Connection } from './connection.js';
-import { type CookieFormat, clearCookie, cookieData, createCookieFormat } from './cookies.js';
+import type { CookieFormat } from './cookie-format.js';
+import { clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
@@ -156,7 +157,7 @@ export class Manager implements SessionManager<Data> {
     if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
     const { expiresAt } = session;
     const maxAge = expiresAt === undefined ? undefined : (expiresAt.getTime() - this.#now()) / 1000;
-    return cookieData(this.#settings.cookie, this.#format.valueOf(token), maxAge);
+    return cookieData(this.#settings.cookie, this.#format.valueOf(token, session.tokenTimes), maxAge);
   }
 
   clearCookieData(): CookieData {

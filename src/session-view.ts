@@ -2,6 +2,7 @@
 
 import { setMaxListeners } from 'node:events';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { TokenTimes } from './cookie-format.js';
 import { Facts, type Wanted } from './facts.js';
 import { toInstant } from './info.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
@@ -281,6 +282,11 @@ export class SessionView {
     const newest = view.head.generation === this.#generation ? newestOf(this.#token, view.head, now()) : undefined;
     this.#token = newest ?? this.#token;
     return newest;
+  }
+
+  get tokenTimes(): TokenTimes {
+    const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest;
+    return { issuedAt, endsAt };
   }
 
   // ------------------------------------------------------------ being shown

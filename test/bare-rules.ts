@@ -127,7 +127,11 @@ export class BareRules {
     };
     const view = new TableView(this.memory);
     const context = { view, now: this.now, beganAt: this.time, maxSessionBytes, schema: undefined, call, watch() {} };
-    const format = { tokenOf: (cookie: string) => cookie, valueOf: (token: string) => token };
+    const format = {
+      tokenOf: (cookie: string) => cookie,
+      goodUntil: () => Infinity,
+      valueOf: (token: string) => token,
+    };
     return {
       lookup: new Lookup(view, this.now, format, context),
       list: (userId) => new Listing(context, userId === undefined ? {} : { userId }).sessions(),

@@ -135,10 +135,14 @@ describe('the options', () => {
     expect(isAccepted({ secure: false, sameSite: 'strict', partitioned: false })).toBe(true);
   });
 
-  test('formats and algorithms of later versions are refused', () => {
-    expect(refusal({ format: 'jwt', keys: [key('a')] })).toContain('not supported yet');
-    expect(refusal({ algorithm: 'HS256' })).toContain('not supported yet');
-    for (const format of ['', 'Opaque', null, 5, {}]) expect(refusal({ format })).toContain('`cookie.format`');
+  test('a format is one of three, and an algorithm one of four, for JWTs alone', () => {
+    for (const format of ['', 'Opaque', 'JWT', null, 5, {}]) expect(refusal({ format })).toContain('`cookie.format`');
+    for (const algorithm of ['', 'none', 'hs256', 'HS512', 'Ed448', null, 5, {}])
+      expect(refusal({ format: 'jwt', keys: [key('a')], algorithm })).toContain('`cookie.algorithm`');
+    expect(refusal({ algorithm: 'HS256' })).toContain('`cookie.algorithm`');
+    expect(refusal({ format: 'signed', keys: [key('a')], algorithm: 'HS256' })).toContain('`cookie.algorithm`');
+    const jwt = resolveCookieOptions({ format: 'jwt', algorithm: 'HS256', keys: [key('a')] });
+    expect([jwt.format, jwt.algorithm, jwt.keys.length]).toEqual(['jwt', 'HS256', 1]);
   });
 });
 
@@ -197,7 +201,7 @@ describe('keys', () => {
     ])
       expect(refusal({ format: 'signed', keys })).toContain('`cookie.keys`');
     for (const keys of [[], [key('a')], null]) expect(refusal({ keys })).toContain('`cookie.keys`');
-    expect(refusal({ keys: [key('a')] })).toContain("keys are for 'signed'");
+    expect(refusal({ keys: [key('a')] })).toContain("keys are for 'signed' and 'jwt'");
     const throws = Object.defineProperty([], 0, {
       get: () => {
         throw new Error(key('a'));

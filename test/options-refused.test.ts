@@ -130,8 +130,8 @@ test('errors say what was expected and what came', () => {
       "Expected `store` to be 'memory' (no other is supported yet by this version), got another string",
     ],
     [
-      { cookie: { format: 'jwt' } },
-      "Expected `cookie.format` to be 'opaque' or 'signed' ('jwt' is not supported yet by this version), got \"jwt\" (string)",
+      { cookie: { format: 'jws' } },
+      "Expected `cookie.format` to be 'opaque' or 'signed' or 'jwt', got \"jws\" (string)",
     ],
     ['default', 'Expected `options` to be a plain object, got "default" (string)'],
     [[], 'Expected `options` to be a plain object, got an array'],

@@ -156,7 +156,11 @@ function outcome(nth: number, mth: number) {
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
-  const format = { tokenOf: (cookie: string) => cookie, valueOf: (cookie: string) => cookie };
+  const format = {
+    tokenOf: (cookie: string) => cookie,
+    goodUntil: () => Infinity,
+    valueOf: (cookie: string) => cookie,
+  };
   const lookup = new Lookup(context.view, context.now, format, { ...context, schema: undefined } as never);
   const seen = tokens.map((each) => {
     const session = lookup.byCookie(each, false);
