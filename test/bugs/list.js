@@ -12,6 +12,7 @@ const interleavings = {
   file: 'test/interleavings.test.ts',
   test: 'whatever order calls, answers, lookups and deaths of the manager come in',
 };
+const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
 const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
 
 export const bugs = [
@@ -391,5 +392,55 @@ export const bugs = [
     find: 'this.table.dataBytes += head.dataBytes;\n    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);',
     replace: 'this.table.dataBytes += head.dataBytes;',
     caughtBy: restart('a linked session lives on, and ends with its thread'),
+  },
+
+  // ---------------------------------------------------------------- JWTs
+  {
+    name: 'a JWT may have any header',
+    file: 'src/jwt.ts',
+    find: 'if (cookie.length > LONGEST || !cookie.startsWith(head)) return undefined;',
+    replace: 'if (cookie.length > LONGEST) return undefined;',
+    caughtBy: jwt('that were signed with the same key for another purpose are none'),
+  },
+  {
+    name: 'a JWT may have any claims',
+    file: 'src/jwt.ts',
+    find: '\\\\}$`,',
+    replace: '`,',
+    caughtBy: jwt('S-24: duplicate keys are none'),
+  },
+  {
+    name: 'a signature may be spelt in any way',
+    file: 'src/jwt.ts',
+    find: "if (signature.toString('base64url') !== cookie.slice(end + 1)) return undefined;",
+    replace: '',
+    caughtBy: jwt('S-24: malleable base64 is none'),
+  },
+  {
+    name: 'an ECDSA signature may be its twin',
+    file: 'src/jwt.ts',
+    find: "if (algorithm === 'ES256' && isGreater(parts.signature)) return undefined;",
+    replace: '',
+    caughtBy: jwt('an ECDSA signature’s twin, which is as valid, is none'),
+  },
+  {
+    name: 'a JWT that was looked up is remembered beyond its end',
+    file: 'src/lookup.ts',
+    find: 'const goodUntil = Math.min(until, this.#format.goodUntil(cookie));',
+    replace: 'const goodUntil = until;',
+    caughtBy: {
+      file: 'test/jwt-sessions.test.ts',
+      test: 'an `exp` that passes ends the cookie, also one that was looked up before, and not the session',
+    },
+  },
+  {
+    name: 'a public key is taken for a secret',
+    file: 'src/cookie-keys.ts',
+    find: 'if (algorithm !== undefined && isNoSecret(bytes))',
+    replace: 'if (algorithm !== undefined && isNoSecret(bytes) && bytes.length === 0)',
+    caughtBy: {
+      file: 'test/jwt-keys.test.ts',
+      test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
+    },
   },
 ];
