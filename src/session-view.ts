@@ -289,6 +289,11 @@ export class SessionView {
     return { issuedAt, endsAt };
   }
 
+  get tokenTimes(): TokenTimes {
+    const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest;
+    return { issuedAt, endsAt };
+  }
+
   // ------------------------------------------------------------ being shown
 
   /** What a log may show: no token, no data. */
