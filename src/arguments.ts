@@ -5,7 +5,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
 import { checkOptions, expectedUnseen, readOptions, schemaOption, unknownOption, unreadable } from './checking.js';
 import { defaults } from './defaults.js';
-import { checkDuration, graceLimits, timeoutLimits } from './durations.js';
+import { checkDuration, graceLimits, type TimeoutLimits, timeoutLimits } from './durations.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { ID_FORM } from './protocol/ids.js';
 import type { SessionId } from './types.js';
@@ -34,11 +34,13 @@ export interface ResolvedNewSession {
 const newSessionNames = ['data', 'userId', 'idleTimeout', 'absoluteTimeout', 'client', 'linked'];
 const clientNames = ['ip', 'userAgent', 'label'];
 const noTexts: ClientTexts = Object.freeze({});
+const anyTimeouts: TimeoutLimits = { idle: timeoutLimits, absolute: timeoutLimits };
 
 /** Checks and completes `newSession`'s argument. A key that is present but undefined counts as absent. Only own keys count. */
 export function resolveNewSession(
   init: unknown,
   times: { readonly idleTimeout: number; readonly absoluteTimeout: number },
+  limits: TimeoutLimits = anyTimeouts,
 ): ResolvedNewSession {
   let { idleTimeout, absoluteTimeout } = times;
   let data: unknown;
@@ -59,10 +61,10 @@ export function resolveNewSession(
             userId = checkUserId(value);
             break;
           case 'idleTimeout':
-            idleTimeout = checkDuration(key, value, timeoutLimits);
+            idleTimeout = checkDuration(key, value, limits.idle);
             break;
           case 'absoluteTimeout':
-            absoluteTimeout = checkDuration(key, value, timeoutLimits);
+            absoluteTimeout = checkDuration(key, value, limits.absolute);
             break;
           case 'client':
             client = checkClient(value);

@@ -53,13 +53,16 @@ const cookieSchemas = {
   path: v.optional(path, defaults.cookie.path),
   domain: v.optional(domain),
   partitioned: v.optional(boolean, defaults.cookie.partitioned),
-  persistent: v.optional(boolean, defaults.cookie.persistent),
+  persistent: v.optional(boolean),
 };
 
-/** Checks and completes the `cookie` option; throws ERR_INVALID_OPTION that names the option and shows nothing of a key. */
-export function resolveCookieOptions(options: unknown): ResolvedCookieOptions {
+/** Checks and completes the `cookie` option; throws ERR_INVALID_OPTION that names the option and shows nothing of a key. `isPersistent`: where nothing is said. */
+export function resolveCookieOptions(
+  options: unknown,
+  isPersistent: boolean = defaults.cookie.persistent,
+): ResolvedCookieOptions {
   const checked = checkOptions('cookie', options === undefined ? {} : options, cookieSchemas);
-  const { format, secure, sameSite, path, domain, partitioned, persistent } = checked;
+  const { format, secure, sameSite, path, domain, partitioned, persistent = isPersistent } = checked;
   const name = checked.name ?? (secure ? defaults.cookie.name : defaults.cookie.nameUnlessSecure);
   checkPrefix(name, secure, path, domain);
   if (!secure && sameSite === 'none') throw expected('cookie.secure', "true for `sameSite: 'none'`", secure);

@@ -28,6 +28,14 @@ export interface DurationLimits {
   readonly mostInWords: string;
   /** Whether `false`, for never, is allowed. */
   readonly orFalse: boolean;
+  /** Who wants it so, where that is not this package. */
+  readonly because?: string;
+}
+
+/** What the two timeouts of a session are held to. */
+export interface TimeoutLimits {
+  readonly idle: DurationLimits;
+  readonly absolute: DurationLimits;
 }
 
 /** Of `idleTimeout` and `absoluteTimeout`. */
@@ -51,11 +59,14 @@ export const callLimits: DurationLimits = {
 export function durationRefusal(value: unknown, limits: DurationLimits): string | undefined {
   if (limits.orFalse && value === false) return undefined;
   const or = limits.orFalse ? ' or false' : '';
+  const because = limits.because ?? '';
+  if (value === false && because !== '') return `a duration, not false${because}`;
   const duration = parseDuration(value);
   if (duration === undefined || (typeof value === 'number' && value < 0) || (limits.least > 0 && value === 0))
     return `a ${limits.least > 0 ? 'positive' : 'non-negative'} duration${or}`;
   if (duration < limits.least) return `a duration of at least ${limits.least} ms${or}`;
-  if (duration > limits.most) return `a duration of at most ${limits.mostInWords}${or}`;
+  if (duration > limits.most)
+    return `a duration of at most ${limits.mostInWords}${or}${limits.most < CENTURY ? because : ''}`;
   return undefined;
 }
 

@@ -12,6 +12,7 @@ import { isOver, otherBuild } from './invitation.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
+import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, writeCloseAll, writeTarget } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
@@ -71,6 +72,7 @@ export class Manager implements SessionManager<Data> {
       now: this.#now,
       beganAt: this.#now(),
       maxSessionBytes: settings.maxSessionBytes,
+      limits: timeoutLimitsUnder(settings.policy),
       callTimeout: invitation.callTimeout,
       knownKeys: new KnownKeys(),
       schema,
@@ -120,7 +122,7 @@ export class Manager implements SessionManager<Data> {
   // ------------------------------------------------------------ sessions
 
   async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
-    const resolved = resolveNewSession(init, this.#settings);
+    const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
     const { schema } = this.#context;
     const given = resolved.data === undefined ? {} : resolved.data;
     const data = schema === undefined ? given : await checkData(schema, given);

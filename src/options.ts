@@ -7,9 +7,16 @@ import * as v from 'valibot';
 import { checkOptions, choiceOption, durationOption, expectedUnseen, futureOption, schemaOption } from './checking.js';
 import { type ResolvedCookieOptions, resolveCookieOptions } from './cookie-options.js';
 import { defaults } from './defaults.js';
-import { callLimits, rotationLimits, timeoutLimits } from './durations.js';
+import { callLimits, checkDuration, type DurationLimits, rotationLimits } from './durations.js';
+import {
+  checkCookieUnder,
+  defaultTimeoutsUnder,
+  isPersistentUnder,
+  POLICY_NAMES,
+  timeoutLimitsUnder,
+} from './policy.js';
 import { expected } from './protocol/errors.js';
-import type { ManualClock } from './types.js';
+import type { ManualClock, PolicyName } from './types.js';
 
 /** When tokens are renewed mid-session, in milliseconds. */
 export interface Rotation {
@@ -20,6 +27,7 @@ export interface Rotation {
 /** Options with nothing left open. Durations are milliseconds, Infinity for never. All of it can be cloned but `schema`, `worker` and `clock`. */
 export interface ResolvedOptions {
   readonly name: string;
+  readonly policy: PolicyName | undefined;
   readonly idleTimeout: number;
   readonly absoluteTimeout: number;
   readonly maxSessions: number;
@@ -71,8 +79,10 @@ const rotationSchemas = {
 
 const optionSchemas = {
   name: v.optional(v.pipe(v.string(nameForm), v.minLength(1, nameForm), v.maxLength(64, nameForm)), defaults.name),
-  idleTimeout: v.optional(durationOption(timeoutLimits), defaults.idleTimeout),
-  absoluteTimeout: v.optional(durationOption(timeoutLimits), defaults.absoluteTimeout),
+  policy: v.optional(choiceOption(...POLICY_NAMES)),
+  // Checked when the policy is known.
+  idleTimeout: v.optional(v.unknown()),
+  absoluteTimeout: v.optional(v.unknown()),
   maxSessions: v.optional(integer(1, 16_000_000), defaults.maxSessions),
   maxBytes: v.optional(integer(KiB, 64 * GiB), defaults.maxBytes),
   maxSessionBytes: v.optional(integer(1, 16 * MiB)),
@@ -105,7 +115,7 @@ const optionSchemas = {
  */
 export function resolveOptions(options: unknown, isManualClock: (value: unknown) => boolean): ResolvedOptions {
   const checked = checkOptions('', options === undefined ? {} : options, optionSchemas);
-  const { cookie, resourceLimits, restarts, rotation, store, clock, worker, maxBytes } = checked;
+  const { policy, cookie, resourceLimits, restarts, rotation, store, clock, worker, maxBytes } = checked;
 
   // A store's URL may hold a password: what came is described, not shown.
   if (store !== 'memory')
@@ -119,8 +129,8 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
 
   return {
     name: checked.name,
-    idleTimeout: checked.idleTimeout,
-    absoluteTimeout: checked.absoluteTimeout,
+    policy,
+    ...resolveTimeouts(checked, policy),
     maxSessions: checked.maxSessions,
     maxBytes,
     maxSessionBytes,
@@ -129,7 +139,7 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
     whenOverLimit: checked.whenOverLimit,
     rotation: rotation === undefined ? undefined : resolveRotation(rotation),
     whenReused: checked.whenReused,
-    cookie: resolveCookieOptions(cookie),
+    cookie: resolveCookie(cookie, policy),
     sweep: checked.sweep,
     callTimeout: checked.callTimeout,
     restarts: checkOptions('restarts', restarts === undefined ? defaults.restarts : restarts, restartSchemas),
@@ -145,6 +155,26 @@ function resolveRotation(rotation: unknown): Rotation {
   // A token that is renewed while the one before is still honoured would end that before its time.
   if (grace > every) throw expected('rotation.grace', `no longer than \`rotation.every\`, which is ${every} ms`, grace);
   return { every, grace };
+}
+
+function resolveTimeouts(
+  { idleTimeout, absoluteTimeout }: { readonly idleTimeout?: unknown; readonly absoluteTimeout?: unknown },
+  policy: PolicyName | undefined,
+): { idleTimeout: number; absoluteTimeout: number } {
+  const limits = timeoutLimitsUnder(policy);
+  const usual = defaultTimeoutsUnder(policy);
+  const checked = (what: string, value: unknown, within: DurationLimits, otherwise: number) =>
+    value === undefined ? otherwise : checkDuration(what, value, within);
+  return {
+    idleTimeout: checked('idleTimeout', idleTimeout, limits.idle, usual.idle),
+    absoluteTimeout: checked('absoluteTimeout', absoluteTimeout, limits.absolute, usual.absolute),
+  };
+}
+
+function resolveCookie(cookie: unknown, policy: PolicyName | undefined): ResolvedCookieOptions {
+  const resolved = resolveCookieOptions(cookie, isPersistentUnder(policy));
+  checkCookieUnder(policy, resolved);
+  return resolved;
 }
 
 function resolveLimits(resourceLimits: unknown): ResourceLimits {

@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { TokenTimes } from './cookie-format.js';
+import type { TimeoutLimits } from './durations.js';
 import { Facts, type Wanted } from './facts.js';
 import { toInstant } from './info.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
@@ -26,6 +27,7 @@ export interface SessionContext {
   /** An instant from which those of new sessions are counted. */
   readonly beganAt: number;
   readonly maxSessionBytes: number;
+  readonly limits: TimeoutLimits;
   readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
   readonly schema: StandardSchemaV1 | undefined;

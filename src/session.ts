@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkRotateOptions, checkUserId } from './arguments.js';
 import { readOptions } from './checking.js';
-import { checkDuration, timeoutLimits } from './durations.js';
+import { checkDuration } from './durations.js';
 import { toUtf8 } from './info.js';
 import type { Rotation } from './options.js';
 import type { ByteWriter } from './protocol/bytes.js';
@@ -170,7 +170,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {
-    const idle = checkDuration('idleTimeout', idleTimeout, timeoutLimits);
+    const idle = checkDuration('idleTimeout', idleTimeout, this.context.limits.idle);
     await this.#change(CALL.setIdleTimeout, (to) => writeSetIdleTimeout(to, this, idle));
   }
 

@@ -2,16 +2,18 @@
 
 import type { ResolvedCookieOptions } from './cookie-options.js';
 import type { ResolvedOptions, Rotation } from './options.js';
+import type { PolicyName } from './types.js';
 
 export interface Settings {
   readonly idleTimeout: number;
   readonly absoluteTimeout: number;
   readonly maxSessionBytes: number;
   readonly rotation: Rotation | undefined;
+  readonly policy: PolicyName | undefined;
   readonly cookie: ResolvedCookieOptions;
 }
 
 export function settingsOf(options: ResolvedOptions): Settings {
-  const { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, cookie } = options;
-  return { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, cookie };
+  const { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, policy, cookie } = options;
+  return { idleTimeout, absoluteTimeout, maxSessionBytes, rotation, policy, cookie };
 }

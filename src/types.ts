@@ -27,9 +27,17 @@ export interface Ticket {
   readonly name: string;
 }
 
+/** A level of OWASP ASVS 5.0, or an assurance level of NIST SP 800-63B-4. */
+export type PolicyName = 'asvs-l1' | 'asvs-l2' | 'nist-aal1' | 'nist-aal2' | 'nist-aal3';
+
 export interface ManagerOptions<D extends SessionData = Record<string, unknown>> extends ConnectOptions<D> {
   /** Tells several managers apart, among a thread and those it spawns. Default 'default'. A name in use there is refused. */
   name?: string;
+  /**
+   * A standard to hold to: options that break it are refused, those of single sessions included, with the requirement's number; what is left out is set to fit.
+   * Default: none. `coatcheck policy <name>` says what each asks for and how that is met.
+   */
+  policy?: PolicyName;
   /** A session not seen for this long ends. Default '30m'. `false`: never. */
   idleTimeout?: Duration | false;
   /** A session this old ends, however busy. Default '8h'. `false`: never. */

@@ -2,6 +2,7 @@
 
 import { Listing } from '../dist/src/listing.js';
 import { Lookup } from '../dist/src/lookup.js';
+import { timeoutLimitsUnder } from '../dist/src/policy.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { type Refusal, readText, type Target, writeTarget } from '../dist/src/protocol/calls.js';
 import { encodeData, encodePatch } from '../dist/src/protocol/data/encode.js';
@@ -126,7 +127,17 @@ export class BareRules {
       return read(new ByteReader(reply.copy()));
     };
     const view = new TableView(this.memory);
-    const context = { view, now: this.now, beganAt: this.time, maxSessionBytes, schema: undefined, call, watch() {} };
+    const limits = timeoutLimitsUnder(undefined);
+    const context = {
+      view,
+      now: this.now,
+      beganAt: this.time,
+      maxSessionBytes,
+      limits,
+      schema: undefined,
+      call,
+      watch() {},
+    };
     const format = {
       tokenOf: (cookie: string) => cookie,
       goodUntil: () => Infinity,

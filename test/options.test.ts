@@ -124,6 +124,7 @@ describe('what is allowed is taken, and what is next to it is refused', () => {
   };
   const table: [name: string, good: unknown[], bad: unknown[]][] = [
     ['name', ['a', '__proto__', 'x'.repeat(64)], ['x'.repeat(65), 1]],
+    ['policy', ['asvs-l1', 'asvs-l2', 'nist-aal1', 'nist-aal2', 'nist-aal3'], ['asvs-l3', 'ASVS-L1', 'asvs']],
     ['idleTimeout', [...timeouts.good, false], timeouts.bad],
     ['absoluteTimeout', [...timeouts.good, false], timeouts.bad],
     ['callTimeout', [1, '5s', 2 ** 31 - 1, '24d'], [false, 0, '0s', 2 ** 31, '25d', Infinity]],

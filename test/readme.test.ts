@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaults } from '../dist/src/defaults.js';
 import { texts } from '../dist/src/protocol/errors.js';
-import { withAdditions } from './additions.js';
+import { withAdditions } from './support/additions.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withAdditions } from './additions.js';
+import { withAdditions } from './support/additions.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const promised = readFileSync(new URL('fixtures/api.d.ts', import.meta.url), 'utf8');
+const promised = withAdditions(readFileSync(new URL('fixtures/api.d.ts', import.meta.url), 'utf8'));
 let folder = '';
 
 beforeAll(() => {
@@ -64,7 +64,7 @@ function namesIn(api: string): Promised[] {
 function asPromised(api: string): string {
   const brand = /^export type SessionId = .*\ndeclare const idBrand: unique symbol;$/m;
   if (!brand.test(api)) throw new Error('the promise declares no SessionId as expected');
-  return `export type SessionId = import('coatcheck').SessionId;\n${withAdditions(api).replace(brand, '')}`;
+  return `export type SessionId = import('coatcheck').SessionId;\n${api.replace(brand, '')}`;
 }
 
 /** A program that compiles only if both say the same: identity, as assignability would let a method ask for more than was promised. */

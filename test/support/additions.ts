@@ -1,0 +1,18 @@
+/** What the package has beyond its promise in fixtures/api.d.ts: options added to interfaces that stand there. */
+
+/** For each, where it stands and its declaration. */
+const additions: readonly [after: RegExp, declaration: string][] = [
+  [
+    /^export interface ManagerOptions<.*\{$/m,
+    "  policy?: 'asvs-l1' | 'asvs-l2' | 'nist-aal1' | 'nist-aal2' | 'nist-aal3';",
+  ],
+  [/^export interface ManagerOptions<.*\{$/m, "  whenReused?: 'report' | 'end-session';"],
+];
+
+/** The promise and what was added to it. */
+export function withAdditions(promised: string): string {
+  return additions.reduce((api, [after, declaration]) => {
+    if (!after.test(api)) throw new Error(`the promise has no place for ${declaration}`);
+    return api.replace(after, `$&\n${declaration}`);
+  }, promised);
+}
