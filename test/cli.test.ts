@@ -235,6 +235,12 @@ describe('usage', () => {
     [['demo', '--port', '65536']],
     [['demo', '--port', '1e3']],
     [['demo', 'here']],
+    [['policy']],
+    [['policy', 'asvs-l3']],
+    [['policy', 'ASVS-L1']],
+    [['policy', 'toString']],
+    [['policy', 'asvs-l1', 'asvs-l2']],
+    [['policy', 'asvs-l1', '--bogus']],
     [['attend']],
   ])('that is wrong ends with status 2 and says so: %j', async (args) => {
     const { status, stdout, stderr } = await runCommand(args);
@@ -245,12 +251,16 @@ describe('usage', () => {
   it('is explained by --help, for the whole and for each part', async () => {
     const whole = await runCommand(['--help']);
     expect(whole).toMatchObject({ status: 0, stderr: '' });
-    for (const word of ['replay', 'demo', '--version']) expect(whole.stdout).toContain(word);
+    for (const word of ['replay', 'demo', 'policy', '--version']) expect(whole.stdout).toContain(word);
     const replay = await runCommand(['replay', '--help']);
     expect(replay).toMatchObject({ status: 0, stderr: '' });
     for (const word of ['--idle', '--absolute', '--json', 'default: 30m', 'default: 8h', 'Examples'])
       expect(replay.stdout).toContain(word);
     expect(await runCommand(['demo', '--help'])).toMatchObject({ status: 0, stderr: '' });
+    const policy = await runCommand(['policy', '--help']);
+    expect(policy).toMatchObject({ status: 0, stderr: '' });
+    for (const word of ['asvs-l1', 'asvs-l2', 'nist-aal1', 'nist-aal2', 'nist-aal3', '--json', 'Examples'])
+      expect(policy.stdout).toContain(word);
   });
 
   it('tells the version of the package', async () => {

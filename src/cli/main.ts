@@ -2,10 +2,11 @@
 /** The command `coatcheck`. Exit status: 0 done, 1 a failure told on stderr, 2 wrong usage. */
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { demoCommand } from './demo/command.js';
 import { parseTimeout } from './durations.js';
 import { codeOf, tell } from './failure.js';
+import { policyCommand, policyNames } from './policy-command.js';
 import { replayCommand } from './replay-command.js';
 
 // Whoever reads our output may have seen enough, as `| head` has.
@@ -54,6 +55,23 @@ program
   )
   .option('--port <number>', 'port to listen at; 0 takes a free one', parsePort, 3000)
   .action(demoCommand);
+
+program
+  .command('policy')
+  .summary('say what a security standard asks of sessions, and how it is met')
+  .description(
+    `Says what a policy of startSessionManager stands for: each requirement of its standard that sessions have to do with, whether the library, its options or the application meets it and how, and which test shows it.`,
+  )
+  .addArgument(new Argument('<name>', 'the policy').choices(policyNames))
+  .option('--json', 'print one JSON object instead of a table')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ coatcheck policy asvs-l2
+  $ coatcheck policy nist-aal2 --json`,
+  )
+  .action(policyCommand);
 
 try {
   await program.parseAsync();
