@@ -13,6 +13,7 @@ const interleavings = {
   test: 'whatever order calls, answers, lookups and deaths of the manager come in',
 };
 const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
+const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
 const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
 
 export const bugs = [
@@ -442,5 +443,35 @@ export const bugs = [
       file: 'test/jwt-keys.test.ts',
       test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
     },
+  },
+
+  // ---------------------------------------------------------------- policies
+  {
+    name: 'a policy does not limit timeouts',
+    file: 'src/policy.ts',
+    find: 'acceptedDuration(most)',
+    replace: 'timeoutLimits.most',
+    caughtBy: policies('a timeout that a policy does not allow is refused'),
+  },
+  {
+    name: 'a session’s own timeouts are held to no policy',
+    file: 'src/manager.ts',
+    find: 'limits: timeoutLimitsUnder(settings.policy),',
+    replace: 'limits: timeoutLimitsUnder(undefined),',
+    caughtBy: policies('a session’s own timeouts are held to the policy, in every thread'),
+  },
+  {
+    name: 'setIdleTimeout is held to no policy',
+    file: 'src/session.ts',
+    find: 'this.context.limits.idle',
+    replace: '{ ...this.context.limits.idle, most: 1e12, orFalse: true }',
+    caughtBy: policies('a session’s own timeouts are held to the policy, in every thread'),
+  },
+  {
+    name: 'a cookie is held to no policy',
+    file: 'src/options.ts',
+    find: 'checkCookieUnder(policy, resolved);',
+    replace: 'checkCookieUnder(undefined, resolved);',
+    caughtBy: policies('a cookie that a policy does not allow is refused'),
   },
 ];
