@@ -1,7 +1,7 @@
 /** The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every thread of the host. */
 
 import type { SessionHandle } from './session.js';
-import type { SessionView } from './session-view.js';
+import type { Watched } from './session-context.js';
 
 /**
  * Handles that were added one after another, held by one weak reference: one for each would cost more than all else of a new session. Each handle holds its group, so
@@ -20,7 +20,7 @@ export class Handles {
   /** An array, as slots are let from the lowest on: its places are found faster than those of a Map. */
   readonly #bySlot: (Group | undefined)[] = [];
   readonly #groups = new Set<Group>();
-  readonly #watched = new Map<number, SessionView>();
+  readonly #watched = new Map<number, Watched>();
   #filling: Group | undefined;
   #handles: SessionHandle[] = [];
   /** Goes round all groups, over and over: two for each that is begun, so that dead ones are never more than half as many again as there were groups. */
@@ -60,7 +60,7 @@ export class Handles {
     }
   }
 
-  watch(handle: SessionView): void {
+  watch(handle: Watched): void {
     // A slot that was let again: the notice that its former session is over has yet to come.
     const former = this.#watched.get(handle.slot);
     if (former !== undefined && former.generation !== handle.generation) former.over(undefined);
@@ -73,7 +73,7 @@ export class Handles {
   }
 
   /** The watched handle of a session that is over; it is not watched any more. */
-  unwatch(slot: number, generation: number): SessionView | undefined {
+  unwatch(slot: number, generation: number): Watched | undefined {
     const handle = this.#watched.get(slot);
     if (handle?.generation !== generation) return undefined;
     this.#watched.delete(slot);

@@ -7,7 +7,7 @@ import { CALL, readTarget, type Target } from './protocol/calls.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
 import { Refused } from './refused.js';
-import type { SessionContext } from './session-view.js';
+import type { SessionContext } from './session-context.js';
 import type { SessionId, SessionInfo } from './types.js';
 
 /** Slots that are looked at before the thread's event loop may turn. */

@@ -8,7 +8,7 @@ import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
 import { sameDigest, type TableView } from './protocol/table.js';
 import { SessionHandle } from './session.js';
-import type { SessionContext } from './session-view.js';
+import type { SessionContext } from './session-context.js';
 import { digestInto, unseal } from './tokens.js';
 
 export class Lookup {

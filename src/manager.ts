@@ -26,7 +26,8 @@ import { TableView } from './protocol/table.js';
 import { drawsAgain, Refused } from './refused.js';
 import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
-import type { Data, SessionContext, SessionView } from './session-view.js';
+import type { SessionContext, Watched } from './session-context.js';
+import type { Data } from './session-view.js';
 import type { Settings } from './settings.js';
 import type {
   CookieData,
@@ -267,7 +268,7 @@ export class Manager implements SessionManager<Data> {
     return answer;
   }
 
-  #watch(handle: SessionView): void {
+  #watch(handle: Watched): void {
     this.#lookup.handles.watch(handle);
     void this.#connection
       .call(CALL.watch, (to) => writeTarget(to, handle), nothing)

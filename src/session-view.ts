@@ -1,40 +1,20 @@
 /** One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every thread of the host. */
 
 import { setMaxListeners } from 'node:events';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { TokenTimes } from './cookie-format.js';
-import type { TimeoutLimits } from './durations.js';
 import { Facts, type Wanted } from './facts.js';
 import { toInstant } from './info.js';
-import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { decodeData } from './protocol/data/decode.js';
-import type { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
-import { markPlace, type TableView } from './protocol/table.js';
-import type { Refused } from './refused.js';
+import { markPlace } from './protocol/table.js';
+import type { SessionContext } from './session-context.js';
 import { newestOf } from './tokens.js';
 import type { EndReason, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
-
-/** What all sessions of one manager share in a thread. */
-export interface SessionContext {
-  readonly view: TableView;
-  readonly now: () => number;
-  /** An instant from which those of new sessions are counted. */
-  readonly beganAt: number;
-  readonly maxSessionBytes: number;
-  readonly limits: TimeoutLimits;
-  readonly callTimeout: number;
-  readonly knownKeys: KnownKeys;
-  readonly schema: StandardSchemaV1 | undefined;
-  call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
-  /** Asks to be told when this session ends. */
-  watch(session: SessionView): void;
-}
 
 export class SessionView {
   // Private, as all of it: whoever copies or prints a session finds no way to the table in it.
@@ -284,11 +264,6 @@ export class SessionView {
     const newest = view.head.generation === this.#generation ? newestOf(this.#token, view.head, now()) : undefined;
     this.#token = newest ?? this.#token;
     return newest;
-  }
-
-  get tokenTimes(): TokenTimes {
-    const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest;
-    return { issuedAt, endsAt };
   }
 
   get tokenTimes(): TokenTimes {

@@ -1,5 +1,6 @@
 /** The rules of sessions with nothing around them: a table, a time that is a number, nobody who listens. Calls are made one by one. */
 
+import type { CookieFormat } from '../dist/src/cookie-format.js';
 import { Listing } from '../dist/src/listing.js';
 import { Lookup } from '../dist/src/lookup.js';
 import { timeoutLimitsUnder } from '../dist/src/policy.js';
@@ -9,7 +10,7 @@ import { encodeData, encodePatch } from '../dist/src/protocol/data/encode.js';
 import { encodeKey } from '../dist/src/protocol/data/entries.js';
 import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import type { SessionContext } from '../dist/src/session-view.js';
+import type { SessionContext } from '../dist/src/session-context.js';
 import { drawIdInto } from '../dist/src/tokens.js';
 import type { SessionInfo } from '../dist/src/types.js';
 import { nobody } from '../dist/worker/audience.js';
@@ -48,6 +49,13 @@ export const few = {
   whenOverLimit: 'reject',
   whenFull: 'reject',
 } as const satisfies Limits;
+
+/** A cookie that is the token, whatever its length. */
+export const bareToken: CookieFormat = {
+  tokenOf: (cookie) => cookie,
+  goodUntil: () => Infinity,
+  valueOf: (token) => token,
+};
 
 export class BareRules {
   time = Date.UTC(2026, 0, 1);
@@ -138,13 +146,8 @@ export class BareRules {
       call,
       watch() {},
     };
-    const format = {
-      tokenOf: (cookie: string) => cookie,
-      goodUntil: () => Infinity,
-      valueOf: (token: string) => token,
-    };
     return {
-      lookup: new Lookup(view, this.now, format, context),
+      lookup: new Lookup(view, this.now, bareToken, context),
       list: (userId) => new Listing(context, userId === undefined ? {} : { userId }).sessions(),
     };
   }

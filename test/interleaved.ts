@@ -16,11 +16,11 @@ import { decodeValue } from '../dist/src/protocol/data/decode.js';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { refusals } from '../dist/src/refused.js';
-import type { SessionContext } from '../dist/src/session-view.js';
+import type { SessionContext } from '../dist/src/session-context.js';
 import { digestOf, drawToken, randomness } from '../dist/src/tokens.js';
 import { armFailpoints } from '../dist/worker/failpoints.js';
 import { BareManager, Died } from './bare-manager.js';
-import { packData } from './bare-rules.js';
+import { bareToken, packData } from './bare-rules.js';
 import { keyOf, type Outcome, outcomeOf, type Seen, type State, seenOf, slotOf } from './one-session.js';
 
 const LIMITS = {
@@ -127,8 +127,7 @@ export class Interleaved {
       this.#call(line as number, which, write, read);
     const { maxSessionBytes } = LIMITS;
     const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, schema: undefined, call };
-    const format = { tokenOf: (cookie: string) => cookie, valueOf: (token: string) => token };
-    return new Lookup(view, now, format, { ...context, watch: idle } as unknown as SessionContext);
+    return new Lookup(view, now, bareToken, { ...context, watch: idle } as unknown as SessionContext);
   }
 
   /** Has the manager die at a step of the next call of a thread. */

@@ -17,7 +17,7 @@ import { formatId } from '../dist/src/protocol/ids.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { BareManager, dyingAt, type Packed } from './bare-manager.js';
-import { packData, packKey, packPatch, packUser } from './bare-rules.js';
+import { bareToken, packData, packKey, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
 
 const limits = {
@@ -156,12 +156,7 @@ function outcome(nth: number, mth: number) {
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
-  const format = {
-    tokenOf: (cookie: string) => cookie,
-    goodUntil: () => Infinity,
-    valueOf: (cookie: string) => cookie,
-  };
-  const lookup = new Lookup(context.view, context.now, format, { ...context, schema: undefined } as never);
+  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, schema: undefined } as never);
   const seen = tokens.map((each) => {
     const session = lookup.byCookie(each, false);
     return session && [session.id, session.data, session.version, session.userId, session.expiresAt?.getTime()];

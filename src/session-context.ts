@@ -1,0 +1,30 @@
+/** What all sessions of one manager share in a thread. Used in every thread of the host. */
+
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { TimeoutLimits } from './durations.js';
+import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import type { Target } from './protocol/calls.js';
+import type { KnownKeys } from './protocol/data/strings.js';
+import type { TableView } from './protocol/table.js';
+import type { Refused } from './refused.js';
+import type { EndReason } from './types.js';
+
+export interface SessionContext {
+  readonly view: TableView;
+  readonly now: () => number;
+  /** An instant from which those of new sessions are counted. */
+  readonly beganAt: number;
+  readonly maxSessionBytes: number;
+  readonly limits: TimeoutLimits;
+  readonly callTimeout: number;
+  readonly knownKeys: KnownKeys;
+  readonly schema: StandardSchemaV1 | undefined;
+  call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
+  /** Asks to be told when this session ends. */
+  watch(session: Watched): void;
+}
+
+/** A session, as far as it has to be known to be told that it is over. */
+export interface Watched extends Target {
+  over(reason: EndReason | undefined): void;
+}
