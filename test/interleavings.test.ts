@@ -9,7 +9,8 @@ import { Interleaved, type Known } from './interleaved.js';
 import { isFound } from './one-session.js';
 import { randomFrom } from './random.js';
 
-const RUNS = 2000;
+/** Orders that are tried. */
+const RUNS = Number(process.env.COATCHECK_SCHEDULES ?? 2000);
 const SESSIONS = 2;
 /** More steps than most calls have. */
 const STEPS = 24;
