@@ -294,6 +294,6 @@ export class Connection {
   #notices(message: unknown): void {
     const notices = (message as { notices?: unknown } | null)?.notices;
     if (!(notices instanceof ArrayBuffer)) return;
-    Atomics.add(this.#words, CONNECTION.noticesRead, this.#listener.notices(new Uint8Array(notices)));
+    Atomics.add(this.#words, CONNECTION.eventsRead, this.#listener.notices(new Uint8Array(notices)));
   }
 }

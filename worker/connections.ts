@@ -23,25 +23,36 @@ export class Connection {
   /** Records that hold answers which may not have arrived. */
   readonly pins: number[] = [];
   /** Bits of the events it listens to. */
-  events = 0;
+  events: number;
   readonly watched = new Set<number>();
   readonly #notices = new ByteWriter(256);
-  #told = 0;
-  #missed = 0;
+  #told: number;
+  #missed: number;
 
   constructor(number: number, port: MessagePort, words: Int32Array, journal: Journal) {
     this.number = number;
     this.port = port;
     this.words = words;
     this.journal = journal;
-    this.#told = Atomics.load(words, CONNECTION.noticesRead);
+    // A thread that is blocked while one manager follows another is behind as far as it was, and is told of no less.
+    this.events = Atomics.load(words, CONNECTION.listensTo);
+    this.#told = Atomics.load(words, CONNECTION.eventsSent);
+    this.#missed = Atomics.load(words, CONNECTION.eventsMissed) >>> 0;
+  }
+
+  get #unread(): number {
+    return (this.#told - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
+  }
+
+  listenTo(events: number): void {
+    this.events = events;
+    Atomics.store(this.words, CONNECTION.listensTo, events);
   }
 
   /** Appends an event, unless the thread is too far behind. */
   tell(notice: Uint8Array): void {
-    const unread = (this.#told - Atomics.load(this.words, CONNECTION.noticesRead)) | 0;
-    if (unread >= MOST_UNREAD) {
-      this.#missed++;
+    if (this.#unread >= MOST_UNREAD) {
+      Atomics.store(this.words, CONNECTION.eventsMissed, ++this.#missed);
       return;
     }
     this.tellGap();
@@ -51,8 +62,7 @@ export class Connection {
 
   /** Tells how many events were dropped, once there is room again. */
   tellGap(): void {
-    if (this.#missed === 0) return;
-    if (((this.#told - Atomics.load(this.words, CONNECTION.noticesRead)) | 0) >= MOST_UNREAD / 2) return;
+    if (this.#missed === 0 || this.#unread >= MOST_UNREAD / 2) return;
     writeGap(this.#notices, this.#missed);
     this.#missed = 0;
   }
@@ -66,6 +76,8 @@ export class Connection {
     const { buffer } = this.#notices.copy();
     this.#notices.reset();
     this.port.postMessage({ notices: buffer }, [buffer]);
+    Atomics.store(this.words, CONNECTION.eventsSent, this.#told);
+    Atomics.store(this.words, CONNECTION.eventsMissed, this.#missed);
   }
 }
 
@@ -81,6 +93,7 @@ export class Connections implements Audience {
 
   add(connection: Connection): Connection {
     this.#all.set(connection.port, connection);
+    this.#count();
     return connection;
   }
 
@@ -97,7 +110,7 @@ export class Connections implements Audience {
   }
 
   subscribe(connection: Connection, events: number): void {
-    connection.events = events;
+    connection.listenTo(events);
     this.#count();
   }
 

@@ -78,9 +78,13 @@ export const CONNECTION = {
   givenUp: 0,
   /** The call that the manager began last. */
   begun: 1,
-  /** Notices that this thread has read, so that the manager knows how far it is behind. */
-  noticesRead: 2,
-  words: 4,
+  /** Events that this thread has read, so that the manager knows how far it is behind. */
+  eventsRead: 2,
+  /** Events that managers have sent it, those that were dropped for it and of which it has not been told, and what it listens to, as bits: written by them, for their successors. */
+  eventsSent: 3,
+  eventsMissed: 4,
+  listensTo: 5,
+  words: 6,
 } as const;
 
 /** A session as a call names it: one letting of one slot. */
