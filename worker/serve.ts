@@ -51,7 +51,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   const { manager, endings, connections, executor, owner } = served;
   let connection: Connection | undefined;
   const add = (number: number, words: Int32Array, journal: Journal): Connection => {
-    connection = connections.add(new Connection(number, port, words, journal));
+    connection = connections.add(new Connection(number, port, words, journal, closed));
     return connection;
   };
   if (inherited !== undefined) {
