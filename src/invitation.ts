@@ -43,7 +43,7 @@ export function checkTicket(ticket: unknown): Invitation {
 function isInvitation(value: unknown): value is Invitation {
   if (typeof value !== 'object' || value === null) return false;
   const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<Invitation>;
-  if (coatcheck !== LAYOUT_VERSION) return typeof coatcheck === 'number' && typeof name === 'string';
+  if (isOfOtherBuild(value as Invitation)) return typeof coatcheck === 'number' && typeof name === 'string';
   return (
     typeof name === 'string' &&
     Number.isInteger(threadId) &&
@@ -53,12 +53,19 @@ function isInvitation(value: unknown): value is Invitation {
   );
 }
 
+/** True if the invitation is to a manager of another build: nothing more of it can be read here. */
+export function isOfOtherBuild(invitation: Invitation): boolean {
+  return invitation.coatcheck !== LAYOUT_VERSION;
+}
+
 /** How the manager of an invitation is: one of STATUS. */
 export function statusOf(invitation: Invitation): number {
   return Atomics.load(new Int32Array(invitation.memory.header), HEADER.status);
 }
 
+/** Whether no manager will come any more. One of another build counts as running until its own copy of the package strikes it. */
 export function isOver(invitation: Invitation): boolean {
+  if (isOfOtherBuild(invitation)) return false;
   const status = statusOf(invitation);
   return status === STATUS.stopped || status === STATUS.failed;
 }

@@ -8,6 +8,7 @@ import {
   checkTicket,
   findInvitation,
   type Invitation,
+  isOfOtherBuild,
   isOver,
   otherBuild,
   publishInvitation,
@@ -17,7 +18,7 @@ import { reserveLine } from './link.js';
 import { Manager } from './manager.js';
 import type { Follower } from './membership.js';
 import { expected, SessionError } from './protocol/errors.js';
-import { HEADER, LAYOUT_VERSION, STATUS } from './protocol/layout.js';
+import { HEADER, STATUS } from './protocol/layout.js';
 import { isThreadError, type JoinMessage, type SupervisorMessage } from './protocol/startup.js';
 import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
@@ -39,15 +40,15 @@ export async function connectSessionManager<D extends SessionData = Record<strin
   const ticket = typeof where === 'string' ? undefined : checkTicket(where);
   const name = ticket?.name ?? (where as string);
   const here = managerHere(name, ticket);
+  const invitation = here?.invitation ?? ticket ?? findInvitation(name);
+  if (invitation !== undefined && isOfOtherBuild(invitation)) throw otherBuild(name, invitation.coatcheck);
   if (here !== undefined) {
     if (schema !== undefined && schema !== here.schema) {
       throw new SessionError('ERR_INVALID_OPTION', 'This thread has joined the manager already, with another `schema`');
     }
     return here.manager as unknown as Promise<SessionManager<D>>;
   }
-  const invitation = ticket ?? findInvitation(name);
   if (invitation === undefined) throw new SessionError('ERR_MANAGER_NOT_FOUND');
-  if (invitation.coatcheck !== LAYOUT_VERSION) throw otherBuild(name, invitation.coatcheck);
   const manager: Promise<Manager> = join(invitation, schema, () => forget(manager as never));
   return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
 }
