@@ -18,6 +18,10 @@ import type { EndReason, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
 
+export function noToken(): SessionError {
+  return new SessionError('ERR_TOKEN_UNKNOWN', 'A session under a key of the caller has no token');
+}
+
 /** What all sessions of one manager share in a thread. */
 export interface SessionContext {
   readonly view: TableView;
@@ -199,6 +203,11 @@ export class SessionView {
     return toInstant(Math.min(lastSeenAt + idle, absoluteAt));
   }
 
+  get idleTimeout(): number | false {
+    const { idle } = this.#latest;
+    return idle === Number.POSITIVE_INFINITY ? false : idle;
+  }
+
   get authenticatedAt(): Date | undefined {
     return toInstant(this.#latest.authenticatedAt);
   }
@@ -261,10 +270,12 @@ export class SessionView {
   currentToken(): string | undefined {
     const { view } = this.#context;
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
-    const digest = digestOf(this.#token);
+    if (view.load(this.#slot, false) === 0) return undefined;
     const { head } = view;
     if (head.generation !== this.#generation) throw new SessionError('ERR_SESSION_ENDED');
+    if (head.isKeyed) throw noToken();
+    if (this.#token === undefined) return undefined;
+    const digest = digestOf(this.#token);
     if (sameDigest(head.digest, digest)) return this.#token;
     if (!head.hasPrevious || !sameDigest(head.previousDigest, digest) || this.#context.now() >= head.graceUntil) {
       return undefined;

@@ -104,7 +104,8 @@ export interface LmdbStoreOptions {
 export interface RedisStoreOptions {
   type: 'redis';
   url: string | readonly string[];
-  prefix?: string /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */;
+  prefix?: string;
+  /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */
   staleFor?: Duration;
 }
 
@@ -135,6 +136,14 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** The Set-Cookie that removes the cookie from a browser. */
   clearCookieData(): CookieData;
+
+  /** For adapters whose ids are drawn elsewhere: creates the session under a key of your own (hard to guess, used once, 1 to 1024 bytes of UTF-8), or gives it all of this in
+   * place of what it held. ERR_SESSION_ENDED if it ended within its absolute timeout, at most a day ago. It has no token, so no cookie, `login` or `rotate`. */
+  putSession(key: string, init: Omit<NewSession<D>, 'linked'> & { data: D }): Promise<Session<D>>;
+  /** The session under a key, as `getSession` has one by its cookie: synchronous; undefined for anything that is no key. */
+  getSessionByKey(key: string, options?: { touch?: boolean }): Session<D> | undefined;
+  /** Ends the session under a key. After this `putSession` makes none, even where there was none. */
+  closeSessionByKey(key: string, note?: string): Promise<void>;
 
   /** Every live session, or those of one user, without their tokens or data. Steady under concurrent change: each session that lives throughout is yielded exactly once. */
   getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo>;
@@ -222,6 +231,8 @@ export type Patch<D> = { [K in keyof D]?: D[K] | undefined };
 export interface Session<D extends SessionData = Record<string, unknown>> extends SessionInfo {
   /** False once ended, in every thread at once. */
   readonly alive: boolean;
+  /** How long it may stay idle, in milliseconds. */
+  readonly idleTimeout: number | false;
   /** Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know. */
   readonly signal: AbortSignal;
   /**

@@ -2,6 +2,11 @@
 
 export const additions: Readonly<Record<string, string>> = {
   ManagerOptions: "whenReused?: 'report' | 'end-session';",
+  SessionManager: `
+  putSession(key: string, init: Omit<NewSession<D>, 'linked'> & { data: D }): Promise<Session<D>>;
+  getSessionByKey(key: string, options?: { touch?: boolean }): Session<D> | undefined;
+  closeSessionByKey(key: string, note?: string): Promise<void>;`,
+  Session: 'readonly idleTimeout: number | false;',
 };
 
 /** The promise with the additions in it. */

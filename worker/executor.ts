@@ -22,6 +22,7 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
+import { readCloseByKey } from '../src/protocol/keyed-calls.js';
 import { DIGEST_WORDS, HEADER, ID_WORDS, WORK } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
 import type { Caller } from './caller.js';
@@ -200,6 +201,8 @@ export class Executor {
     switch (which) {
       case CALL.newSession:
         return this.#keep(manager.newSession(readNewSession(from, this.#drawn), by));
+      case CALL.putSession:
+        return this.#keep(manager.putSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
         const { target, patch } = readSet(from);
         return this.#keep(manager.set(target, patch, by));
@@ -224,6 +227,8 @@ export class Executor {
         const { target, terminated, note } = readClose(from);
         return this.#kept(manager.close(target, terminated, note));
       }
+      case CALL.closeSessionByKey:
+        return this.#kept(manager.closeSessionByKey(readCloseByKey(from)));
       case CALL.closeAllSessions:
         reply.u32(manager.closeAllSessions(readCloseAll(from), 'closed', by));
         return 'done';
@@ -290,10 +295,6 @@ export class Executor {
   /** Has the store keep an ending that is published already. */
   #kept(change: StoreChange | undefined): Answer | Promise<Answer> {
     const kept = change && this.#parts.store.commit(change);
-    if (kept === undefined) return 'done';
-    return kept.then(
-      () => 'done',
-      () => 'ERR_STORE',
-    );
+    return kept === undefined ? 'done' : kept.then(() => 'done' as const).catch(() => 'ERR_STORE' as const);
   }
 }

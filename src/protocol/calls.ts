@@ -30,6 +30,8 @@ export const CALL = {
   subscribe: 14,
   leave: 15,
   stop: 16,
+  putSession: 17,
+  closeSessionByKey: 18,
 } as const;
 
 /** How a call is answered: done, or the place of its refusal in this list. */
@@ -105,7 +107,7 @@ export function writeWords(to: ByteWriter, words: Int32Array): void {
   for (let i = 0; i < words.length; i++) to.view.setInt32(at + i * 4, words[i] as number, true);
 }
 
-function readWords(from: ByteReader, count: number): Int32Array {
+export function readWords(from: ByteReader, count: number): Int32Array {
   return readWordsInto(from, new Int32Array(count));
 }
 
@@ -115,7 +117,7 @@ function readWordsInto(from: ByteReader, words: Int32Array): Int32Array {
   return words;
 }
 
-function readTimeout(from: ByteReader): number {
+export function readTimeout(from: ByteReader): number {
   const timeout = from.f64();
   if (!(timeout >= 1)) throw new MalformedBytes('not a timeout');
   return timeout;
@@ -127,7 +129,7 @@ export function readText(from: ByteReader, most: number = MAX_TEXT_BYTES): Uint8
   return from.raw(bytes);
 }
 
-function readRest(from: ByteReader): Uint8Array {
+export function readRest(from: ByteReader): Uint8Array {
   return from.raw(from.left);
 }
 
@@ -140,6 +142,8 @@ export interface NewSessionCall {
   readonly idle: number;
   readonly absolute: number;
   readonly linked: boolean;
+  /** The digest is that of a caller's own key. Never written: `putSession` means it. */
+  readonly keyed?: boolean;
   readonly user: Uint8Array;
   readonly client: Uint8Array;
   readonly data: Uint8Array;
