@@ -107,6 +107,8 @@ export class Lookup {
       if (pointer === 0) return false;
       const { head } = view;
       if (head.isKeyed !== keyed) return false;
+      // A key may have another session, which the one that has ended and is still to be freed shall not hide.
+      if (keyed && view.liveMark(slot) === ENDED) return false;
       const isCurrent = sameDigest(head.digest, digest);
       if (!isCurrent && !(head.hasPrevious && sameDigest(head.previousDigest, digest))) return false;
       this.#pointer = pointer;
