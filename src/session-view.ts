@@ -187,7 +187,7 @@ export class SessionView {
   }
 
   get client(): Session['client'] {
-    return this.#known.client;
+    return this.#latest.client;
   }
 
   get createdAt(): Date {

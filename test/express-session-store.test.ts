@@ -143,7 +143,7 @@ describe('data', () => {
     'x'.repeat(1024),
     "'; drop table",
     '\r\nSet-Cookie: a=b',
-  ])('the id %j is one like any other', async (name) => {
+  ])('an id of any characters is one like any other (%#)', async (name) => {
     await store.set(name, sessionOf({ name }));
     expect([await dataOf(name), await store.get(`${name}/`), await store.get(name.slice(1))]).toEqual([
       { name },
@@ -155,7 +155,7 @@ describe('data', () => {
   });
 
   test.each([undefined, null, 7, {}, [], '', 'x'.repeat(1025), '\ud800'])(
-    '%j is no id, and has no session',
+    'what is no id has no session (%#)',
     async (none) => {
       expect(await store.get(none as never)).toBeUndefined();
       await expect(store.set(none as never, sessionOf({}))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
