@@ -13,13 +13,15 @@ export interface Wanted {
   readonly absoluteTimeout: number;
 }
 
+const NO_CLIENT: Session['client'] = Object.freeze({});
+
 export class Facts {
   pointer = 0;
   stampLow = 0;
   stampHigh = 0;
   id = '' as SessionId;
   userId: string | undefined;
-  client: Session['client'] = {};
+  client = NO_CLIENT;
   createdAt = 0;
   idle = Number.POSITIVE_INFINITY;
   absoluteAt = Number.POSITIVE_INFINITY;
@@ -61,10 +63,13 @@ export class Facts {
     this.authenticatedAt = head.authenticatedAt;
     this.version = head.version;
     this.recordBytes = head.length;
+    // A session under a key may lose either again.
+    if (head.userBytes === 0) this.userId = undefined;
+    if (head.clientBytes === 0) this.client = NO_CLIENT;
     if (!whole) return;
     const userAt = head.words * 4;
     const clientAt = userAt + head.userBytes;
-    this.userId = head.userBytes === 0 ? undefined : fromUtf8(bytes.subarray(userAt, clientAt));
+    if (head.userBytes > 0) this.userId = fromUtf8(bytes.subarray(userAt, clientAt));
     if (head.clientBytes === 0) return;
     this.client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
   }

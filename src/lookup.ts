@@ -3,6 +3,7 @@
 import type { CookieFormat } from './cookie-format.js';
 import type { Wanted } from './facts.js';
 import { Handles, Memo, type MemoEntry } from './handles.js';
+import { keyDigestInto } from './keys.js';
 import type { Target } from './protocol/calls.js';
 import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
@@ -18,6 +19,7 @@ export class Lookup {
   readonly #format: CookieFormat;
   readonly #context: SessionContext;
   readonly #memo = new Memo();
+  readonly #keys = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
   #wanted: Wanted | undefined;
   /** The pointer and kind of the match found last. */
@@ -32,7 +34,22 @@ export class Lookup {
   }
 
   byCookie(cookie: string, touch: boolean): SessionHandle | undefined {
-    const entry = this.#memo.get(cookie);
+    const remembered = this.#remembered(this.#memo, cookie, touch);
+    if (remembered !== null) return remembered;
+    const token = this.#format.tokenOf(cookie, this.#now());
+    return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
+  }
+
+  /** `key`: one that may have a session. */
+  byKey(key: string, touch: boolean): SessionHandle | undefined {
+    const remembered = this.#remembered(this.#keys, key, touch);
+    if (remembered !== null) return remembered;
+    return this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch);
+  }
+
+  /** The session that a cookie or key was found to mean before; null if that is not known any more. */
+  #remembered(memo: Memo, text: string, touch: boolean): SessionHandle | undefined | null {
+    const entry = memo.get(text);
     if (entry !== undefined) {
       const { handle } = entry;
       if (this.#isCurrent(entry)) {
@@ -43,22 +60,21 @@ export class Lookup {
           if (this.#isCurrent(entry)) return undefined;
         }
       }
-      this.#memo.delete(cookie);
+      memo.delete(text);
     }
-    const token = this.#format.tokenOf(cookie, this.#now());
-    return token === undefined ? undefined : this.#byToken(cookie, token, touch);
+    return null;
   }
 
   #isCurrent({ handle, pointer, stampLow, stampHigh }: MemoEntry): boolean {
     return this.#view.isCurrent(handle.slot, pointer, stampLow, stampHigh);
   }
 
-  #byToken(cookie: string, token: string, touch: boolean): SessionHandle | undefined {
+  /** The session with this digest: of a token, or where there is none of a key. Remembered by its text. */
+  #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): SessionHandle | undefined {
     const view = this.#view;
     const { head } = view;
-    const digest = digestInto(token, this.#digest);
     for (;;) {
-      const slot = this.#find(digest);
+      const slot = this.#find(digest, token === undefined);
       if (slot < 0) return undefined;
       const pointer = this.#pointer;
       const now = this.#now();
@@ -72,25 +88,29 @@ export class Lookup {
         return undefined;
       }
       if (touch && !view.raise(slot, mark, now)) return undefined;
-      const known = this.#byPrevious ? unseal(token, head.sealed) : token;
+      const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
       const { stampLow, stampHigh } = head;
       const handle = this.#hold(slot);
       if (handle === undefined) return undefined;
       if (known !== undefined) handle.learn(known);
       // A copy of its own: a string cut from a header would keep the whole header in memory.
-      const goodUntil = Math.min(until, this.#format.goodUntil(cookie));
-      this.#memo.set(ownText(cookie), { handle, pointer, stampLow, stampHigh, until: goodUntil });
+      const memo = token === undefined ? this.#keys : this.#memo;
+      const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
+      memo.set(ownText(text), { handle, pointer, stampLow, stampHigh, until: goodUntil });
       return handle;
     }
   }
 
-  /** The slot whose record bears this digest, as its current or its previous one; its head is loaded. */
-  #find(digest: Int32Array): number {
+  /** The slot whose record bears this digest, as its current or its previous one; its head is loaded. A key opens no token's session, nor a token a key's. */
+  #find(digest: Int32Array, keyed: boolean): number {
     const view = this.#view;
     const matches = (slot: number): boolean => {
       const pointer = view.load(slot, false);
       if (pointer === 0) return false;
       const { head } = view;
+      if (head.isKeyed !== keyed) return false;
+      // A key may have another session, which the one that has ended and is still to be freed shall not hide.
+      if (keyed && view.liveMark(slot) === ENDED) return false;
       const isCurrent = sameDigest(head.digest, digest);
       if (!isCurrent && !(head.hasPrevious && sameDigest(head.previousDigest, digest))) return false;
       this.#pointer = pointer;
@@ -112,6 +132,12 @@ export class Lookup {
     if (!handle.refresh()) return undefined;
     if (held === undefined) this.handles.add(handle);
     return handle;
+  }
+
+  /** The handle of the session that a slot holds; undefined if it holds another, or none, by now. */
+  held({ slot, generation }: Target): SessionHandle | undefined {
+    const isThere = this.#view.load(slot, false) !== 0 && this.#view.head.generation === generation;
+    return isThere ? this.#hold(slot) : undefined;
   }
 
   /** The most bytes that the data of one session may take. */
@@ -178,6 +204,7 @@ export class Lookup {
   }
 }
 
+/** A copy of its own: a string cut from a header would keep the whole header in memory. */
 function ownText(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
+  return Buffer.from(text, 'utf8').toString('utf8');
 }

@@ -9,29 +9,29 @@ import { clearCookie, cookieData, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
+import { KeyedSessions } from './keyed-sessions.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CALL, writeCloseAll, writeTarget } from './protocol/calls.js';
+import { CALL } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
+import { writeCloseAll } from './protocol/close-all.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
 import { parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
-import { REASONS } from './protocol/notices.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { drawsAgain, Refused } from './refused.js';
 import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
-import type { SessionContext, Watched } from './session-context.js';
+import type { SessionContext } from './session-context.js';
 import type { Data } from './session-view.js';
 import type { Settings } from './settings.js';
 import type {
   CookieData,
-  EndReason,
   ManagerStats,
   NewSession,
   Session,
@@ -42,6 +42,7 @@ import type {
   SessionManager,
   Ticket,
 } from './types.js';
+import { Watching } from './watching.js';
 
 const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
@@ -51,6 +52,9 @@ export class Manager implements SessionManager<Data> {
   readonly #settings: Settings;
   readonly #connection: Connection;
   readonly #lookup: Lookup;
+  readonly #keyed: KeyedSessions;
+  /** Public for the connection alone. */
+  readonly watching: Watching;
   readonly #context: SessionContext;
   readonly #events: Events;
   readonly #format: CookieFormat;
@@ -78,9 +82,11 @@ export class Manager implements SessionManager<Data> {
       knownKeys: new KnownKeys(),
       schema,
       call: (which, write, read) => connection.call(which, write, read),
-      watch: (handle) => this.#watch(handle),
+      watch: (handle) => this.watching.watch(handle),
     };
     this.#lookup = new Lookup(this.#view, this.#now, this.#format, this.#context);
+    this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
+    this.watching = new Watching(this.#lookup.handles, connection);
   }
 
   /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
@@ -89,7 +95,7 @@ export class Manager implements SessionManager<Data> {
     let manager: Manager | undefined;
     const events = new Events(
       (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
-      (slot, generation, reason) => manager?.tellOver(slot, generation, reason),
+      (slot, generation, reason) => manager?.watching.tellOver(slot, generation, reason),
     );
     const whyLost = () => {
       // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
@@ -103,8 +109,8 @@ export class Manager implements SessionManager<Data> {
         membership.cutOff?.();
         return undefined;
       },
-      state: () => ({ events: events.subscribed, watched: manager?.watched ?? new Int32Array(0) }),
-      over: (sessions) => manager?.tellAllOver(sessions),
+      state: () => ({ events: events.subscribed, watched: manager?.watching.watched ?? new Int32Array(0) }),
+      over: (sessions) => manager?.watching.tellAllOver(sessions),
     });
     membership.follow({
       renew: (renewed) => connection.renew(renewed),
@@ -165,6 +171,20 @@ export class Manager implements SessionManager<Data> {
 
   clearCookieData(): CookieData {
     return clearCookie(this.#settings.cookie);
+  }
+
+  // ------------------------------------------------------------ sessions under a caller's own key
+
+  putSession(key: string, init: Omit<NewSession<Data>, 'linked'> & { data: Data }): Promise<Session<Data>> {
+    return this.#keyed.put(key, init);
+  }
+
+  getSessionByKey(key: string, options?: { touch?: boolean }): Session<Data> | undefined {
+    return this.#keyed.get(key, options);
+  }
+
+  closeSessionByKey(key: string, note?: string): Promise<void> {
+    return this.#keyed.close(key, note);
   }
 
   // ------------------------------------------------------------ many sessions
@@ -266,33 +286,5 @@ export class Manager implements SessionManager<Data> {
     const answer = await this.#connection.call(which, write, read);
     if (answer instanceof Refused) throw answer.toError();
     return answer;
-  }
-
-  #watch(handle: Watched): void {
-    this.#lookup.handles.watch(handle);
-    void this.#connection
-      .call(CALL.watch, (to) => writeTarget(to, handle), nothing)
-      .then((answer) => {
-        if (answer instanceof Refused && answer.code === 'ERR_SESSION_ENDED') {
-          this.tellOver(handle.slot, handle.generation, undefined);
-        }
-      });
-  }
-
-  /** The sessions whose signal is in use here, as pairs of slot and generation. */
-  get watched(): Int32Array {
-    return this.#lookup.handles.watched;
-  }
-
-  /** Sessions that this thread watches have ended while no manager could tell: slot, generation, place in REASONS or -1. */
-  tellAllOver(sessions: Int32Array): void {
-    for (let i = 0; i + 2 < sessions.length; i += 3) {
-      this.tellOver(sessions[i] as number, sessions[i + 1] as number, REASONS[sessions[i + 2] as number]);
-    }
-  }
-
-  /** A session that this thread watches is over. */
-  tellOver(slot: number, generation: number, reason: EndReason | undefined): void {
-    this.#lookup.handles.unwatch(slot, generation)?.over(reason);
   }
 }

@@ -16,6 +16,10 @@ import type { EndReason, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
 
+export function noToken(): SessionError {
+  return new SessionError('ERR_TOKEN_UNKNOWN', 'A session under a key of the caller has no token');
+}
+
 export class SessionView {
   // Private, as all of it: whoever copies or prints a session finds no way to the table in it.
   readonly #context: SessionContext;
@@ -166,7 +170,7 @@ export class SessionView {
   }
 
   get client(): Session['client'] {
-    return this.#known.client;
+    return this.#latest.client;
   }
 
   get createdAt(): Date {
@@ -180,6 +184,11 @@ export class SessionView {
   get expiresAt(): Date | undefined {
     const { lastSeenAt, idle, absoluteAt } = this.#latest;
     return toInstant(Math.min(lastSeenAt + idle, absoluteAt));
+  }
+
+  get idleTimeout(): number | false {
+    const { idle } = this.#latest;
+    return idle === Number.POSITIVE_INFINITY ? false : idle;
   }
 
   get authenticatedAt(): Date | undefined {
@@ -255,6 +264,8 @@ export class SessionView {
   currentToken(): string | undefined {
     const token = this.#newestToken();
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
+    const { view } = this.#context;
+    if (token === undefined && view.load(this.#slot, false) !== 0 && view.head.isKeyed) throw noToken();
     return token;
   }
 

@@ -22,7 +22,7 @@ import { encodeKey } from './protocol/data/entries.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { drawsAgain, Refused } from './refused.js';
 import { checkData, checkPatch } from './schema.js';
-import { type Data, SessionView } from './session-view.js';
+import { type Data, noToken, SessionView } from './session-view.js';
 import { digestOf, drawToken, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
 
@@ -118,6 +118,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
         nothing,
       );
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
+      if (answer instanceof Refused && answer.code === 'ERR_TOKEN_UNKNOWN') throw noToken();
       if (answer instanceof Refused) throw answer.toError();
       this.drew(token);
       return;
@@ -194,7 +195,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
 }
 
 /** Characters of a note that are kept. */
-const MOST_NOTE = 1024;
+export const MOST_NOTE = 1024;
 
 function checkIfVersion(options: unknown): number | undefined {
   if (options === undefined) return undefined;

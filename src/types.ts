@@ -1,8 +1,10 @@
 /** The public face as types: what `index.ts` re-exports. Every duration is a `Duration`; every instant handed out is a `Date`. */
 
-import type { KeyObject } from 'node:crypto';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { CookieData, CookieOptions } from './cookie-types.js';
+
+export type { CookieData, CookieOptions } from './cookie-types.js';
 
 /** Milliseconds as a number, or text such as '90s', '30m', '8h', '14d'. */
 export type Duration = number | string;
@@ -81,27 +83,6 @@ export interface ManagerOptions<D extends SessionData = Record<string, unknown>>
   clock?: ManualClock;
 }
 
-export interface CookieOptions {
-  /** Default '__Host-id' (or 'id' when `secure` is false). */
-  name?: string;
-  /**
-   * 'opaque' (default): the token itself, 256 random bits. 'signed': the token and an HMAC.
-   * 'jwt': a JWT with the claims `token` and `exp`, so that a gateway can check it by itself.
-   */
-  format?: 'opaque' | 'signed' | 'jwt';
-  /** For 'signed' and 'jwt': the first signs, all verify, so that a key can be rotated out. */
-  keys?: readonly (string | Uint8Array | KeyObject)[];
-  /** For 'jwt': default 'EdDSA'. A cookie that names another algorithm is refused. */
-  algorithm?: 'EdDSA' | 'RS256' | 'ES256' | 'HS256';
-  secure?: boolean; // default true
-  sameSite?: 'lax' | 'strict' | 'none'; // default 'lax'
-  path?: string; // default '/'
-  domain?: string; // default none
-  partitioned?: boolean; // default false
-  /** false: a cookie that ends with the browser. Default true. HttpOnly is always set. */
-  persistent?: boolean;
-}
-
 /** Embedded, durable, no server: sessions survive the process and its crash. */
 export interface LmdbStoreOptions {
   type: 'lmdb';
@@ -112,7 +93,8 @@ export interface LmdbStoreOptions {
 export interface RedisStoreOptions {
   type: 'redis';
   url: string | readonly string[];
-  prefix?: string /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */;
+  prefix?: string;
+  /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */
   staleFor?: Duration;
 }
 
@@ -143,6 +125,14 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** The Set-Cookie that removes the cookie from a browser. */
   clearCookieData(): CookieData;
+
+  /** For adapters whose ids are drawn elsewhere: creates the session under a key of your own (hard to guess, used once, 1 to 1024 bytes of UTF-8), or gives it all of this in
+   * place of what it held. ERR_SESSION_ENDED if it ended within its absolute timeout, at most a day ago. It has no token, so no cookie, `login` or `rotate`. */
+  putSession(key: string, init: Omit<NewSession<D>, 'linked'> & { data: D }): Promise<Session<D>>;
+  /** The session under a key, as `getSession` has one by its cookie: synchronous; undefined for anything that is no key. */
+  getSessionByKey(key: string, options?: { touch?: boolean }): Session<D> | undefined;
+  /** Ends the session under a key. After this `putSession` makes none, even where there was none. */
+  closeSessionByKey(key: string, note?: string): Promise<void>;
 
   /** Every live session, or those of one user, without their tokens or data. Steady under concurrent change: each session that lives throughout is yielded exactly once. */
   getAllSessions(filter?: SessionFilter): AsyncIterableIterator<SessionInfo>;
@@ -197,15 +187,6 @@ export interface SessionFilter {
   limit?: number;
 }
 
-export interface CookieData {
-  readonly name: string;
-  readonly value: string;
-  /** Seconds; undefined for a session that never ends and for a cookie that ends with the browser. */
-  readonly maxAge: number | undefined;
-  /** A complete Set-Cookie header value. */
-  toString(): string;
-}
-
 export interface SessionInfo {
   readonly id: SessionId;
   readonly userId: string | undefined;
@@ -230,6 +211,8 @@ export type Patch<D> = { [K in keyof D]?: D[K] | undefined };
 export interface Session<D extends SessionData = Record<string, unknown>> extends SessionInfo {
   /** False once ended, in every thread at once. */
   readonly alive: boolean;
+  /** How long it may stay idle, in milliseconds. */
+  readonly idleTimeout: number | false;
   /** Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know. */
   readonly signal: AbortSignal;
   /**

@@ -116,9 +116,28 @@ async function useAll({ manager, clock }: Mortal): Promise<void> {
   await manager.sweep().catch((error) => expect(error).toMatchObject({ code: 'ERR_MANAGER_RESTARTED' }));
   await Promise.all(Array.from({ length: 60 }, () => manager.newSession({ userId: 'crowd' })));
   expect(await manager.closeAllSessions({ userId: 'crowd' })).toBe(60);
+  await useKeys(manager);
   expect(await listed(manager)).toEqual([one.id]);
   expect(await manager.closeAllSessions()).toBe(1);
   for (let sweeps = 0; sweeps < 3; sweeps++) await manager.sweep().catch(() => {});
+}
+
+let keys = 0;
+
+/** The same of sessions under a key: made, replaced and another user's, ended, and refused from then on. */
+async function useKeys(manager: SessionManager): Promise<void> {
+  const [key, unknown] = [`key ${++keys}`, `unknown ${keys}`];
+  const session = await manager.putSession(key, { data: { a: 1 }, userId: 'dan' });
+  expect(manager.getSessionByKey(key)).toBe(session);
+  expect(await manager.putSession(key, { data: { a: 2 }, userId: 'eve' })).toBe(session);
+  expect([session.data, session.version, session.userId]).toEqual([{ a: 2 }, 1, 'eve']);
+  expect([await listed(manager, 'dan'), await listed(manager, 'eve')]).toEqual([[], [session.id]]);
+  await manager.closeSessionByKey(key);
+  await manager.closeSessionByKey(unknown);
+  for (const late of [key, unknown]) {
+    await expect(manager.putSession(late, { data: {} })).rejects.toMatchObject({ code: 'ERR_SESSION_ENDED' });
+    expect(manager.getSessionByKey(late)).toBeUndefined();
+  }
 }
 
 async function joinAndLeave({ manager, name }: Mortal): Promise<void> {

@@ -39,7 +39,7 @@ describe('the programs of the README', () => {
     folder = mkdtempSync(join(tmpdir(), 'coatcheck-readme-'));
     mkdirSync(join(folder, 'node_modules'));
     symlinkSync(root, join(folder, 'node_modules/coatcheck'));
-    for (const name of ['cookie', 'piscina']) {
+    for (const name of ['cookie', 'piscina', 'express', 'express-session']) {
       symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');

@@ -1,11 +1,11 @@
 /** A manager dies before each of its writes in turn; its successor gets the same calls again. What comes of it is what would have come without the death. */
 
 import { expect, test } from 'vitest';
+import { keyDigestInto } from '../dist/src/keys.js';
 import { Lookup } from '../dist/src/lookup.js';
 import {
   CALL,
   writeClose,
-  writeCloseAll,
   writeLogin,
   writeNewSession,
   writeReplace,
@@ -13,7 +13,9 @@ import {
   writeSetIdleTimeout,
   writeTarget,
 } from '../dist/src/protocol/calls.js';
+import { writeCloseAll } from '../dist/src/protocol/close-all.js';
 import { formatId } from '../dist/src/protocol/ids.js';
+import { writeCloseByKey } from '../dist/src/protocol/keyed-calls.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { BareManager, dyingAt, type Packed } from './bare-manager.js';
@@ -33,6 +35,8 @@ const nothing = () => undefined;
 const tokens = Array.from({ length: 16 }, drawToken);
 const ids = tokens.map(() => drawIdInto(new Int32Array(4)));
 const token = (n: number) => tokens[n] as string;
+const digestOfKey = (key: string) => keyDigestInto(key, new Int32Array(8));
+const keys = ['new', 'old', 'gone', 'unknown'];
 
 const create = (n: number, user = '', digest = digestOf(token(n))): Packed => [
   CALL.newSession,
@@ -41,6 +45,19 @@ const create = (n: number, user = '', digest = digestOf(token(n))): Packed => [
     writeNewSession(to, { digest, id: ids[n] as Int32Array, ...times, user: packUser(user) });
     to.raw(packData({ n, once: `ticket ${n}`.repeat(20) }));
   },
+];
+
+const put = (key: string, n: number, user: string, data: object): Packed => [
+  CALL.putSession,
+  (to) => {
+    const times = { idle: 1000, absolute: 100_000, linked: false, client: NOTHING };
+    writeNewSession(to, { digest: digestOfKey(key), id: ids[n] as Int32Array, ...times, user: packUser(user) });
+    to.raw(packData(data));
+  },
+];
+const closeKey = (key: string): Packed => [
+  CALL.closeSessionByKey,
+  (to) => writeCloseByKey(to, digestOfKey(key), 100_000),
 ];
 
 interface Target {
@@ -85,6 +102,11 @@ function calls(targets: readonly Target[]): Packed[] {
     [CALL.rotate, (to) => writeRotate(to, { ...rotate, sealed: seal(token(3), token(13)) })],
     [CALL.setIdleTimeout, (to) => writeSetIdleTimeout(to, target(4), 77)],
     [CALL.close, (to) => writeClose(to, target(5), false)],
+    put('new', 14, 'eve', { made: true }),
+    put('old', 15, 'eve', { instead: 'x'.repeat(200) }),
+    closeKey('gone'),
+    put('gone', 15, '', { late: true }),
+    closeKey('unknown'),
     take(1, 'once'),
     set(5, { late: true }),
     create(9, 'ann'),
@@ -113,6 +135,7 @@ function outcome(nth: number, mth: number) {
   const bare = new BareManager(limits);
   const made = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => create(n, n === 7 || n === 6 ? 'bob' : ''));
   made[6] = create(6);
+  made.push(put('old', 12, 'bob', { a: 1 }), put('gone', 13, '', { a: 1 }));
   const targets = bare
     .execute(0, bare.batch(0, made))
     .map(([, from]) => ({ slot: from.u32(), generation: from.u32() | 0 }));
@@ -141,7 +164,7 @@ function outcome(nth: number, mth: number) {
   const readable = (answers ?? []).map(([answer, from], i) => {
     if (answer !== 'done') return [answer];
     const which = calls(targets)[i]?.[0];
-    if (which === CALL.newSession) {
+    if (which === CALL.newSession || which === CALL.putSession) {
       const slot = from.u32();
       const generation = from.u32() | 0;
       const found = view.load(slot, false) !== 0 && view.head.generation === generation;
@@ -157,8 +180,11 @@ function outcome(nth: number, mth: number) {
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
   const lookup = new Lookup(context.view, context.now, bareToken, { ...context, schema: undefined } as never);
-  const seen = tokens.map((each) => {
-    const session = lookup.byCookie(each, false);
+  const looked = [
+    ...tokens.map((each) => lookup.byCookie(each, false)),
+    ...keys.map((key) => lookup.byKey(key, false)),
+  ];
+  const seen = looked.map((session) => {
     return session && [session.id, session.data, session.version, session.userId, session.expiresAt?.getTime()];
   });
   bare.manager.sweep();
@@ -177,6 +203,7 @@ test('a call is done once and answered once, before whichever write its manager 
   const without = outcome(never, never);
   expect(without.readable.map(([answer]) => answer).filter((answer) => answer !== 'done')).toEqual([
     'ERR_SESSION_CONFLICT',
+    'ERR_SESSION_ENDED',
     'ERR_SESSION_ENDED',
     'used',
   ]);
@@ -198,7 +225,7 @@ test('the same holds if its successor dies as well, before whichever write', () 
   const { died: _, ...expected } = outcome(never, never);
   let both = 0;
   for (let round = 0; round < 400; round++) {
-    const nth = 1 + random.below(320);
+    const nth = 1 + random.below(400);
     const mth = 1 + random.below(150);
     const { died, ...rest } = outcome(nth, mth);
     if (died[1]) both++;

@@ -16,7 +16,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'coatcheck-types-'));
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/coatcheck'));
-  for (const scope of ['@types', '@standard-schema']) {
+  for (const scope of ['@types', '@standard-schema', '@fastify', 'fastify']) {
     symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope));
   }
 });
@@ -132,10 +132,12 @@ describe('the public face, as types', () => {
     expect(complaints(comparison(changed), { 'api.d.ts': asPromised(changed) })).toMatch(/error TS/);
   });
 
-  test('an application may write what it should, and is refused what it should not', () => {
-    const uses = join(root, 'test/fixtures/uses-the-public-face.ts');
-    expect(complaints(readFileSync(uses, 'utf8'))).toBe('');
-  });
+  test.each(['uses-the-public-face', 'uses-the-express-store'])(
+    'an application may write what it should, and is refused what it should not: %s',
+    (name) => {
+      expect(complaints(readFileSync(join(root, `test/fixtures/${name}.ts`), 'utf8'))).toBe('');
+    },
+  );
 });
 
 describe('the declarations that are shipped', () => {
@@ -149,7 +151,7 @@ describe('the declarations that are shipped', () => {
     shipped.set(path, text);
     for (const [, name] of text.matchAll(/['"](\.{1,2}\/[^'"]+)\.js['"]/g)) visit(join(path, '..', `${name}.d.ts`));
   };
-  for (const entry of ['index', 'testing']) visit(join(root, `dist/src/${entry}.d.ts`));
+  for (const entry of ['index', 'testing', 'http/express-session']) visit(join(root, `dist/src/${entry}.d.ts`));
 
   test('they were found', () => expect(shipped.size).toBeGreaterThan(4));
 

@@ -32,6 +32,8 @@ export interface Makings {
   readonly joins?: Uint8Array | undefined;
   /** The record that is replaced holds the answer. */
   readonly answers?: boolean;
+  /** The client's texts; undefined: as they are. */
+  readonly client?: Uint8Array;
   data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
   /** Changes the head in place; may give another user, or refuse. */
   head?(head: Head): Uint8Array | Refusal | undefined;
@@ -82,7 +84,8 @@ export class Changes {
     if (made !== undefined) head.version = (head.version + 1) >>> 0;
     head.connection = by.connection;
     head.call = by.call;
-    const pointer = table.write(head, { user: user ?? body.user, client: body.client, data: made ?? body.data });
+    const client = makings.client ?? body.client;
+    const pointer = table.write(head, { user: user ?? body.user, client, data: made ?? body.data });
     if (pointer === 0) return 'ERR_TABLE_FULL';
     failpoint('change: written');
     const { generation, createdAt } = head;

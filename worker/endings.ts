@@ -5,6 +5,7 @@
  * cells) only frees; for many at once it is done in slices, and before any limit is judged.
  */
 
+import { BURIED_FOR } from '../src/protocol/buried.js';
 import type { Target } from '../src/protocol/calls.js';
 import { COUNTER, ENDED, HEADER, PICKED } from '../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../src/protocol/notices.js';
@@ -71,6 +72,7 @@ export class Endings {
   /** Ends an open session. */
   end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
     const { slots } = this.#sessions.table.view;
+    this.#bury(slot);
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
@@ -79,6 +81,17 @@ export class Endings {
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
     this.#free(slot, mark, reason, note);
+  }
+
+  /**
+   * Buries the key of a session that is about to end, if it has one. Before it ends, so that nothing comes in between; a session that a dying manager left alive with its
+   * key buried is as alive as any: the key's grave is looked for where there is no session.
+   */
+  #bury(slot: number): void {
+    const { view, buried, owner } = this.#sessions.table;
+    if (owner.header[HEADER.keyed] !== 1 || view.load(slot, false) === 0 || !view.head.isKeyed) return;
+    const { digest, createdAt, expiresAt } = view.head;
+    buried.add(digest, this.#now() + Math.min(expiresAt - createdAt, BURIED_FOR));
   }
 
   /** Says why a session ends, before it does. */
@@ -99,6 +112,7 @@ export class Endings {
     const idleAt = view.seen(slot, mark) + head.idle;
     if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;
     const reason: Reason = head.expiresAt <= idleAt ? 'expired' : 'idle';
+    this.#bury(slot);
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
@@ -197,6 +211,7 @@ export class Endings {
     for (const slot of slots) {
       if (picked.length >= most) break;
       if (!this.#sessions.isOpen(slot) || !picks(slot)) continue;
+      this.#bury(slot);
       this.#giveReason(slot, reason, PICKED);
       failpoint('close all: half picked');
       picked.push(slot);

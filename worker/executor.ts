@@ -10,7 +10,6 @@ import {
   CALL,
   CONNECTION,
   readClose,
-  readCloseAll,
   readLogin,
   readNewSession,
   readReplace,
@@ -22,17 +21,18 @@ import {
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
+import { readCloseAll } from '../src/protocol/close-all.js';
+import { readCloseByKey } from '../src/protocol/keyed-calls.js';
 import { DIGEST_WORDS, HEADER, ID_WORDS, WORK } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
 import type { Caller } from './caller.js';
-import type { Prepared } from './changes.js';
 import type { Connection } from './connections.js';
 import { failpoint } from './failpoints.js';
 import { Gauges } from './gauges.js';
+import { Keeping } from './keeping.js';
 import { OneByOne } from './one-by-one.js';
 import type { ManagerParts } from './parts.js';
 import { type Batch, isDoneAgain, recall } from './recall.js';
-import type { StoreChange } from './stores/contract.js';
 
 export class Executor {
   readonly #parts: ManagerParts;
@@ -44,9 +44,11 @@ export class Executor {
   #stopAsked = false;
   #stopping: Promise<void> | undefined;
   #stopped = false;
+  readonly #keeping: Keeping;
 
   constructor(parts: ManagerParts) {
     this.#parts = parts;
+    this.#keeping = new Keeping(parts.store, this.#reply);
   }
 
   /** Does a batch of calls. A promise only where a store is waited for, or the end. */
@@ -91,10 +93,10 @@ export class Executor {
     const first = reader.f64();
     const count = reader.u32();
     reply.u32(count);
-    const { table } = this.#parts.sessions;
-    const { header } = table.view;
+    const { owner } = this.#parts.sessions.table;
+    const { header } = owner;
     const begun = Atomics.load(connection.words, CONNECTION.begun);
-    table.owner.beat();
+    owner.beat();
     header[HEADER.workConnection] = connection.number;
     header[HEADER.workAt] = WORK.call;
     const done = connection.journal.begin(first, count);
@@ -200,31 +202,35 @@ export class Executor {
     const reply = this.#reply;
     switch (which) {
       case CALL.newSession:
-        return this.#keep(manager.newSession(readNewSession(from, this.#drawn), by));
+        return this.#keeping.keep(manager.newSession(readNewSession(from, this.#drawn), by));
+      case CALL.putSession:
+        return this.#keeping.keep(manager.putSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
         const { target, patch } = readSet(from);
-        return this.#keep(manager.set(target, patch, by));
+        return this.#keeping.keep(manager.set(target, patch, by));
       }
       case CALL.replace: {
         const { target, ifVersion, data } = readReplace(from);
-        return this.#keep(manager.replace(target, ifVersion, data, by));
+        return this.#keeping.keep(manager.replace(target, ifVersion, data, by));
       }
       case CALL.take: {
         const { target, key } = readTake(from);
-        return this.#keep(manager.take(target, key, by));
+        return this.#keeping.keep(manager.take(target, key, by));
       }
       case CALL.login:
-        return this.#keep(manager.login(readLogin(from), by));
+        return this.#keeping.keep(manager.login(readLogin(from), by));
       case CALL.rotate:
-        return this.#keep(manager.rotate(readRotate(from), by));
+        return this.#keeping.keep(manager.rotate(readRotate(from), by));
       case CALL.setIdleTimeout: {
         const { target, idle } = readSetIdleTimeout(from);
-        return this.#keep(manager.setIdleTimeout(target, idle, by));
+        return this.#keeping.keep(manager.setIdleTimeout(target, idle, by));
       }
       case CALL.close: {
         const { target, terminated, note } = readClose(from);
-        return this.#kept(manager.close(target, terminated, note));
+        return this.#keeping.kept(manager.close(target, terminated, note));
       }
+      case CALL.closeSessionByKey:
+        return this.#keeping.kept(manager.closeSessionByKey(readCloseByKey(from)));
       case CALL.closeAllSessions:
         reply.u32(manager.closeAllSessions(readCloseAll(from), 'closed', by));
         return 'done';
@@ -264,37 +270,5 @@ export class Executor {
       default:
         return 'malformed';
     }
-  }
-
-  /** Has the store keep what a rule prepared, and then publishes it. */
-  #keep(prepared: Prepared | Answer): Answer | Promise<Answer> {
-    if (typeof prepared === 'string') return prepared;
-    const kept = this.#parts.store.commit(prepared.change);
-    failpoint('call: prepared');
-    if (kept === undefined) {
-      prepared.apply(this.#reply);
-      failpoint('call: applied');
-      return 'done';
-    }
-    return kept.then(
-      () => {
-        prepared.apply(this.#reply);
-        return 'done';
-      },
-      () => {
-        prepared.cancel();
-        return 'ERR_STORE';
-      },
-    );
-  }
-
-  /** Has the store keep an ending that is published already. */
-  #kept(change: StoreChange | undefined): Answer | Promise<Answer> {
-    const kept = change && this.#parts.store.commit(change);
-    if (kept === undefined) return 'done';
-    return kept.then(
-      () => 'done',
-      () => 'ERR_STORE',
-    );
   }
 }

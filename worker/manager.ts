@@ -7,14 +7,17 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { CloseAllCall, LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
+import type { LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
+import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
+import type { CloseByKeyCall } from '../src/protocol/keyed-calls.js';
 import type { Audience } from './audience.js';
 import { type Caller, itself } from './caller.js';
 import { Changes, type Prepared } from './changes.js';
 import type { Endings } from './endings.js';
 import { failpoint } from './failpoints.js';
+import { KeyedSessions } from './keyed.js';
 import { type Limits, Room } from './room.js';
 import type { Sessions } from './sessions.js';
 import type { StoreChange } from './stores/contract.js';
@@ -28,6 +31,7 @@ export class Manager {
   readonly #room: Room;
   readonly #changes: Changes;
   readonly #tokens: TokenChanges;
+  readonly #keyed: KeyedSessions;
   readonly #limits: Limits;
   readonly #now: () => number;
   readonly #head = new Head();
@@ -40,6 +44,7 @@ export class Manager {
     this.#room = new Room(sessions, endings, limits);
     this.#changes = new Changes(sessions, endings, this.#room, audience, limits);
     this.#tokens = new TokenChanges(sessions, endings, this.#changes, now);
+    this.#keyed = new KeyedSessions(sessions, endings, this.#changes, now);
     this.#limits = limits;
     this.#now = now;
   }
@@ -95,10 +100,25 @@ export class Manager {
     head.id.set(call.id);
     head.idle = call.idle;
     head.expiresAt = now + call.absolute;
+    head.isKeyed = call.keyed === true;
     head.linkedTo = call.linked ? by.connection : 0;
     head.connection = by.connection;
     head.call = by.call;
     return head;
+  }
+
+  // ------------------------------------------------------------ sessions under a caller's own key
+
+  putSession(call: NewSessionCall, by: Caller): Prepared | Refusal {
+    return this.#keyed.put(call, by, (unknown) => this.newSession(unknown, by));
+  }
+
+  /** After this the key has no session, and gets none for a while. */
+  closeSessionByKey(call: CloseByKeyCall): StoreChange | undefined {
+    const target = this.#keyed.targetOf(call.digest);
+    if (target !== undefined) return this.close(target, false, call.note);
+    this.#keyed.bury(call);
+    return undefined;
   }
 
   // ------------------------------------------------------------ changes of one session

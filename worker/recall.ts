@@ -43,7 +43,7 @@ export function recall(
   const answer = journal.answerOf(i);
   if (answer !== 'done') return answer;
   const { slot, generation, createdAt, pinned } = journal.intentOf(i);
-  if (which === CALL.newSession) {
+  if (which === CALL.newSession || which === CALL.putSession) {
     reply.u32(slot);
     reply.u32(generation);
     reply.f64(createdAt);

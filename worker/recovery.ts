@@ -12,6 +12,7 @@
  * It is a generator that yields between two slices, and may itself die at any instruction: whatever it stores, it or a successor may store again.
  */
 
+import { BURIED_FOR } from '../src/protocol/buried.js';
 import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { REASONS } from '../src/protocol/notices.js';
@@ -75,7 +76,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     else if (view.mark(slot) === ENDED || (isDecided && (reasons[slot] as number) & PICKED)) free(slot);
     else if (slot !== suspect && isWhole(slot, pointer) && cells.claim(pointer, taken)) keep(slot);
     else {
-      setAside.push(view.copyHead(pointer) ? idOfCopy() : `slot ${slot}`);
+      setAside.push(view.copyHead(pointer) ? idOfCopy(slot) : `slot ${slot}`);
       reasons[slot] = REASONS.indexOf('terminated') + 1;
       free(slot);
     }
@@ -88,9 +89,13 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     return head.slot === slot && head.generation === view.generation(slot) && head.dataBytes >= 0;
   }
 
-  function idOfCopy(): string {
-    view.head.parse(view.words);
-    return formatId(view.head.id);
+  /** The id in a head that proves itself. Its key is buried, where it has one: by when the session was seen, as the time is not known here. */
+  function idOfCopy(slot: number): string {
+    const { head } = view;
+    head.parse(view.words);
+    if (head.isKeyed && head.slot === slot)
+      table.buried.add(head.digest, view.seen(slot, view.mark(slot)) + BURIED_FOR);
+    return formatId(head.id);
   }
 
   function free(slot: number): void {
@@ -121,6 +126,8 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   owner.check();
   header[HEADER.workAt] = WORK.recovery;
   failpoint('recovery: begun');
+  table.buried.restore();
+  failpoint('recovery: buried keys read');
   for (const index of [digests, previous, ids]) yield* index.beginAnew();
   for (let slot = 0; slot < slots; slot++) {
     header[HEADER.workSlot] = slot + 1;

@@ -18,6 +18,7 @@ import {
 } from '../src/protocol/layout.js';
 import { beginMark } from '../src/protocol/seen.js';
 import { headSum, markPlace, TableView } from '../src/protocol/table.js';
+import { Buried } from './buried.js';
 import { Cells } from './cells.js';
 import { failpoint } from './failpoints.js';
 import { IndexWriter } from './index-writer.js';
@@ -34,6 +35,7 @@ export class TableWriter {
   readonly memory: TableMemory;
   readonly view: TableView;
   readonly cells: Cells;
+  readonly buried: Buried;
   readonly digests: IndexWriter;
   readonly previous: IndexWriter;
   readonly ids: IndexWriter;
@@ -59,6 +61,7 @@ export class TableWriter {
     this.owner = new Owner(this.view.header, epoch);
     this.counters = new Float64Array(memory.header);
     this.cells = new Cells(this.view, this.owner);
+    this.buried = new Buried(memory.buried, memory.shape.buried, this.owner);
     [this.#stampLow, this.#stampHigh] = lastStamp;
     this.#freeSlots = new Int32Array(memory.shape.maxSessions);
     const touched = () => this.view.header[HEADER.slotsTouched] as number;

@@ -30,6 +30,7 @@ export class TokenChanges {
     const table = this.#table;
     const { slot } = call.target;
     if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
+    if (table.view.head.isKeyed) return 'ERR_TOKEN_UNKNOWN';
     if (this.#endings.isUsed(call.digest)) return 'used';
     if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     const before = userKey(table.loadedBody().user);
@@ -84,6 +85,7 @@ export class TokenChanges {
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
       head: (head) => {
+        if (head.isKeyed) return 'ERR_TOKEN_UNKNOWN';
         if (!sameDigest(head.digest, call.from)) {
           const inGrace = head.hasPrevious && now < head.graceUntil && sameDigest(head.previousDigest, call.from);
           return inGrace ? 'moved' : 'ERR_TOKEN_UNKNOWN';

@@ -11,7 +11,7 @@
 import { type ByteReader, type ByteWriter, MalformedBytes } from './bytes.js';
 import type { SessionErrorCode } from './errors.js';
 import type { Hello, Welcome } from './greeting.js';
-import { DIGEST_WORDS, ID_WORDS, MAX_CLIENT_BYTES, MAX_TEXT_BYTES, SEALED_BYTES } from './layout.js';
+import { DIGEST_WORDS, MAX_CLIENT_BYTES, MAX_TEXT_BYTES, SEALED_BYTES } from './layout.js';
 
 export const CALL = {
   newSession: 1,
@@ -30,6 +30,8 @@ export const CALL = {
   subscribe: 14,
   leave: 15,
   stop: 16,
+  putSession: 17,
+  closeSessionByKey: 18,
 } as const;
 
 /** How a call is answered: done, or the place of its refusal in this list. */
@@ -109,7 +111,7 @@ export function writeWords(to: ByteWriter, words: Int32Array): void {
   for (let i = 0; i < words.length; i++) to.view.setInt32(at + i * 4, words[i] as number, true);
 }
 
-function readWords(from: ByteReader, count: number): Int32Array {
+export function readWords(from: ByteReader, count: number): Int32Array {
   return readWordsInto(from, new Int32Array(count));
 }
 
@@ -119,7 +121,7 @@ function readWordsInto(from: ByteReader, words: Int32Array): Int32Array {
   return words;
 }
 
-function readTimeout(from: ByteReader): number {
+export function readTimeout(from: ByteReader): number {
   const timeout = from.f64();
   if (!(timeout >= 1)) throw new MalformedBytes('not a timeout');
   return timeout;
@@ -131,7 +133,7 @@ export function readText(from: ByteReader, most: number = MAX_TEXT_BYTES): Uint8
   return from.raw(bytes);
 }
 
-function readRest(from: ByteReader): Uint8Array {
+export function readRest(from: ByteReader): Uint8Array {
   return from.raw(from.left);
 }
 
@@ -144,6 +146,8 @@ export interface NewSessionCall {
   readonly idle: number;
   readonly absolute: number;
   readonly linked: boolean;
+  /** The digest is that of a caller's own key. Never written: `putSession` means it. */
+  readonly keyed?: boolean;
   readonly user: Uint8Array;
   readonly client: Uint8Array;
   readonly data: Uint8Array;
@@ -272,29 +276,4 @@ export function writeClose(to: ByteWriter, target: Target, terminated: boolean):
 
 export function readClose(from: ByteReader): { target: Target; terminated: boolean; note: Uint8Array } {
   return { target: readTarget(from), terminated: from.u8() === 1, note: readRest(from) };
-}
-
-/** Which sessions `closeAllSessions` ends: all that fit everything that is given. */
-export interface CloseAllCall {
-  readonly user: Uint8Array | undefined;
-  readonly except: Int32Array | undefined;
-  readonly createdBefore: number;
-  readonly limit: number;
-}
-
-export function writeCloseAll(to: ByteWriter, call: CloseAllCall): void {
-  to.f64(call.createdBefore);
-  to.f64(call.limit);
-  to.u8((call.user ? 1 : 0) | (call.except ? 2 : 0));
-  if (call.except) writeWords(to, call.except);
-  if (call.user) to.raw(call.user);
-}
-
-export function readCloseAll(from: ByteReader): CloseAllCall {
-  const createdBefore = from.f64();
-  const limit = from.f64();
-  const given = from.u8();
-  if (Number.isNaN(createdBefore) || !(limit >= 0)) throw new MalformedBytes('not a filter');
-  const except = given & 2 ? readWords(from, ID_WORDS) : undefined;
-  return { user: given & 1 ? readRest(from) : undefined, except, createdBefore, limit };
 }

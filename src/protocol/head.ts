@@ -41,6 +41,8 @@ export class Head {
   authenticatedAt = Number.NaN;
   graceUntil = 0;
   hasPrevious = false;
+  /** The digest is that of a caller's own key, and not of a token. */
+  isKeyed = false;
   /** 0: it ends with no connection. */
   linkedTo = 0;
   readonly digest = new Int32Array(DIGEST_WORDS);
@@ -76,6 +78,7 @@ export class Head {
     this.tokenIssuedAt = now;
     this.authenticatedAt = Number.NaN;
     this.hasPrevious = false;
+    this.isKeyed = false;
   }
 
   /** Reads the head from the words of a record. */
@@ -107,6 +110,7 @@ export class Head {
     this.tokenIssuedAt = next(FLAG.tokenIssuedAt, this.createdAt);
     this.authenticatedAt = next(FLAG.authenticatedAt, Number.NaN);
     this.linkedTo = next(FLAG.linkedTo, 0);
+    this.isKeyed = (flags & FLAG.keyed) !== 0;
     this.hasPrevious = (flags & FLAG.previous) !== 0;
     this.graceUntil = 0;
     if (!this.hasPrevious) return;
@@ -126,6 +130,7 @@ export class Head {
     if (!Number.isNaN(this.authenticatedAt)) flags |= FLAG.authenticatedAt;
     if (this.hasPrevious) flags |= FLAG.previous;
     if (this.linkedTo !== 0) flags |= FLAG.linkedTo;
+    if (this.isKeyed) flags |= FLAG.keyed;
     this.flags = flags;
   }
 

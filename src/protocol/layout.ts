@@ -8,6 +8,7 @@
  *   reported  1 word a slot                       the generation of the session whose token that was
  *   reasons   1 byte a slot                       why its session ends, written before it does: for whoever recovers the table
  *   segments  cells of 16 words                   what records are written in
+ *   buried    see buried.ts                       keys whose sessions have ended
  *   clock     see clock.ts
  *
  * A record lies in a chain of cells. The first word of a cell is the number of the next, the other fifteen are the record's:
@@ -18,14 +19,17 @@
  *                    ID(4) VERSION CREATED_AT(2) CALL(2) CONNECTION LENGTHS BODY_SUM
  *                    for each flag that is set: IDLE(2) EXPIRES_AT(2) TOKEN_ISSUED_AT(2)
  *                    AUTHENTICATED_AT(2) LINKED_TO(2) PREVIOUS: digest(8) grace until(2) sealed token(12)
+ *                    (KEYED has no words: DIGEST is then that of the caller's own key, and no token opens the session)
  *             body:  user id, client, data, as bytes; zeros up to a whole word
  *
  * Chains of equal cells, and not blocks of the record's length, because then no history of sizes can leave space that is free and of
  * no use: a cell that is free serves any record, freeing is appending to a list, and the table never has to move a record.
  */
 
+import { MOST_BURIED, reserveBuried } from './buried.js';
+
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 export const MAGIC = 0x636f6174;
 
 /** Words of the header. */
@@ -64,6 +68,8 @@ export const HEADER = {
   workSlot: 20,
   workConnection: 21,
   workCall: 22,
+  /** 1 once a session was put under a caller's own key. */
+  keyed: 23,
   /** Where the counters begin: COUNTER numbers of eight bytes. */
   counters: 32,
   words: 64,
@@ -139,6 +145,8 @@ export const FLAG = {
   /** The connection that it ends with. */
   linkedTo: 16,
   previous: 32,
+  /** The digest is that of a caller's own key. */
+  keyed: 64,
 } as const;
 
 export const DIGEST_WORDS = 8;
@@ -171,6 +179,8 @@ export interface TableShape {
   readonly cells: number;
   /** Words of each index buffer: a power of two, at least twice `maxSessions`. */
   readonly indexWords: number;
+  /** Ended keys that are remembered: a power of two. */
+  readonly buried: number;
 }
 
 /** The shared memory of one table. It belongs to the thread that started the manager, and outlives the manager's thread. */
@@ -185,6 +195,7 @@ export interface TableMemory {
   readonly reported: SharedArrayBuffer;
   readonly reasons: SharedArrayBuffer;
   readonly segments: readonly SharedArrayBuffer[];
+  readonly buried: SharedArrayBuffer;
 }
 
 /**
@@ -197,7 +208,8 @@ export function shapeFor(limits: { maxSessions: number; maxBytes: number; maxSes
   const cells = 1 + cellsFor(limits.maxBytes) + limits.maxSessions * perSession + QUARANTINE_CELLS + 2 * largest;
   let indexWords = 64;
   while (indexWords < 2 * limits.maxSessions) indexWords *= 2;
-  return { maxSessions: limits.maxSessions, maxSessionBytes: limits.maxSessionBytes, cells, indexWords };
+  const { maxSessions, maxSessionBytes } = limits;
+  return { maxSessions, maxSessionBytes, cells, indexWords, buried: MOST_BURIED };
 }
 
 /** Reserves a table's address space. No memory is used before it is written to. */
@@ -219,6 +231,7 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
     reported: words(shape.maxSessions),
     reasons: words(Math.ceil(shape.maxSessions / 4)),
     segments,
+    buried: reserveBuried(shape.buried),
   };
   const header = new Int32Array(memory.header);
   header[HEADER.magic] = MAGIC;
@@ -231,8 +244,8 @@ export function reserveTable(shape: TableShape, scatter: readonly [number, numbe
 
 /** Bytes of address space that a table holds. */
 export function reservedBytes(memory: TableMemory): number {
-  const { header, slots, reports, reported, reasons, segments } = memory;
-  const buffers = [header, slots, reports, reported, reasons, ...segments];
+  const { header, slots, reports, reported, reasons, segments, buried } = memory;
+  const buffers = [header, slots, reports, reported, reasons, ...segments, buried];
   for (const index of [memory.digests, memory.previous, memory.ids]) buffers.push(...index);
   return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
 }

@@ -7,6 +7,13 @@ const additions: readonly [after: RegExp, declaration: string][] = [
     "  policy?: 'asvs-l1' | 'asvs-l2' | 'nist-aal1' | 'nist-aal2' | 'nist-aal3';",
   ],
   [/^export interface ManagerOptions<.*\{$/m, "  whenReused?: 'report' | 'end-session';"],
+  [
+    /^export interface SessionManager<.*\{$/m,
+    `  putSession(key: string, init: Omit<NewSession<D>, 'linked'> & { data: D }): Promise<Session<D>>;
+  getSessionByKey(key: string, options?: { touch?: boolean }): Session<D> | undefined;
+  closeSessionByKey(key: string, note?: string): Promise<void>;`,
+  ],
+  [/^export interface Session<.*\{$/m, '  readonly idleTimeout: number | false;'],
 ];
 
 /** The promise and what was added to it. */
