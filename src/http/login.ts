@@ -1,0 +1,64 @@
+/** What a login makes of the session before it. Runs in every thread of the host. */
+
+import type { NewSession, Patch, Session, SessionManager } from '../index.js';
+import type { Holding } from './holding.js';
+import { isEnded } from './refusal.js';
+
+type Data = Record<string, unknown>;
+
+/** Who logs in, from where, and what to store with it. */
+export interface Login {
+  readonly userId: string;
+  readonly patch: Patch<Data> | undefined;
+  readonly client: NonNullable<NewSession['client']>;
+}
+
+/**
+ * A session that nobody was logged in to never becomes a user's: whoever planted it, or logs in with it at the same time, holds an
+ * ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the session, under a new token.
+ */
+export async function logIn(manager: SessionManager, holding: Holding, login: Login): Promise<void> {
+  const before = holding.session;
+  if (before?.alive && before.userId === login.userId) {
+    try {
+      await holding.changeToken(before, () => before.login(login.userId, login.patch));
+      return;
+    } catch (error) {
+      // Logged out elsewhere meanwhile: begun anew.
+      if (!isEnded(error)) throw error;
+    }
+  }
+  const version = before?.version;
+  const init = { userId: login.userId, client: login.client };
+  const session = await manager.newSession({ ...init, data: merged(keptOf(before), login.patch) });
+  try {
+    await session.login(login.userId);
+    // What was stored meanwhile by another request of this browser goes along.
+    if (before?.alive && before.version !== version) await session.replace(merged(keptOf(before), login.patch));
+  } catch (error) {
+    await session.close('login refused').catch(() => undefined);
+    throw error;
+  }
+  holding.take(session);
+  await before?.close('logged in');
+}
+
+/** What a session holds that nobody was logged in to; nothing of another user's. */
+function keptOf(session: Session | undefined): Data {
+  try {
+    return session?.userId === undefined ? (session?.data ?? {}) : {};
+  } catch (error) {
+    if (isEnded(error)) return {};
+    throw error;
+  }
+}
+
+function merged(data: Data, patch: Patch<Data> | undefined): Data {
+  return patch === undefined ? data : withoutUndefined({ ...data, ...patch });
+}
+
+/** A patch as the data of a new session: there is nothing yet that `undefined` could remove. What is no object is left for the manager to refuse. */
+export function withoutUndefined(patch: Patch<Data>): Data {
+  if (typeof patch !== 'object' || patch === null || !Object.values(patch).includes(undefined)) return patch;
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+}
