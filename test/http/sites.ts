@@ -8,12 +8,12 @@ import express4 from 'express4';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
-import { inject } from 'light-my-request';
 import { coatcheck as forExpress, type HttpOptions, type RequestSession } from '../../dist/src/http/express.js';
 import { coatcheck as forFastify } from '../../dist/src/http/fastify.js';
 import { coatcheck as forHono } from '../../dist/src/http/hono.js';
 import { coatcheck as forKoa } from '../../dist/src/http/koa.js';
 import type { SessionManager } from '../../dist/src/index.js';
+import { injectInto } from './in-memory.js';
 
 export type AnySession = RequestSession<Record<string, unknown>>;
 
@@ -83,7 +83,7 @@ async function listening(listener: RequestListener): Promise<Running> {
   return {
     port,
     ask: (path, asked) => askOver(port, path, asked),
-    inject: (path, asked) => injectInto((options) => inject(listener as never, options), path, asked),
+    inject: (path, asked) => injectInto(listener, path, asked),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -99,18 +99,12 @@ async function answerOf(response: Response): Promise<Answer> {
   return { status: response.status, headers: response.headers, body: await response.text() };
 }
 
-interface Injected {
-  readonly statusCode: number;
-  readonly headers: Record<string, unknown>;
-  readonly payload: string;
-}
-
-async function injectInto(
-  into: (options: { method: never; url: string; headers: Record<string, string> }) => Promise<Injected>,
+async function injectFastify(
+  app: ReturnType<typeof fastify>,
   path: string,
   { method = 'GET', headers = {} }: Asked = {},
 ): Promise<Answer> {
-  const answer = await into({ method: method as never, url: path, headers });
+  const answer = await app.inject({ method: method as 'GET', url: path, headers });
   const pairs = Object.entries(answer.headers).flatMap(([name, value]) =>
     [value].flat().map((each): [string, string] => [name, String(each)]),
   );
@@ -224,7 +218,7 @@ async function runningFastify(app: ReturnType<typeof fastify>): Promise<Running>
   return {
     port,
     ask: (path, asked) => askOver(port, path, asked),
-    inject: (path, asked) => injectInto((options) => app.inject(options), path, asked),
+    inject: (path, asked) => injectFastify(app, path, asked),
     async close() {
       app.server.closeAllConnections();
       await app.close();
