@@ -102,7 +102,8 @@ export function cookieContract({
       const calls = await callsDuring(async () => {
         for (let i = 0; i < 1000; i++) {
           const cookie = `id=${Buffer.alloc(32, `${i}`).toString('base64url')}`;
-          expect(setCookies(await running.inject('/', { headers: { cookie } }))).toEqual([]);
+          const answer = await running.inject('/', { headers: { cookie } });
+          expect([answer.status, answer.body, setCookies(answer)]).toEqual([200, '[null,{}]', []]);
         }
       });
       expect([calls, await live()]).toEqual([0, sessions]);

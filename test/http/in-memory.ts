@@ -35,7 +35,10 @@ export function injectInto(
   const sink = new Sink();
   const socket = sink as unknown as Socket;
   const request = new IncomingMessage(socket);
-  Object.assign(request, { method, url: path, headers, httpVersionMajor: 1, httpVersionMinor: 1, httpVersion: '1.1' });
+  const all = { host: 'site', ...headers };
+  const rawHeaders = Object.entries(all).flat();
+  Object.assign(request, { method, url: path, headers: all, rawHeaders });
+  Object.assign(request, { httpVersionMajor: 1, httpVersionMinor: 1, httpVersion: '1.1', complete: true });
   request.push(null);
   const response = new ServerResponse(request);
   response.assignSocket(socket);

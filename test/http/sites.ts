@@ -183,6 +183,8 @@ const koaSite: Site = {
     app.use(forKoa(manager));
     app.use(async (context) => {
       context.respond = false;
+      // Koa's own default is 404.
+      context.res.statusCode = 200;
       await handler(context.req, context.res, context.session as AnySession);
     });
     return listening(app.callback());
