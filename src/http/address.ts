@@ -6,8 +6,8 @@ import { SessionError } from '../index.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [Address, number];
 
-/** Whether an address is one of the proxies that are trusted. */
-export type Trust = (address: Address) => boolean;
+/** Whether an address, in the form that this file gives it, is one of the proxies that are trusted. */
+export type Trust = (address: string) => boolean;
 
 const named: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
@@ -18,8 +18,10 @@ const named: Readonly<Record<string, readonly string[]>> = {
 /** Addresses and ranges (10.0.0.0/8) of trusted proxies, or 'loopback', 'linklocal', 'uniquelocal'. Throws ERR_INVALID_OPTION. */
 export function trustIn(proxies: readonly string[]): Trust {
   const ranges = proxies.flatMap((proxy) => (named[proxy] ?? [proxy]).map(rangeOf));
-  return (address) =>
-    ranges.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits));
+  return (text) => {
+    const address = addressIn(text);
+    return ranges.some(([network, bits]) => address?.kind() === network.kind() && address.match(network, bits));
+  };
 }
 
 function rangeOf(text: string): Range {
@@ -36,7 +38,7 @@ function rangeOf(text: string): Range {
 /** Whether the other end of the connection is a trusted proxy, so that its X-Forwarded headers count. */
 export function isProxy(peer: string | undefined, trust: Trust): boolean {
   const address = addressIn(peer);
-  return address !== undefined && trust(address);
+  return address !== undefined && trust(address.toString());
 }
 
 /**
@@ -50,7 +52,7 @@ export function clientAddress(
 ): string | undefined {
   let address = addressIn(peer);
   const entries = forwardedFor?.split(',') ?? [];
-  while (address !== undefined && trust(address)) {
+  while (address !== undefined && trust(address.toString())) {
     const entry = entries.pop();
     if (entry === undefined) break;
     address = addressIn(entry.trim());

@@ -3,4 +3,4 @@
 export { sessionOf } from './core.js';
 export type { BindOptions, HttpOptions, Mismatch } from './options.js';
 export { HttpRefusal, type HttpRefusalCode } from './refusal.js';
-export type { LogoutOptions, RequestSession, StoredData, VisitorData } from './types.js';
+export * from './types.js';
