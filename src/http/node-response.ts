@@ -135,7 +135,10 @@ function headOf(response: ServerResponse): Head & { remove(name: string, value: 
   return {
     get: (name) => valuesOf(name)?.join(', '),
     set: (name, value) => void response.setHeader(name, value),
-    append: (name, value) => void response.setHeader(name, [...(valuesOf(name) ?? []), value]),
+    append(name, value) {
+      const before = valuesOf(name);
+      response.setHeader(name, before === undefined ? value : [...before, value]);
+    },
     remove(name, value) {
       const values = valuesOf(name);
       if (values?.includes(value)) response.setHeader(name, values.toSpliced(values.indexOf(value), 1));
