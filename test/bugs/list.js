@@ -395,8 +395,8 @@ export const bugs = [
   {
     name: 'a cookie is known by a name that is trimmed of all that is space somewhere',
     file: 'src/http/cookie-header.ts',
-    find: 'if (equals < 0 || trimmed(pair.slice(0, equals)) !== name) continue;',
-    replace: 'if (trimmed(pair.slice(0, Math.max(0, equals))).toLowerCase() !== name) continue;',
+    find: 'trimmed(pair.slice(0, equals)) !== name',
+    replace: 'pair.slice(0, equals).trim() !== name',
     caughtBy: http('S-31 the name is compared byte for byte'),
   },
   {

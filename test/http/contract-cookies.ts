@@ -42,6 +42,7 @@ export function cookieContract({
         `"id"=${value}`,
         `id="${value}"`,
         `xid=${value}`,
+        `\u00a0id=${value}`,
         `id`,
         `id==${value}`,
         `a="; id=${value}"`,
