@@ -20,6 +20,11 @@ export class HttpSessions {
     this.#options = resolveHttpOptions(this.#manager, options);
   }
 
+  /** What a request already has, if that is a session of this manager. */
+  has(session: unknown): boolean {
+    return SessionOfRequest.isOf(this.#manager, session);
+  }
+
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
     const opened = (found: Found | undefined) => new SessionOfRequest(this.#manager, this.#options, exchange, found);

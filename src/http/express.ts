@@ -22,14 +22,15 @@ declare global {
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
 /**
- * Gives every request a `session` (`RequestSession`). Before whatever answers, and once: a request that has one already keeps it.
+ * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager already keeps it; one of another manager, of a site
+ * around this one, gives way.
  *
  * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return (request, response, next) => {
-    if (Reflect.get(request, 'session') instanceof SessionOfRequest) return next();
+    if (sessions.has(Reflect.get(request, 'session'))) return next();
     const give = (session: SessionOfRequest) => {
       Reflect.set(request, 'session', session);
       next();

@@ -6,7 +6,6 @@ import { HttpSessions } from './core.js';
 import { webExchangeOf } from './exchange.js';
 import { changeHead } from './head.js';
 import type { HttpOptions } from './options.js';
-import { SessionOfRequest } from './request-session.js';
 import type { RequestSession, StoredData } from './types.js';
 
 export * from './face.js';
@@ -19,15 +18,15 @@ declare module 'hono' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`): `c.get('session')`, `c.var.session`. Before whatever answers, and once: a context that has one
- * already keeps it. The client's address is known under `@hono/node-server`; elsewhere `bind.ip` finds none, and refuses.
+ * Gives every context a `session` (`RequestSession`): `c.get('session')`, `c.var.session`. Before whatever answers. A context that has one of this manager already keeps
+ * it; one of another manager, of a site around this one, gives way. The client's address is known under `@hono/node-server`; elsewhere `bind.ip` finds none, and refuses.
  *
  * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): MiddlewareHandler {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
-    if ((context.get('session') as unknown) instanceof SessionOfRequest) return next();
+    if (sessions.has(context.get('session'))) return next();
     const session = await sessions.open(webExchangeOf(context.req.raw, socketOf(context)));
     context.set('session', session as unknown as RequestSession<StoredData>);
     await next();

@@ -4,7 +4,6 @@ import type { Middleware } from 'koa';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
 import type { HttpOptions } from './options.js';
-import { SessionOfRequest } from './request-session.js';
 import type { RequestSession, StoredData } from './types.js';
 
 export * from './face.js';
@@ -17,14 +16,15 @@ declare module 'koa' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`). Before whatever answers, and once: a context that has one already keeps it.
+ * Gives every context a `session` (`RequestSession`), before whatever answers. A context that has one of this manager already keeps it; one of another manager, of a site
+ * around this one, gives way.
  *
  * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
-    if (!(Reflect.get(context, 'session') instanceof SessionOfRequest)) {
+    if (!sessions.has(Reflect.get(context, 'session'))) {
       const session = await sessions.openNode(context.req, context.res);
       Reflect.set(context, 'session', session);
     }

@@ -2,6 +2,7 @@
 
 import type { NewSession, Patch, Session, SessionManager } from '../index.js';
 import type { Holding } from './holding.js';
+import { merged } from './patch.js';
 import { isEnded } from './refusal.js';
 
 type Data = Record<string, unknown>;
@@ -29,10 +30,10 @@ export async function logIn(manager: SessionManager, holding: Holding, login: Lo
     }
   }
   const version = before?.version;
-  const init = { userId: login.userId, client: login.client };
-  const session = await manager.newSession({ ...init, data: merged(keptOf(before), login.patch) });
+  const { userId, client } = login;
+  const session = await manager.newSession({ userId, client, data: merged(keptOf(before), login.patch) ?? null });
   try {
-    await session.login(login.userId);
+    await session.login(userId);
     // What was stored meanwhile by another request of this browser goes along.
     if (before?.alive && before.version !== version) await session.replace(merged(keptOf(before), login.patch));
   } catch (error) {
@@ -51,14 +52,4 @@ function keptOf(session: Session | undefined): Data {
     if (isEnded(error)) return {};
     throw error;
   }
-}
-
-function merged(data: Data, patch: Patch<Data> | undefined): Data {
-  return patch === undefined ? data : withoutUndefined({ ...data, ...patch });
-}
-
-/** A patch as the data of a new session: there is nothing yet that `undefined` could remove. What is no object is left for the manager to refuse. */
-export function withoutUndefined(patch: Patch<Data>): Data {
-  if (typeof patch !== 'object' || patch === null || !Object.values(patch).includes(undefined)) return patch;
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
 }

@@ -6,7 +6,7 @@
  * order afterwards. Meanwhile the response looks as if its head were out, so that no error handler begins a second answer. Informational responses (1xx) are no heads, and pass.
  */
 
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import { changeHead, type Head } from './head.js';
 import type { SessionOfRequest } from './request-session.js';
 import { setHeaders } from './write-head.js';
@@ -81,12 +81,15 @@ export class HeadGuard {
 
   #hold(): void {
     const response = this.#response;
-    const { statusCode, statusMessage } = response;
+    const { statusCode } = response;
+    // HTTP/2 has none, and warns of whoever asks.
+    const hasMessage = response instanceof ServerResponse;
+    const statusMessage = hasMessage ? response.statusMessage : '';
     this.#kept = [
       () => {
         // What was assigned since then came after the head.
-        if (response.statusCode !== statusCode) response.statusCode = statusCode;
-        if (response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+        response.statusCode = statusCode;
+        if (hasMessage) response.statusMessage = statusMessage;
       },
     ];
     this.#mask('headersSent', { get: () => true });

@@ -14,9 +14,10 @@ import { clientOf, type Exchange, isSecure } from './exchange.js';
 import type { Found } from './find.js';
 import { clearSiteDataOf, type HeadChanges } from './head.js';
 import { Holding } from './holding.js';
-import { logIn, withoutUndefined } from './login.js';
+import { logIn } from './login.js';
 import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
 import { closeOther, closeOthers, listOthers } from './others.js';
+import { isEmpty, withoutUndefined } from './patch.js';
 import { HttpRefusal, isEnded, withStatus } from './refusal.js';
 import type { LogoutOptions, RequestSession } from './types.js';
 import { Writes } from './writes.js';
@@ -103,6 +104,7 @@ export class SessionOfRequest implements RequestSession<Data> {
       if (typeof change !== 'function') throw refused('change', 'a function');
       // Outside of a turn, as it may change the session itself.
       const data = await change(nothing);
+      if (isEmpty(data)) return;
       if (!(await this.#begin(data))) await this.#holding.session?.update(change);
     });
   }
@@ -152,7 +154,9 @@ export class SessionOfRequest implements RequestSession<Data> {
     return this.#inTurn(async () => {
       if (this.#holding.session !== undefined) return false;
       this.#needHead();
-      await this.#holding.begin({ data, client: clientOf(this.#exchange, this.#options) });
+      // Left out, data would be empty; undefined where data is expected is refused.
+      const given = (data ?? null) as Data;
+      await this.#holding.begin({ data: given, client: clientOf(this.#exchange, this.#options) });
       return true;
     });
   }
@@ -221,6 +225,11 @@ export class SessionOfRequest implements RequestSession<Data> {
 
   // ------------------------------------------------------------ for the adapters
 
+  /** Whether this is what a middleware for that manager has given the request already. */
+  static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {
+    return session instanceof SessionOfRequest && session.#manager === manager;
+  }
+
   /** Whether no change is under way, so that the head may go out. */
   get isSettled(): boolean {
     return this.#writes.isSettled;
@@ -255,8 +264,4 @@ async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
   } catch (error) {
     throw withStatus(error);
   }
-}
-
-function isEmpty(data: unknown): boolean {
-  return typeof data === 'object' && data !== null && !Array.isArray(data) && Reflect.ownKeys(data).length === 0;
 }

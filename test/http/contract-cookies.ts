@@ -186,6 +186,40 @@ export function cookieContract({
       expect((await late.visit('/')).body).toBe('[null,{}]');
     });
 
+    test.each([
+      {
+        name: '__Secure-x',
+        secure: true,
+        path: '/a',
+        domain: 'example.com',
+        sameSite: 'none' as const,
+        partitioned: true,
+      },
+      { name: 'x', secure: false, sameSite: 'strict' as const, persistent: false },
+      {},
+    ])('S-30 what is sent is the manager’s own cookie, attribute for attribute: %j', async (cookie) => {
+      const own = await startManager({ cookie });
+      const sent: string[] = [];
+      const running = await start(
+        {
+          '/': async ({ session }) => {
+            await session.set({ a: 1 });
+            sent.push(own.getCookieData(session.current as never).toString());
+          },
+          '/logout': async ({ session }) => {
+            await session.logout();
+            sent.push(own.clearCookieData().toString());
+          },
+        },
+        {},
+        own,
+      );
+      const heard = [...setCookies(await running.ask('/')), ...setCookies(await running.ask('/logout'))];
+      expect(heard).toEqual(sent);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+      for (const each of heard) expect(each).not.toMatch(/[\x00-\x1f\x7f]/);
+    });
+
     test('cookies of the application stay as they are', async () => {
       const visitor = (
         await browse({

@@ -139,6 +139,33 @@ export function guardContract({ browse, callsDuring, clock, start, startManager 
       expect((await visitor.visit('/')).body).toBe('[null,{}]');
     });
 
+    test('what is no data is refused, and begins no session', async () => {
+      const wrong = [null, undefined, 1, 'text', [1], new Map(), { a: Symbol('a') }] as never[];
+      const visitor = (
+        await browse({
+          '/': async ({ session }) => {
+            const codes: unknown[] = [];
+            const codeOf = (change: Promise<void>) =>
+              change.then(
+                () => codes.push('done'),
+                ({ code }) => codes.push(code),
+              );
+            for (const each of wrong) {
+              await codeOf(session.set(each));
+              await codeOf(session.update(() => each));
+              if (each !== undefined) await codeOf(session.login('ada', each));
+            }
+            await codeOf(session.update('x' as never));
+            for (const user of [undefined, '', 1, 'x'.repeat(1000), ['ada']])
+              await codeOf(session.login(user as never));
+            return { body: [...new Set(codes)].sort().join() };
+          },
+        })
+      )();
+      const answer = await visitor.visit('/');
+      expect([answer.body, setCookies(answer)]).toEqual(['ERR_INVALID_DATA,ERR_INVALID_OPTION', []]);
+    });
+
     test('a change that failed while nobody waited for it is told', async () => {
       const lost: unknown[] = [];
       const visitor = (await browse(routes, { onLostWrite: (error) => lost.push(error) }))();
