@@ -5,8 +5,15 @@
  * logging in. So a client is given a token only if it is the one that its own request made, or if its own cookie still opens the session.
  */
 
-import type { CookieData, NewSession, Session, SessionManager } from '../index.js';
-import { SessionError } from '../index.js';
+import {
+  type CookieData,
+  type Duration,
+  type NewSession,
+  type Patch,
+  type Session,
+  SessionError,
+  type SessionManager,
+} from '../index.js';
 import type { Found } from './find.js';
 import { isRenewalDue, renewed } from './renewal.js';
 import { changingToken } from './token-changes.js';
@@ -61,10 +68,21 @@ export class Holding {
     this.#made = this.#cookieOf(session)?.value;
   }
 
-  /** Changes the token, by `rotate` or `login` of a session that is this client's. ERR_TOKEN_UNKNOWN where the session has moved on. */
-  changeToken(session: Session, change: () => Promise<void>): Promise<void> {
-    return changingToken(session, async () => {
+  /** A new token. ERR_TOKEN_UNKNOWN where the session has moved on from the one of this client. */
+  rotate(session: Session, options: { grace?: Duration } | undefined): Promise<void> {
+    return this.#changeToken(session, async () => {
       if (session.alive && this.cookie === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
+      await session.rotate(options);
+    });
+  }
+
+  /** A new token for whoever has shown to be the session's own user: also with an old one, as when a form is sent twice. */
+  logInAgain(session: Session, userId: string, patch: Patch<Record<string, unknown>> | undefined): Promise<void> {
+    return this.#changeToken(session, () => session.login(userId, patch));
+  }
+
+  #changeToken(session: Session, change: () => Promise<void>): Promise<void> {
+    return changingToken(session, async () => {
       await change();
       this.#made = this.#cookieOf(session)?.value;
     });

@@ -22,7 +22,7 @@ export async function logIn(manager: SessionManager, holding: Holding, login: Lo
   const before = holding.session;
   if (before?.alive && before.userId === login.userId) {
     try {
-      await holding.changeToken(before, () => before.login(login.userId, login.patch));
+      await holding.logInAgain(before, login.userId, login.patch);
       return;
     } catch (error) {
       // Logged out elsewhere meanwhile: begun anew.

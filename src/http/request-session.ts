@@ -144,7 +144,7 @@ export class SessionOfRequest implements RequestSession<Data> {
         const { session } = this.#holding;
         if (session === undefined) return;
         this.#needHead();
-        await this.#holding.changeToken(session, () => session.rotate(options));
+        await this.#holding.rotate(session, options);
       }),
     );
   }

@@ -6,6 +6,7 @@ import { type ManagerOptions, type SessionManager, startSessionManager } from '.
 import { createManualClock } from '../../dist/src/testing.js';
 import { bindingContract } from './contract-binding.js';
 import { cookieContract } from './contract-cookies.js';
+import { endingContract } from './contract-endings.js';
 import { guardContract } from './contract-guards.js';
 import { lifeContract } from './contract-life.js';
 import { Browser, type Reply, type Running, type Site, type Visit } from './sites.js';
@@ -91,6 +92,7 @@ export function adapterContract(site: Site): void {
 
   describe(`sessions over ${site.name}`, () => {
     lifeContract(setting);
+    endingContract(setting);
     cookieContract(setting);
     guardContract(setting);
     bindingContract(setting);
