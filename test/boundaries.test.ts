@@ -55,6 +55,27 @@ function violations(of: (path: string) => boolean, allowed: (target: string) => 
     );
 }
 
+const frameworks = ['express', 'express-session', 'fastify', 'hono', 'koa'];
+
+const isPackage = (name: string) => !name.startsWith('.') && !isBuiltin(name);
+
+function packageOf(name: string): string {
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+  readonly peerDependenciesMeta: Record<string, unknown>;
+}
+
+function manifest(): Manifest {
+  return JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Manifest;
+}
+
 const isIn = (folder: string) => (path: string) => path.startsWith(`${folder}/`);
 const isFile = (target: string) => /^(?:\.|src\/|worker\/)/.test(target);
 
@@ -153,15 +174,29 @@ describe('what the files import', () => {
   });
 
   test('the packages imported are those that package.json declares', () => {
-    const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
-    const { dependencies } = manifest as { dependencies: Record<string, string> };
-    const packageOf = (name: string) =>
-      name
-        .split('/')
-        .slice(0, name.startsWith('@') ? 2 : 1)
-        .join('/');
-    const used = sources.flatMap(({ imports }) => imports).filter((name) => !name.startsWith('.') && !isBuiltin(name));
-    expect([...new Set(used.map(packageOf))].sort()).toEqual(Object.keys(dependencies).sort());
+    const { dependencies } = manifest();
+    const used = sources.flatMap(({ imports }) => imports).filter(isPackage);
+    const named = [...new Set(used.map(packageOf))].filter((name) => !frameworks.includes(name));
+    expect(named.sort()).toEqual(Object.keys(dependencies).sort());
+  });
+
+  test('a framework is an optional peer, and known to its own adapter alone, as types', () => {
+    const { peerDependencies, peerDependenciesMeta } = manifest();
+    expect(Object.keys(peerDependencies).sort()).toEqual(frameworks);
+    expect(Object.values(peerDependenciesMeta)).toEqual(frameworks.map(() => ({ optional: true })));
+    const knowing = sources.filter(({ imports }) => imports.map(packageOf).some((name) => frameworks.includes(name)));
+    expect(knowing.map(({ path }) => path).sort()).toEqual(
+      ['fastify', 'hono', 'koa'].map((name) => `src/http/${name}.ts`),
+    );
+    for (const { path, text } of knowing) {
+      const name = posix.basename(path, '.ts');
+      expect(text).not.toMatch(new RegExp(`^import (?!type )[^;]*['"]${name}['"]`, 'm'));
+    }
+  });
+
+  test('nothing in src/http/ knows one framework but its adapter, and no adapter another', () => {
+    const adapters = frameworks.map((name) => `src/http/${name}.ts`);
+    expect(violations(isIn('src/http'), (target) => !adapters.includes(target))).toEqual([]);
   });
 
   test('no file imports itself by way of others', () => {

@@ -39,7 +39,7 @@ describe('the programs of the README', () => {
     folder = mkdtempSync(join(tmpdir(), 'coatcheck-readme-'));
     mkdirSync(join(folder, 'node_modules'));
     symlinkSync(root, join(folder, 'node_modules/coatcheck'));
-    for (const name of ['cookie', 'piscina', 'express', 'express-session']) {
+    for (const name of ['cookie', 'piscina', 'express', 'express-session', 'fastify', 'hono', 'koa']) {
       symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -130,6 +130,19 @@ describe('the tables of the README', () => {
     expect(readme).toContain(`\`'${nameUnlessSecure}'\` where \`secure\` is false`);
     expect(readme).toContain(`\`grace\` (default \`'${grace}'\`)`);
     expect(readme).toContain(`\`grace\` (\`'${rotationGrace}'\` where it is left out)`);
+  });
+
+  test('all that the adapters have stands there', () => {
+    const declared = (file: string, name: string) => {
+      const text = readFileSync(join(root, 'src/http', `${file}.ts`), 'utf8');
+      const body = new RegExp(`^export interface ${name}\\b.*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(text)?.[1] ?? '';
+      return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[<(:]/gm)].map(([, member]) => member ?? '');
+    };
+    const namesIn = (head: string) =>
+      [...table(head).keys()].flatMap((cell) => cell.split(', ').map((each) => each.replace(/\(.*/, '')));
+    const members = namesIn("of a request's `session`").filter((name) => /^\w+$/.test(name));
+    expect(members.sort()).toEqual(declared('types', 'RequestSession').sort());
+    expect(namesIn('adapter option').sort()).toEqual(declared('options', 'HttpOptions').sort());
   });
 
   test('every code stands there', () => {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withAdditions } from './support/additions.js';
@@ -16,15 +16,15 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'coatcheck-types-'));
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/coatcheck'));
-  for (const scope of ['@types', '@standard-schema', '@fastify', 'fastify']) {
-    symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope));
+  for (const name of ['@types', '@standard-schema', '@fastify', 'express', 'fastify', 'hono', 'koa']) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the compiler says about one program; '' if it has nothing to say. The package's own declarations are checked with it. */
-function complaints(program: string, others: Record<string, string> = {}): string {
+/** What the compiler says about one program; '' if it has nothing to say. The package's own declarations are checked with it, unless others' would be as well. */
+function complaints(program: string, others: Record<string, string> = {}, skipLibCheck = false): string {
   const place = mkdtempSync(join(folder, 'program-'));
   const compilerOptions = {
     target: 'ES2023',
@@ -34,7 +34,7 @@ function complaints(program: string, others: Record<string, string> = {}): strin
     strict: true,
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
-    skipLibCheck: false,
+    skipLibCheck,
     noEmit: true,
   };
   writeFileSync(join(place, 'package.json'), '{ "type": "module" }');
@@ -138,9 +138,16 @@ describe('the public face, as types', () => {
       expect(complaints(readFileSync(join(root, `test/fixtures/${name}.ts`), 'utf8'))).toBe('');
     },
   );
+
+  test('with each framework, sessions are typed by what the application says they hold', () => {
+    const uses = join(root, 'test/fixtures/uses-the-adapters.ts');
+    expect(complaints(readFileSync(uses, 'utf8'), {}, true)).toBe('');
+  });
 });
 
 describe('the declarations that are shipped', () => {
+  const adapters = ['express', 'express-session', 'fastify', 'hono', 'koa'];
+  const entries = ['index', 'testing', ...adapters.map((name) => `http/${name}`)];
   /** The text of every declaration file of ours that the entry points lead to, without its comments. */
   const shipped = new Map<string, string>();
   const visit = (path: string): void => {
@@ -151,7 +158,7 @@ describe('the declarations that are shipped', () => {
     shipped.set(path, text);
     for (const [, name] of text.matchAll(/['"](\.{1,2}\/[^'"]+)\.js['"]/g)) visit(join(path, '..', `${name}.d.ts`));
   };
-  for (const entry of ['index', 'testing', 'http/express-session']) visit(join(root, `dist/src/${entry}.d.ts`));
+  for (const entry of entries) visit(join(root, `dist/src/${entry}.d.ts`));
 
   test('they were found', () => expect(shipped.size).toBeGreaterThan(4));
 
@@ -163,10 +170,26 @@ describe('the declarations that are shipped', () => {
     expect([...shipped].filter(([, text]) => pattern.test(text)).map(([path]) => path)).toEqual([]);
   });
 
-  test('they need no package but the schemas’ types', () => {
-    const named = [...shipped.values()].flatMap((text) =>
-      [...text.matchAll(/from ['"]([^.'"][^'"]*)['"]/g)].map(([, name]) => name),
+  test('they need no package but the schemas’ types, and an adapter its framework', () => {
+    const needed = [...shipped].flatMap(([path, text]) =>
+      [...text.matchAll(/from ['"]([^.'"][^'"]*)['"]/g)].map(([, name]) => [relative(root, path), name]),
     );
-    expect([...new Set(named)].filter((name) => !name?.startsWith('node:'))).toEqual(['@standard-schema/spec']);
+    const named = needed.filter(([, name]) => !name?.startsWith('node:'));
+    const isOwn = ([path, name]: (string | undefined)[]) => path === `dist/src/http/${name}.d.ts`;
+    expect([...new Set(named.filter((each) => !isOwn(each)).map(([, name]) => name))]).toEqual([
+      '@standard-schema/spec',
+    ]);
+    expect(named.filter(isOwn).map(([, name]) => name)).toEqual(['fastify', 'hono', 'koa']);
+  });
+
+  test('each entry point is exported, with its types', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { './package.json': _, ...named } = exports;
+    expect(Object.values(named)).toEqual(
+      ['index', 'testing', ...adapters.map((name) => `http/${name}`)].map((path) => ({
+        types: `./dist/src/${path}.d.ts`,
+        default: `./dist/src/${path}.js`,
+      })),
+    );
   });
 });

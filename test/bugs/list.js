@@ -1,7 +1,7 @@
 /**
  * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it. `find` occurs once in the file.
  *
- * From the table outwards: how it is read, how it is written, the rules, how calls are done, what follows a death.
+ * From the table outwards: how it is read, how it is written, the rules, how calls are done, what follows a death, what travels over HTTP.
  */
 
 const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
@@ -15,6 +15,9 @@ const interleavings = {
 const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
 const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
 const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
+const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });
+const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
+const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 
 export const bugs = [
   // ---------------------------------------------------------------- reading the table
@@ -473,5 +476,107 @@ export const bugs = [
     find: 'checkCookieUnder(policy, resolved);',
     replace: 'checkCookieUnder(undefined, resolved);',
     caughtBy: policies('a cookie that a policy does not allow is refused'),
+  },
+
+  // ---------------------------------------------------------------- sessions over HTTP
+  {
+    name: 'a change that comes too late begins a session anew',
+    file: 'src/http/request-session.ts',
+    find: 'if (session !== undefined) return session.set(patch);',
+    replace: 'if (session?.alive) return session.set(patch);\n      if (session !== undefined) this.#holding.letGo();',
+    caughtBy: every,
+  },
+  {
+    name: 'a login keeps the session that anybody may have planted',
+    file: 'src/http/login.ts',
+    find: 'if (before?.alive && before.userId === login.userId) {',
+    replace: 'if (before?.alive && before.userId !== null) {',
+    caughtBy: http('S-01 two that log in with one planted cookie at the same time get nothing of one another'),
+  },
+  {
+    name: 'what one user left goes over to the next',
+    file: 'src/http/login.ts',
+    find: 'return session?.userId === undefined ? (session?.data ?? {}) : {};',
+    replace: 'return session?.data ?? {};',
+    caughtBy: http('S-07 who logs in after another user has another id, and finds nothing of theirs'),
+  },
+  {
+    name: 'a request is told the token that another has been given',
+    file: 'src/http/holding.ts',
+    find: 'return cookie !== undefined && (isOpened || cookie.value === this.#made) ? cookie : undefined;',
+    replace: "return cookie !== undefined && (isOpened || cookie.value !== (this.#made ?? '')) ? cookie : undefined;",
+    caughtBy: http('S-04 a request with the old token never hears the new one of a login that came after it'),
+  },
+  {
+    name: 'the answer does not wait for what nobody waited for',
+    file: 'src/http/writes.ts',
+    find: 'return this.#pending.size === 0;',
+    replace: 'return this.#pending.size >= 0;',
+    caughtBy: http('changes that nobody waits for are done before the answer is there, and begin one session together'),
+  },
+  {
+    name: 'headers given to writeHead take the place of the cookie',
+    file: 'src/http/node-response.ts',
+    find: 'const rest = setHeaders(this.#response, args);',
+    replace: 'const rest = setHeaders(this.#response, args).length > 9 ? [] : args;',
+    caughtBy: raw('S-34 a head by'),
+  },
+  {
+    name: 'a writer that was asked to wait is forgotten',
+    file: 'src/http/node-response.ts',
+    find: "response.emit('drain');",
+    replace: 'response.uncork();',
+    caughtBy: raw('a stream arrives whole, however often it is asked to wait'),
+  },
+  {
+    name: 'a cookie is known by a name that is trimmed of all that is space somewhere',
+    file: 'src/http/cookie-header.ts',
+    find: 'trimmed(pair.slice(0, equals)) !== name',
+    replace: 'pair.slice(0, equals).trim() !== name',
+    caughtBy: http('S-31 the name is compared byte for byte'),
+  },
+  {
+    name: 'of two cookies of the name, the first that opens a session does',
+    file: 'src/http/find.ts',
+    find: 'live.some(({ session }) => session !== only.session)',
+    replace: 'live.some(({ session }) => session === undefined)',
+    caughtBy: http('S-32 of several cookies of the name exactly one may open a session'),
+  },
+  {
+    name: 'whoever is before a trusted proxy is believed as well',
+    file: 'src/http/address.ts',
+    find: 'const entry = entries.pop();',
+    replace: 'const entry = entries.shift();',
+    caughtBy: http('S-12 to an address, and only a trusted proxy may tell it'),
+  },
+  {
+    name: 'the cookie is renewed with every answer',
+    file: 'src/http/renewal.ts',
+    find: 'if (unsent < tenth) return false;',
+    replace: 'if (unsent > 0) return true;',
+    caughtBy: http(
+      'S-05 a rolling cookie is renewed once in a tenth of its age, and never beyond the absolute timeout',
+    ),
+  },
+  {
+    name: 'a token against forgery is good for any session',
+    file: 'src/http/csrf.ts',
+    find: "return createHmac('sha256', cookie).update(PURPOSE).digest();",
+    replace: "return createHmac('sha256', cookie.slice(0, 0)).update(PURPOSE).digest();",
+    caughtBy: http('lets a request change something only if it shows a token of its own session'),
+  },
+  {
+    name: 'anybody’s session is closed by its id',
+    file: 'src/http/others.ts',
+    find: 'if (other?.userId !== userId) return false;',
+    replace: 'if (other === undefined) return false;',
+    caughtBy: http('the sessions of a user are listed and ended, and nobody else’s'),
+  },
+  {
+    name: 'caches may keep an answer that sets the cookie',
+    file: 'src/http/head.ts',
+    find: "head.set('Cache-Control', 'no-store');",
+    replace: "head.get('Cache-Control');",
+    caughtBy: http('keep no answer that sets the cookie, and give none to another'),
   },
 ];

@@ -1,0 +1,68 @@
+/** From a request to its session: what all adapters share. Runs in every thread of the host. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Session, SessionData, SessionManager } from '../index.js';
+import { type Exchange, exchangeOf } from './exchange.js';
+import { type Found, findSession } from './find.js';
+import { HeadGuard } from './node-response.js';
+import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
+import { withStatus } from './refusal.js';
+import { SessionOfRequest } from './request-session.js';
+
+/** The sessions of one manager, as they come over HTTP. */
+export class HttpSessions {
+  readonly #manager: SessionManager;
+  readonly #options: ResolvedHttpOptions;
+
+  /** Throws ERR_INVALID_OPTION. */
+  constructor(manager: SessionManager<never> | SessionManager, options: HttpOptions | undefined) {
+    this.#manager = manager as SessionManager;
+    this.#options = resolveHttpOptions(this.#manager, options);
+  }
+
+  /** What a request already has, if that is a session of this manager. */
+  has(session: unknown): boolean {
+    return SessionOfRequest.isOf(this.#manager, session);
+  }
+
+  /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
+  open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
+    const opened = (found: Found | undefined) => new SessionOfRequest(this.#manager, this.#options, exchange, found);
+    const found = this.find(exchange);
+    return found instanceof Promise ? found.then(opened) : opened(found);
+  }
+
+  find(exchange: Exchange): Found | undefined | Promise<Found | undefined> {
+    try {
+      const found = findSession(this.#manager, exchange, this.#options);
+      if (!(found instanceof Promise)) return found;
+      return found.catch((error: unknown) => Promise.reject(withStatus(error)));
+    } catch (error) {
+      throw withStatus(error);
+    }
+  }
+
+  /** As `open`, and the response waits for the session's changes and is told of its cookie. */
+  openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
+    const guarded = (session: SessionOfRequest) => {
+      new HeadGuard(response, session);
+      return session;
+    };
+    const session = this.open(exchangeOf(request));
+    return session instanceof Promise ? session.then(guarded) : guarded(session);
+  }
+}
+
+/**
+ * The live session that a request's cookie opens, for requests that have no response: WebSocket upgrades, say. Checked as the adapters do, and
+ * marked as seen. Throws ERR_INVALID_OPTION for wrong options, never for what a client sent.
+ */
+export async function sessionOf<D extends SessionData>(
+  manager: SessionManager<D>,
+  request: IncomingMessage,
+  options?: HttpOptions,
+): Promise<Session<D> | undefined> {
+  const sessions = new HttpSessions(manager as unknown as SessionManager, options);
+  const found = await sessions.find(exchangeOf(request));
+  return found?.session as Session<D> | undefined;
+}

@@ -1,0 +1,68 @@
+/** What the adapters have to know of a request, whatever framework it comes by. Runs in every thread of the host. */
+
+import type { IncomingMessage } from 'node:http';
+import { clientAddress, isProxy } from './address.js';
+import type { ResolvedHttpOptions } from './options.js';
+
+export interface Exchange {
+  readonly method: string;
+  /** A header by its lower-case name; undefined for none, and for what is no text. */
+  header(name: string): string | undefined;
+  /** The address of the other end of the connection, where it is known. */
+  readonly peer: string | undefined;
+  /** Whether that connection is over TLS. */
+  readonly encrypted: boolean;
+}
+
+/** A socket, as far as it is of interest: plain, TLS, of HTTP/2, or made up by a test. */
+interface SocketLike {
+  readonly remoteAddress?: unknown;
+  readonly encrypted?: unknown;
+}
+
+export function exchangeOf(request: IncomingMessage): Exchange {
+  const { peer, encrypted } = ends(request.socket);
+  return {
+    method: request.method ?? 'GET',
+    header: (name) => textOf(request.headers?.[name], name === 'cookie' ? '; ' : ', '),
+    peer,
+    encrypted,
+  };
+}
+
+/** Of a Web Request. `socket` is what it came by, where there is one. */
+export function webExchangeOf(request: Request, socket: SocketLike | undefined): Exchange {
+  const { peer, encrypted } = ends(socket);
+  return {
+    method: request.method,
+    header: (name) => request.headers.get(name) ?? undefined,
+    peer,
+    encrypted: encrypted || (socket === undefined && request.url.startsWith('https:')),
+  };
+}
+
+function ends(socket: SocketLike | undefined): Pick<Exchange, 'peer' | 'encrypted'> {
+  const address = socket?.remoteAddress;
+  return { peer: typeof address === 'string' ? address : undefined, encrypted: socket?.encrypted === true };
+}
+
+/** Frameworks, gateways and tests may hand on what Node never would. */
+function textOf(value: unknown, separator: string): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  return value.filter((each) => typeof each === 'string').join(separator);
+}
+
+/** The client as a new session remembers it. */
+export function clientOf(exchange: Exchange, options: ResolvedHttpOptions): { ip?: string; userAgent?: string } {
+  const ip = clientAddress(exchange.peer, exchange.header('x-forwarded-for'), options.trust);
+  const userAgent = exchange.header('user-agent');
+  return { ...(ip === undefined ? {} : { ip }), ...(userAgent === undefined ? {} : { userAgent }) };
+}
+
+/** Whether the browser's own connection is over TLS, as far as that can be known. */
+export function isSecure(exchange: Exchange, options: ResolvedHttpOptions): boolean {
+  if (exchange.encrypted) return true;
+  if (!isProxy(exchange.peer, options.trust)) return false;
+  return exchange.header('x-forwarded-proto')?.split(',', 1)[0]?.trim().toLowerCase() === 'https';
+}

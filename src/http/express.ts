@@ -1,0 +1,54 @@
+/** Sessions for Express 4 and 5, Connect, and node:http by itself: `coatcheck/express`. Runs in every thread of the host. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SessionData, SessionManager } from '../index.js';
+import { HttpSessions } from './core.js';
+import { type HttpOptions, refused } from './options.js';
+import { SessionOfRequest } from './request-session.js';
+import type { RequestSession, StoredData } from './types.js';
+
+export * from './face.js';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The session of this request: see `RequestSession` of `coatcheck/express`. */
+      session: RequestSession<StoredData>;
+    }
+  }
+}
+
+/** `(request, response, next)`, as Express, Connect and node:http have them. `next` is called once, with an error where the session could not be looked up. */
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
+
+/**
+ * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager already keeps it; one of another manager, of a site
+ * around this one, gives way.
+ *
+ * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws ERR_INVALID_OPTION where `options` are wrong.
+ */
+export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
+  const sessions = new HttpSessions(manager as unknown as SessionManager, options);
+  return (request, response, next) => {
+    if (sessions.has(Reflect.get(request, 'session'))) return next();
+    const give = (session: SessionOfRequest) => {
+      Reflect.set(request, 'session', session);
+      next();
+    };
+    let session: SessionOfRequest | Promise<SessionOfRequest>;
+    try {
+      session = sessions.openNode(request, response);
+    } catch (error) {
+      return next(error);
+    }
+    if (session instanceof Promise) session.then(give, next);
+    else give(session);
+  };
+}
+
+/** The session that the middleware gave a request, where the type of the request says nothing of it, as in node:http. Throws ERR_INVALID_OPTION if it gave none. */
+export function sessionIn<D extends SessionData = StoredData>(request: IncomingMessage): RequestSession<D> {
+  const session: unknown = Reflect.get(request, 'session');
+  if (session instanceof SessionOfRequest) return session as unknown as RequestSession<D>;
+  throw refused('request', 'one that has come through the middleware of `coatcheck`');
+}

@@ -1,0 +1,50 @@
+/** Sessions for Fastify 5: `coatcheck/fastify`. Runs in every thread of the host. */
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { SessionData, SessionManager } from '../index.js';
+import { HttpSessions } from './core.js';
+import type { HttpOptions } from './options.js';
+import type { SessionOfRequest } from './request-session.js';
+import type { RequestSession, StoredData } from './types.js';
+
+export * from './face.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The session of this request: see `RequestSession` of `coatcheck/fastify`. */
+    session: RequestSession<StoredData>;
+  }
+}
+
+/** What the plugin is registered with. */
+export interface PluginOptions<D extends SessionData = Record<string, unknown>> extends HttpOptions {
+  /** Whose sessions. */
+  manager: SessionManager<D>;
+}
+
+const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...given }) => {
+  const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
+  const sessions = new HttpSessions(manager, options);
+  // A property of each request's own: requests of one kind keep one shape.
+  fastify.decorateRequest('session', null as never);
+  fastify.addHook('onRequest', async (request, reply) => {
+    request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
+  });
+  // Where Fastify itself answers, its answer waits here. The guard of the response is for replies that were hijacked.
+  fastify.addHook('onSend', async (request) => {
+    await (request.session as unknown as SessionOfRequest | null)?.settled();
+  });
+};
+
+/**
+ * Gives every request a `session` (`RequestSession`), in the context that registers it and below: `app.register(coatcheck, { manager: sessions })`.
+ * The registration fails with ERR_INVALID_OPTION where the options are wrong, and with Fastify's FST_ERR_DEC_ALREADY_PRESENT where another plugin has taken the name `session`.
+ */
+export const coatcheck: <D extends SessionData>(
+  ...given: Parameters<FastifyPluginAsync<PluginOptions<D>>>
+) => Promise<void> = Object.assign(plugin as never, {
+  // What fastify-plugin does: the decorator and the hooks belong to the context that registers, not to one of their own.
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'coatcheck',
+  [Symbol.for('plugin-meta')]: { name: 'coatcheck', fastify: '5.x' },
+});

@@ -1,0 +1,33 @@
+/** Sessions for Koa 3: `coatcheck/koa`. Runs in every thread of the host. */
+
+import type { Middleware } from 'koa';
+import type { SessionData, SessionManager } from '../index.js';
+import { HttpSessions } from './core.js';
+import type { HttpOptions } from './options.js';
+import type { RequestSession, StoredData } from './types.js';
+
+export * from './face.js';
+
+declare module 'koa' {
+  interface DefaultContext {
+    /** The session of this request: see `RequestSession` of `coatcheck/koa`. */
+    session: RequestSession<StoredData>;
+  }
+}
+
+/**
+ * Gives every context a `session` (`RequestSession`), before whatever answers. A context that has one of this manager already keeps it; one of another manager, of a site
+ * around this one, gives way.
+ *
+ * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
+ */
+export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
+  const sessions = new HttpSessions(manager as unknown as SessionManager, options);
+  return async (context, next) => {
+    if (!sessions.has(Reflect.get(context, 'session'))) {
+      const session = await sessions.openNode(context.req, context.res);
+      Reflect.set(context, 'session', session);
+    }
+    await next();
+  };
+}

@@ -1,0 +1,267 @@
+/** The session of one request, as its handler sees it. Runs in every thread of the host. */
+
+import {
+  type Duration,
+  type Patch,
+  type Session,
+  SessionError,
+  type SessionId,
+  type SessionInfo,
+  type SessionManager,
+} from '../index.js';
+import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
+import { clientOf, type Exchange, isSecure } from './exchange.js';
+import type { Found } from './find.js';
+import { clearSiteDataOf, type HeadChanges } from './head.js';
+import { Holding } from './holding.js';
+import { logIn } from './login.js';
+import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
+import { closeOther, closeOthers, listOthers } from './others.js';
+import { isEmpty, withoutUndefined } from './patch.js';
+import { HttpRefusal, isEnded, withStatus } from './refusal.js';
+import type { LogoutOptions, RequestSession } from './types.js';
+import { Writes } from './writes.js';
+
+type Data = Record<string, unknown>;
+
+const nothing: Readonly<Data> = Object.freeze({});
+const ignore = (): void => undefined;
+
+export class SessionOfRequest implements RequestSession<Data> {
+  readonly #manager: SessionManager;
+  readonly #options: ResolvedHttpOptions;
+  readonly #exchange: Exchange;
+  /** What the request's cookie held, if that opened the session. */
+  readonly #cookie: string | undefined;
+  readonly #holding: Holding;
+  readonly #writes: Writes;
+  /** What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is under way. */
+  #turn: Promise<void> | undefined;
+  #isRead = false;
+  #isHeadOut = false;
+  #isLoggedOut = false;
+  #clearSiteData: string | undefined;
+
+  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, found: Found | undefined) {
+    this.#manager = manager;
+    this.#options = options;
+    this.#exchange = exchange;
+    this.#cookie = found?.cookie;
+    this.#holding = new Holding(manager, found);
+    this.#writes = new Writes(options.onLostWrite);
+  }
+
+  // ------------------------------------------------------------ reading
+
+  get current(): Session | undefined {
+    this.#isRead = true;
+    const { session } = this.#holding;
+    return session?.alive ? session : undefined;
+  }
+
+  get id(): SessionId | undefined {
+    return this.current?.id;
+  }
+
+  get userId(): string | undefined {
+    const session = this.current;
+    const userId = session?.userId;
+    // Looked at again: of a session that ended in between, the user is still told.
+    return session?.alive ? userId : undefined;
+  }
+
+  get data(): Readonly<Data> {
+    try {
+      return this.current?.data ?? nothing;
+    } catch (error) {
+      if (isEnded(error)) return nothing;
+      throw error;
+    }
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.current?.signal;
+  }
+
+  // ------------------------------------------------------------ changing
+
+  set(patch: Patch<Data>): Promise<void> {
+    return this.#writes.run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      const { session } = this.#holding;
+      if (session !== undefined) return session.set(patch);
+      const data = withoutUndefined(patch);
+      if (isEmpty(data)) return;
+      if (!(await this.#begin(data))) await this.#holding.session?.set(patch);
+    });
+  }
+
+  update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
+    return this.#writes.run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      const { session } = this.#holding;
+      if (session !== undefined) return session.update(change);
+      if (typeof change !== 'function') throw refused('change', 'a function');
+      // Outside of a turn, as it may change the session itself.
+      const data = await change(nothing);
+      if (isEmpty(data)) return;
+      if (!(await this.#begin(data))) await this.#holding.session?.update(change);
+    });
+  }
+
+  take<K extends string>(key: K): Promise<unknown> {
+    return this.#writes.run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      return this.#holding.session?.take(key);
+    });
+  }
+
+  login(userId: string, patch?: Patch<Data>): Promise<void> {
+    return this.#writes.run(() =>
+      this.#inTurn(async () => {
+        this.#needHead();
+        await logIn(this.#manager, this.#holding, { userId, patch, client: clientOf(this.#exchange, this.#options) });
+        this.#isLoggedOut = false;
+      }),
+    );
+  }
+
+  logout(options: LogoutOptions = {}): Promise<void> {
+    return this.#writes.run(() =>
+      this.#inTurn(async () => {
+        const clearSiteData = clearSiteDataOf(options.clearSiteData);
+        await this.#holding.session?.close(options.note);
+        this.#holding.letGo();
+        this.#isLoggedOut = true;
+        this.#clearSiteData = clearSiteData;
+      }),
+    );
+  }
+
+  rotate(options?: { grace?: Duration }): Promise<void> {
+    return this.#writes.run(() =>
+      this.#inTurn(async () => {
+        const { session } = this.#holding;
+        if (session === undefined) return;
+        this.#needHead();
+        await this.#holding.rotate(session, options);
+      }),
+    );
+  }
+
+  /** Begins a session with this data; false if another change of this request has begun one meanwhile. */
+  #begin(data: Data): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#holding.session !== undefined) return false;
+      this.#needHead();
+      // Left out, data would be empty; undefined where data is expected is refused.
+      const given = (data ?? null) as Data;
+      await this.#holding.begin({ data: given, client: clientOf(this.#exchange, this.#options) });
+      return true;
+    });
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = (this.#turn ?? Promise.resolve()).then(change);
+    const turn: Promise<void> = done.then(ignore, ignore).then(() => {
+      if (this.#turn === turn) this.#turn = undefined;
+    });
+    this.#turn = turn;
+    return done;
+  }
+
+  #needHead(): void {
+    if (this.#isHeadOut) throw refused('the response', 'one whose head is not out yet: no cookie can be sent any more');
+  }
+
+  // ------------------------------------------------------------ the user's other sessions
+
+  async listOthers(options?: { limit?: number }): Promise<SessionInfo[]> {
+    return withStatusOf(listOthers(this.#manager, this.current, options?.limit));
+  }
+
+  closeOther(id: unknown): Promise<boolean> {
+    return this.#writes.run(() => closeOther(this.#manager, this.current, id));
+  }
+
+  closeOthers(): Promise<number> {
+    return this.#writes.run(() => closeOthers(this.#manager, this.current));
+  }
+
+  // ------------------------------------------------------------ guarding
+
+  csrfToken(): Promise<string> {
+    return this.#writes.run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      this.#isRead = true;
+      if (this.#holding.session === undefined) await this.#begin({});
+      const { session, cookie } = this.#holding;
+      if (cookie !== undefined) return csrfTokenOf(cookie.value);
+      throw new SessionError(session?.alive ? 'ERR_TOKEN_UNKNOWN' : 'ERR_SESSION_ENDED');
+    });
+  }
+
+  checkCsrf(token: unknown = this.#exchange.header('x-csrf-token')): void {
+    this.#isRead = true;
+    if (isSafeMethod(this.#exchange.method)) return;
+    const cookie = this.#cookie;
+    const isOwn = cookie !== undefined && this.current !== undefined && isCsrfTokenOf(cookie, token);
+    if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
+  }
+
+  requireLogin(options: { within?: Duration } = {}): string {
+    const within = options.within === undefined ? undefined : millisecondsOf('within', options.within);
+    const session = this.current;
+    const userId = session?.userId;
+    const authenticatedAt = session?.authenticatedAt;
+    // Touched, it was last seen now, by the clock of sessions. An ended one cannot be.
+    if (session === undefined || userId === undefined || !session.touch()) throw new HttpRefusal('ERR_LOGIN_REQUIRED');
+    if (within === undefined) return userId;
+    const now = session.lastSeenAt.getTime();
+    if (authenticatedAt === undefined || now - authenticatedAt.getTime() > within)
+      throw new HttpRefusal('ERR_LOGIN_TOO_OLD');
+    return userId;
+  }
+
+  // ------------------------------------------------------------ for the adapters
+
+  /** Whether this is what a middleware for that manager has given the request already. */
+  static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {
+    return session instanceof SessionOfRequest && session.#manager === manager;
+  }
+
+  /** Whether no change is under way, so that the head may go out. */
+  get isSettled(): boolean {
+    return this.#writes.isSettled;
+  }
+
+  /** Resolves when no change is under way. Never rejects. */
+  settled(): Promise<void> {
+    return this.#writes.settled();
+  }
+
+  /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */
+  headChanges(): HeadChanges {
+    this.#isHeadOut = true;
+    const cookie = this.#holding.cookieToSend ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
+    return {
+      setCookie: cookie === undefined ? undefined : this.#secured(cookie.toString()),
+      clearSiteData: this.#clearSiteData,
+      isRead: this.#isRead,
+      isPrivate: this.#isRead && this.#holding.session !== undefined,
+    };
+  }
+
+  #secured(cookie: string): string {
+    const { autoSecure } = this.#options;
+    return autoSecure && isSecure(this.#exchange, this.#options) ? `${cookie}; Secure` : cookie;
+  }
+}
+
+async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw withStatus(error);
+  }
+}
