@@ -108,7 +108,8 @@ async function attempt(
   const follow = (follower: Follower) => followSupervisor(second, follower);
   const { restarts } = invitation;
   const line = reserveLine();
-  const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow };
+  const cutOff = () => letGoIfAlive(invitation, second);
+  const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow, cutOff };
   const { replaced, watching } = watchOffice(invitation);
   try {
     const joined = Promise.all([
@@ -131,8 +132,7 @@ async function attempt(
 
 /** Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good. */
 function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watching: NodeJS.Timeout } {
-  const header = new Int32Array(memory.header);
-  const office = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
+  const office = officeOf(memory);
   const asked = office();
   let watching: NodeJS.Timeout | undefined;
   const replaced = new Promise<never>((_, reject) => {
@@ -142,6 +142,24 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
   });
   replaced.catch(() => {});
   return { replaced, watching: watching as unknown as NodeJS.Timeout };
+}
+
+/** Which manager is in office, as a text to compare. */
+function officeOf({ header: memory }: Invitation['memory']): () => string {
+  const header = new Int32Array(memory);
+  return () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
+}
+
+/** The port to the manager has closed. A dead one has a successor; where its heart goes on beating nobody will come, and this thread lets go: it may join anew. */
+function letGoIfAlive({ memory }: Invitation, second: MessagePort): void {
+  const header = new Int32Array(memory.header);
+  const office = officeOf(memory);
+  const [former, beat] = [office(), Atomics.load(header, HEADER.heartbeat)];
+  const watching = setInterval(() => {
+    if (office() !== former) clearInterval(watching);
+    else if (((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1) second.close();
+  }, RETRY_AFTER).unref();
+  second.once('close', () => clearInterval(watching));
 }
 
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */

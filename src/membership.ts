@@ -18,7 +18,7 @@ export interface Membership {
   readonly line: Line;
   /** Whether a manager that dies has a successor. */
   readonly restarts: boolean;
-  /** In the thread that started it: tells the supervisor that the port has closed. */
+  /** The port has closed: tells the supervisor, in the thread that started it; elsewhere it lets go of a manager that lives on behind it. */
   readonly cutOff?: () => void;
   /** Hands over what the supervisor shall call when that happens. */
   readonly follow: (follower: Follower) => void;

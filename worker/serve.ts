@@ -50,6 +50,7 @@ export interface Inherited {
 export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
   const { manager, endings, connections, executor, owner } = served;
   let connection: Connection | undefined;
+  let isSecondClosed = false;
   const add = (number: number, words: Int32Array, journal: Journal): Connection => {
     connection = connections.add(new Connection(number, port, words, journal, closed));
     return connection;
@@ -79,7 +80,9 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
       const number = served.newNumber();
       add(number, new Int32Array(words), new Journal(journal, owner));
       failpoint('connect: entered');
-      if (second !== undefined) served.joined({ number, words, journal, second });
+      // Without it nobody would tell the thread of this manager's death; most likely the thread is dead itself.
+      if (isSecondClosed) port.close();
+      else if (second !== undefined) served.joined({ number, words, journal, second });
       failpoint('connect: told the supervisor');
     }
     return { accepted: true, settings: served.settings, over: resume(connection as Connection, events, watched) };
@@ -111,6 +114,9 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     });
   }
 
+  second?.once('close', () => {
+    isSecondClosed = true;
+  });
   guard(port);
   port.on('close', closed);
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
