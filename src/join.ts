@@ -105,10 +105,16 @@ async function attempt(
     second.close();
     forgotten();
   };
-  const follow = (follower: Follower) => followSupervisor(second, follower);
+  const header = new Int32Array(invitation.memory.header);
+  // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the one whose port the supervisor hands on.
+  let epoch = Atomics.load(header, HEADER.ownerEpoch);
+  const renewed = (next: number) => {
+    epoch = next;
+  };
+  const follow = (follower: Follower) => followSupervisor(second, follower, renewed);
   const { restarts } = invitation;
   const line = reserveLine();
-  const cutOff = () => letGoIfAlive(invitation, second);
+  const cutOff = () => letGoIfAlive(header, epoch, second);
   const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow, cutOff };
   const { replaced, watching } = watchOffice(invitation);
   try {
@@ -132,7 +138,8 @@ async function attempt(
 
 /** Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good. */
 function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watching: NodeJS.Timeout } {
-  const office = officeOf(memory);
+  const header = new Int32Array(memory.header);
+  const office = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
   const asked = office();
   let watching: NodeJS.Timeout | undefined;
   const replaced = new Promise<never>((_, reject) => {
@@ -144,29 +151,25 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
   return { replaced, watching: watching as unknown as NodeJS.Timeout };
 }
 
-/** Which manager is in office, as a text to compare. */
-function officeOf({ header: memory }: Invitation['memory']): () => string {
-  const header = new Int32Array(memory);
-  return () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
-}
-
-/** The port to the manager has closed. A dead one has a successor; where its heart goes on beating nobody will come, and this thread lets go: it may join anew. */
-function letGoIfAlive({ memory }: Invitation, second: MessagePort): void {
-  const header = new Int32Array(memory.header);
-  const office = officeOf(memory);
-  const [former, beat] = [office(), Atomics.load(header, HEADER.heartbeat)];
+/** The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody will come, and this thread lets go: it may join anew. */
+function letGoIfAlive(header: Int32Array, epoch: number, second: MessagePort): void {
+  const beat = Atomics.load(header, HEADER.heartbeat);
   const watching = setInterval(() => {
-    if (office() !== former) clearInterval(watching);
-    else if (((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1) second.close();
+    // A beat is read before the epoch is: whoever beats afterwards is of this epoch, or a later one is seen.
+    const hasBeaten = ((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1;
+    if (Atomics.load(header, HEADER.ownerEpoch) !== epoch) clearInterval(watching);
+    else if (hasBeaten) second.close();
   }, RETRY_AFTER).unref();
   second.once('close', () => clearInterval(watching));
 }
 
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
-function followSupervisor(second: MessagePort, follower: Follower): void {
+function followSupervisor(second: MessagePort, follower: Follower, renewed: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
-    if (message?.coatcheck === 'renew' && message.port instanceof MessagePort) follower.renew(message.port);
-    else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {
+    if (message?.coatcheck === 'renew' && message.port instanceof MessagePort) {
+      renewed(message.epoch);
+      follower.renew(message.port);
+    } else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {
       const { why, restarts, recovered } = message;
       follower.restarted({ cause: errorFrom(why), restarts, recovered });
     }

@@ -8,7 +8,8 @@ export interface Member {
   readonly number: number;
   readonly words: SharedArrayBuffer;
   readonly journal: SharedArrayBuffer;
-  renew(port: MessagePort): void;
+  /** `epoch`: that of the manager at the other end of the port. */
+  renew(port: MessagePort, epoch: number): void;
   restarted(why: ThreadError, restarts: number, recovered: number): void;
   over(): void;
 }
@@ -25,7 +26,7 @@ export function memberOf({ number, words, journal, second }: Joined, gone: () =>
     number,
     words,
     journal,
-    renew: (renewed) => post({ coatcheck: 'renew', port: renewed }, [renewed]),
+    renew: (renewed, epoch) => post({ coatcheck: 'renew', port: renewed, epoch }, [renewed]),
     restarted: (why, restarts, recovered) => post({ coatcheck: 'restarted', why, restarts, recovered }),
     over: () => port.close(),
   };

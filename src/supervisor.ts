@@ -146,7 +146,7 @@ export class Supervisor {
     worker.unref();
     const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
     this.#starting = setTimeout(() => this.#giveUp(worker, 'it did not start in time'), timeout).unref();
-    for (const { member, port1 } of channels) member.renew(port1);
+    for (const { member, port1 } of channels) member.renew(port1, this.#epoch);
   }
 
   #hear(worker: Worker, report: ManagerReport): void {

@@ -60,7 +60,7 @@ export interface ThreadError {
 /** What the supervisor tells a thread through its second port. */
 export type SupervisorMessage =
   /** Another manager: the port to it. */
-  | { readonly coatcheck: 'renew'; readonly port: unknown }
+  | { readonly coatcheck: 'renew'; readonly port: unknown; readonly epoch: number }
   | {
       readonly coatcheck: 'restarted';
       readonly why: ThreadError;
