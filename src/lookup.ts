@@ -55,9 +55,9 @@ export class Lookup {
         const now = this.#now();
         if (now < entry.until) {
           if (handle.see(now, touch)) return handle;
-          // Over; unless it was judged by a record that has been replaced meanwhile, or by one that only looks like it: a key may have its next session in the same place, whose
-          // record bears the same stamp if a manager's successor found none to count on from.
-          if (this.#isCurrent(entry) && this.#view.generation(handle.slot) === handle.generation) return undefined;
+          // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may have its next session by now, elsewhere or in the same
+          // place, where its record may even bear the same stamp, if a manager's successor found none to count on from.
+          if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
         }
       }
       memo.delete(text);
