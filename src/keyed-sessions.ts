@@ -4,7 +4,7 @@ import { type ResolvedNewSession, resolveNewSession } from './arguments.js';
 import { expectedUnseen } from './checking.js';
 import type { TimeoutLimits } from './durations.js';
 import { packClient, toUtf8 } from './info.js';
-import { checkKey, isKey, keyDigestInto } from './keys.js';
+import { checkKey, keyDigestInto } from './keys.js';
 import type { Lookup } from './lookup.js';
 import { CALL, readTarget, writeNewSession } from './protocol/calls.js';
 import { encodeData } from './protocol/data/encode.js';
@@ -62,7 +62,7 @@ export class KeyedSessions {
   }
 
   get(key: unknown, options: { touch?: boolean } | undefined): SessionHandle | undefined {
-    return isKey(key) ? this.#lookup.byKey(key, options?.touch !== false) : undefined;
+    return typeof key === 'string' ? this.#lookup.byKey(key, options?.touch !== false) : undefined;
   }
 
   async close(key: string, note = ''): Promise<void> {

@@ -18,8 +18,8 @@ function refusalOf(key: string): readonly [tobe: string, description: string] | 
   return /\p{Surrogate}/u.test(key) ? ['well-formed text', 'a string with half a character'] : undefined;
 }
 
-export function isKey(value: unknown): value is string {
-  return typeof value === 'string' && refusalOf(value) === undefined;
+export function isKey(text: string): boolean {
+  return refusalOf(text) === undefined;
 }
 
 /** A key that may have a session. It may be a secret: no error shows it. */

@@ -3,7 +3,7 @@
 import type { CookieFormat } from './cookie-format.js';
 import type { Wanted } from './facts.js';
 import { Handles, Memo, type MemoEntry } from './handles.js';
-import { keyDigestInto } from './keys.js';
+import { isKey, keyDigestInto } from './keys.js';
 import type { Target } from './protocol/calls.js';
 import { parseId } from './protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from './protocol/layout.js';
@@ -40,11 +40,10 @@ export class Lookup {
     return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
   }
 
-  /** `key`: one that may have a session. */
   byKey(key: string, touch: boolean): SessionHandle | undefined {
     const remembered = this.#remembered(this.#keys, key, touch);
     if (remembered !== null) return remembered;
-    return this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch);
+    return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch) : undefined;
   }
 
   /** The session that a cookie or key was found to mean before; null if that is not known any more. */
@@ -56,8 +55,9 @@ export class Lookup {
         const now = this.#now();
         if (now < entry.until) {
           if (handle.see(now, touch)) return handle;
-          // Over; unless it was judged by a record that has been replaced meanwhile.
-          if (this.#isCurrent(entry)) return undefined;
+          // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may have its next session by now, elsewhere or in the same
+          // place, where its record may even bear the same stamp, if a manager's successor found none to count on from.
+          if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
         }
       }
       memo.delete(text);

@@ -256,6 +256,18 @@ test('a key that is closed before its session was there has none for a while; cl
   expect(put(rules, 'a', {})).toBeTypeOf('object');
 });
 
+test('a key that is closed when it will not be buried for long is buried anew', () => {
+  const rules = new BareRules(limits);
+  made(rules, 'a', { absolute: HOUR });
+  close(rules, 'a', HOUR);
+  rules.time += HOUR - 1;
+  close(rules, 'a', HOUR);
+  rules.time += HOUR - 1;
+  expect(put(rules, 'a', {})).toBe('ERR_SESSION_ENDED');
+  rules.time += 1;
+  expect(put(rules, 'a', {})).toBeTypeOf('object');
+});
+
 test('nothing is buried of sessions with a token', () => {
   const rules = new BareRules(limits);
   made(rules, 'a');
@@ -274,6 +286,18 @@ describe('a successor', () => {
     expect([find(rules, 'a')?.data, find(rules, 'b')]).toEqual([{ key: 'a' }, undefined]);
     put(rules, 'a', { again: 1 }, { user: 'ann' });
     expect([find(rules, 'a')?.data, rules.manager.sessionsOfUser(packUser('ann')).length]).toEqual([{ again: 1 }, 1]);
+  });
+
+  test('that counts from the beginning again is no reason to take a key’s next session for its last', () => {
+    const rules = new BareRules(limits);
+    const { lookup } = rules.reader();
+    made(rules, 'a', { absolute: 1000 });
+    expect(lookup.byKey('a', false)?.data).toEqual({ key: 'a' });
+    close(rules, 'a');
+    rules.time += 1000;
+    rules.succeed();
+    put(rules, 'a', { next: true });
+    expect(lookup.byKey('a', false)?.data).toEqual({ next: true });
   });
 
   test('keeps a suspect’s key buried', () => {

@@ -41,6 +41,13 @@ test('its lookup counts as being seen unless it is told otherwise', async () => 
   expect(session.lastSeenAt.getTime()).toBeGreaterThan(before);
 });
 
+test('that has ended before its caller hears of it is told as ended, and as done', async () => {
+  const put = manager.putSession('short', { data: {} });
+  const closed = manager.closeSessionByKey('short');
+  await expect(put).rejects.toMatchObject({ code: 'ERR_SESSION_ENDED', outcome: 'applied' });
+  await closed;
+});
+
 test('it has no token: no cookie, no login, no rotation', async () => {
   const session = await manager.putSession('no token', { data: { a: 1 } });
   const refused = { code: 'ERR_TOKEN_UNKNOWN', message: expect.stringContaining('no token') };

@@ -93,10 +93,14 @@ export class KeyedSessions {
     owner.header[HEADER.keyed] = 1;
   }
 
-  /** Buries a key that has no live session: a session that is on its way to it comes too late. */
+  /**
+   * Buries a key that has no live session: one that is on its way comes too late. Not again where it is buried for half the time or longer, so that closing it over and over
+   * pushes no others out of the ring.
+   */
   bury({ digest, absolute }: CloseByKeyCall): void {
     const { buried } = this.#sessions.table;
     const now = this.#now();
-    if (!buried.has(digest, now)) buried.add(digest, now + Math.min(absolute, BURIED_FOR));
+    const lasting = Math.min(absolute, BURIED_FOR);
+    if (!buried.has(digest, now + lasting / 2)) buried.add(digest, now + lasting);
   }
 }

@@ -1,4 +1,4 @@
-/** A store for express-session, and for \@fastify/session, whose contract is the same. Runs in every thread of the host: each has a store of its own, over the same sessions. */
+/** A store for express-session, and for @fastify/session, whose contract is the same. Runs in every thread of the host: each has a store of its own, over the same sessions. */
 
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
@@ -187,7 +187,7 @@ interface ExpressSession {
 
 let loaded: ExpressSession | undefined;
 
-/** Loaded when it is first asked for, as \@fastify/session does without. */
+/** Loaded when it is first asked for, as @fastify/session does without. */
 function expressSession(): ExpressSession {
   loaded ??= createRequire(import.meta.url)('express-session') as ExpressSession;
   return loaded;

@@ -2,7 +2,7 @@
 
 import type { Session } from '../index.js';
 
-/** What a session's cookie is like when it is got: a plain object, as express-session and \@fastify/session make a cookie of their own from it. */
+/** What a session's cookie is like when it is got: a plain object, as express-session and @fastify/session make a cookie of their own from it. */
 export interface StoredCookie {
   /** How long the session may stay idle, in milliseconds; null where the cookie ends with the browser. */
   originalMaxAge: number | null;
