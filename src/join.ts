@@ -101,7 +101,9 @@ async function attempt(
   const { port1, port2 } = new MessageChannel();
   const { port1: second, port2: forSupervisor } = new MessageChannel();
   const message: JoinMessage = { coatcheck: 'join', name: invitation.name };
+  let lettingGo: NodeJS.Timeout | undefined;
   const forget = () => {
+    clearInterval(lettingGo);
     second.close();
     forgotten();
   };
@@ -109,12 +111,16 @@ async function attempt(
   // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the one whose port the supervisor hands on.
   let epoch = Atomics.load(header, HEADER.ownerEpoch);
   const renewed = (next: number) => {
+    clearInterval(lettingGo);
     epoch = next;
   };
   const follow = (follower: Follower) => followSupervisor(second, follower, renewed);
   const { restarts } = invitation;
   const line = reserveLine();
-  const cutOff = () => letGoIfAlive(header, epoch, second);
+  const cutOff = () => {
+    clearInterval(lettingGo);
+    lettingGo = onceAlive(header, epoch, () => second.close());
+  };
   const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow, cutOff };
   const { replaced, watching } = watchOffice(invitation);
   try {
@@ -152,15 +158,15 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
 }
 
 /** The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody will come, and this thread lets go: it may join anew. */
-function letGoIfAlive(header: Int32Array, epoch: number, second: MessagePort): void {
+function onceAlive(header: Int32Array, epoch: number, letGo: () => void): NodeJS.Timeout {
   const beat = Atomics.load(header, HEADER.heartbeat);
   const watching = setInterval(() => {
     // A beat is read before the epoch is: whoever beats afterwards is of this epoch, or a later one is seen.
     const hasBeaten = ((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1;
     if (Atomics.load(header, HEADER.ownerEpoch) !== epoch) clearInterval(watching);
-    else if (hasBeaten) second.close();
-  }, RETRY_AFTER).unref();
-  second.once('close', () => clearInterval(watching));
+    else if (hasBeaten) letGo();
+  }, RETRY_AFTER);
+  return watching.unref();
 }
 
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
