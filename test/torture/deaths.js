@@ -64,7 +64,8 @@ export class Deaths {
     say();
   }
 
-  toString() {
-    return [...this.#ways].map(([how, count]) => `${how} ${count}`).join(', ');
+  /** How often it died in which way. */
+  get ways() {
+    return Object.fromEntries(this.#ways);
   }
 }

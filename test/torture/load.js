@@ -10,7 +10,7 @@ const PATIENCE = 3000;
 /** Sessions that a load holds at once. */
 const MOST_OPEN = 3300;
 /** Lookups after each call. */
-const LOOKUPS = 150;
+const LOOKUPS = 300;
 
 export class Load {
   /** What is wrong, as texts: nothing, if all is well. */

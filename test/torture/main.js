@@ -1,0 +1,53 @@
+/**
+ * The long campaign: managers that die under load, frames of every shape, and managers started and stopped in turn, as much of each as it is told; 0 leaves a part out. Prints its seed and what it
+ * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`.
+ */
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
+import { killManagers } from './campaigns.js';
+import { sendFrames } from './frames.js';
+import { wrongWith } from './managers.js';
+
+const number = (text) => {
+  const value = Number(text);
+  if (!(value >= 0)) throw new InvalidArgumentError('a number from 0 on');
+  return value;
+};
+const { minutes, frames, managers, seed } = new Command('torture')
+  .option('--minutes <number>', 'how long managers are killed', number, 1)
+  .option('--frames <number>', 'how many frames are sent', number, 10_000_000)
+  .option('--managers <number>', 'how many managers are started and stopped in turn', number, 1000)
+  .option('--seed <number>', 'what to draw from', number, Math.floor(Math.random() * 2 ** 31))
+  .parse()
+  .opts();
+console.log(`torture: ${minutes} minutes, ${frames} frames, ${managers} managers, --seed ${seed}`);
+
+const wrong = [];
+if (minutes > 0) wrong.push(...(await killManagers(minutes, seed)));
+if (frames > 0) wrong.push(...(await tryFrames()));
+if (managers > 0) wrong.push(...(await tryManagers()));
+for (const text of wrong.slice(0, 20)) console.log(`WRONG: ${text}`);
+console.log(`${wrong.length === 0 ? 'passed' : 'FAILED'}: ${wrong.length} wrong, --seed ${seed}`);
+process.exitCode = wrong.length === 0 ? 0 : 1;
+
+async function tryFrames() {
+  const { sent, answers, strange, calls, wrong: found } = await sendFrames(frames, seed);
+  console.log(
+    `frames          ${sent}: answered ${answers}; sessions made by them ${strange}; turns of others beside them ${calls}`,
+  );
+  return sent < frames ? [...found, `LESS than it says: ${sent} frames`] : found;
+}
+
+/** In a process of their own, in which nothing else comes and goes. */
+async function tryManagers() {
+  const program = fileURLToPath(new URL('./managers.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, `${managers}`]);
+  const found = JSON.parse(stdout);
+  console.log(`managers        ${found.started}, in turn: ${stdout.trim()}`);
+  return found.started < managers
+    ? [...wrongWith(found), `LESS than it says: ${found.started} managers`]
+    : wrongWith(found);
+}
