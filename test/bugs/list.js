@@ -262,8 +262,8 @@ export const bugs = [
   {
     name: 'no gate before Comlink',
     file: 'worker/gate.ts',
-    find: 'if (!isCall(',
-    replace: 'if (port === undefined && !isCall(',
+    find: '|| !isCall(',
+    replace: '|| port === undefined && !isCall(',
     caughtBy: { file: 'test/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
   },
   {
