@@ -1,13 +1,18 @@
-/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread passes nothing else of it. */
+/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookies alone: the main thread passes nothing else that is known of it. */
 
+import type { IncomingMessage } from 'node:http';
 import { threadId } from 'node:worker_threads';
+import { sessionOf } from '../../http/express.js';
 import { connectSessionManager, type Session, SessionError } from '../../index.js';
 import { roomPage } from './room-page.js';
 import { rooms, type Visits, withVisit } from './visits.js';
 
 export interface PageTask {
   readonly room: string;
-  readonly cookie: string | undefined;
+  /** The header, as it came. */
+  readonly cookies: string | undefined;
+  /** For the forms of the page. */
+  readonly csrf: string | undefined;
   /** False where only the headers were asked for. */
   readonly counts: boolean;
 }
@@ -16,21 +21,26 @@ export interface PageTask {
 const manager = await connectSessionManager<Visits>();
 
 /** The page of a room, as markup; undefined where the manager cannot count the visit now. */
-export async function renderPage({ room, cookie, counts }: PageTask): Promise<string | undefined> {
+export async function renderPage({ room, cookies, csrf, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
   const before = performance.now();
-  const session = manager.getSession(cookie);
+  const session = await sessionOf(manager, withCookies(cookies));
   const lookup = (performance.now() - before) * 1000;
 
   try {
     const visitor = session === undefined ? undefined : await visit(session, room, counts);
-    return roomPage({ room: found, thread: threadId, lookup, visitor });
+    return roomPage({ room: found, thread: threadId, lookup, visitor, csrf });
   } catch (error) {
     // The code of an error does not survive the way back to the main thread.
     if (error instanceof SessionError) return undefined;
     throw error;
   }
+}
+
+/** The part of the request that came over to this thread, and all that the adapter looks at. */
+function withCookies(cookie: string | undefined): IncomingMessage {
+  return { headers: { cookie } } as IncomingMessage;
 }
 
 async function visit(session: Session<Visits>, room: string, counts: boolean) {
