@@ -22,8 +22,8 @@ import type { Visits } from './visits.js';
 
 export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageTask, string | undefined>): Server {
   const routes = new Map<string, Route>(
-    [doorRoutes(manager), houseRoutes(pool), deviceRoutes, liveRoutes, safeRoutes, noteRoutes].flatMap((part) =>
-      Object.entries(part),
+    [doorRoutes(manager), houseRoutes(manager, pool), deviceRoutes, liveRoutes, safeRoutes, noteRoutes].flatMap(
+      (part) => Object.entries(part),
     ),
   );
   const withSession = coatcheck(manager);

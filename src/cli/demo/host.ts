@@ -55,7 +55,7 @@ export async function startDemo(port: number, options: Pick<ManagerOptions, 'clo
   try {
     await Promise.all(
       Array.from({ length: poolThreads }, () =>
-        pool.run({ room: rooms[0]?.name ?? '', cookies: undefined, csrf: undefined, counts: false }),
+        pool.run({ room: rooms[0]?.name ?? '', cookie: undefined, csrf: undefined, counts: false }),
       ),
     );
     const url = await listen(server, port);

@@ -1,16 +1,13 @@
-/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookies alone: the main thread passes nothing else that is known of it. */
+/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread passes nothing else of it. */
 
-import type { IncomingMessage } from 'node:http';
 import { threadId } from 'node:worker_threads';
-import { sessionOf } from '../../http/express.js';
 import { connectSessionManager, type Session, SessionError } from '../../index.js';
 import { roomPage } from './room-page.js';
 import { rooms, type Visits, withVisit } from './visits.js';
 
 export interface PageTask {
   readonly room: string;
-  /** The header, as it came. */
-  readonly cookies: string | undefined;
+  readonly cookie: string | undefined;
   /** For the forms of the page. */
   readonly csrf: string | undefined;
   /** False where only the headers were asked for. */
@@ -20,12 +17,16 @@ export interface PageTask {
 // Found by name: this thread was spawned after the manager started, by the thread that started it.
 const manager = await connectSessionManager<Visits>();
 
+/** So that the first visitor is not told of the time that code takes to be loaded and compiled. */
+const WARMING = 200;
+for (let lookup = 0; lookup < WARMING; lookup++) manager.getSession('A'.repeat(43));
+
 /** The page of a room, as markup; undefined where the manager cannot count the visit now. */
-export async function renderPage({ room, cookies, csrf, counts }: PageTask): Promise<string | undefined> {
+export async function renderPage({ room, cookie, csrf, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
   const before = performance.now();
-  const session = await sessionOf(manager, withCookies(cookies));
+  const session = manager.getSession(cookie);
   const lookup = (performance.now() - before) * 1000;
 
   try {
@@ -36,11 +37,6 @@ export async function renderPage({ room, cookies, csrf, counts }: PageTask): Pro
     if (error instanceof SessionError) return undefined;
     throw error;
   }
-}
-
-/** The part of the request that came over to this thread, and all that the adapter looks at. */
-function withCookies(cookie: string | undefined): IncomingMessage {
-  return { headers: { cookie } } as IncomingMessage;
 }
 
 async function visit(session: Session<Visits>, room: string, counts: boolean) {
