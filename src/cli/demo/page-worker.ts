@@ -17,10 +17,6 @@ export interface PageTask {
 // Found by name: this thread was spawned after the manager started, by the thread that started it.
 const manager = await connectSessionManager<Visits>();
 
-/** So that the first visitor is not told of the time that code takes to be loaded and compiled. */
-const WARMING = 200;
-for (let lookup = 0; lookup < WARMING; lookup++) manager.getSession('A'.repeat(43));
-
 /** The page of a room, as markup; undefined where the manager cannot count the visit now. */
 export async function renderPage({ room, cookie, csrf, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
