@@ -10,7 +10,7 @@ const executablePath = findChromium();
 const isLeftOut = executablePath === undefined && process.env.COATCHECK_BROWSER !== 'required';
 if (isLeftOut)
   console.log(
-    'LEFT OUT: the demo in a browser, as there is no chromium on the PATH (or install it, or name it in CHROMIUM).',
+    'LEFT OUT: the demo in a browser, as there is no chromium on the PATH: install it, or name it in CHROMIUM.',
   );
 
 /** By when a page has to show what it is to show. */
