@@ -126,7 +126,7 @@ describe('what the files import', () => {
   });
 
   test.each([
-    ['src/cli', ['src/index.ts', 'src/testing.ts']],
+    ['src/cli', ['src/index.ts', 'src/testing.ts', 'src/http/express.ts']],
     ['src/http', ['src/index.ts']],
   ])('%s/ uses the package as anybody would: %j, itself and packages', (folder, faces) => {
     expect(

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, runCommand, startCommand } from './command.js';
+import { chrome, firefox, Visitor } from './visitor.js';
 
 let demo: ChildProcess;
 let ended: Promise<Ended>;
@@ -35,61 +36,12 @@ afterAll(async () => {
   await ended;
 });
 
-/** A browser, as far as cookies go. */
-class Visitor {
-  cookie: string | undefined;
-  readonly #userAgent: string;
-
-  constructor(userAgent = 'curl/8.0') {
-    this.#userAgent = userAgent;
-  }
-
-  async get(path: string): Promise<{ status: number; text: string; headers: Headers }> {
-    return this.#send(path, { method: 'GET' });
-  }
-
-  async post(path: string, form: Record<string, string> = {}, headers: Record<string, string> = {}) {
-    return this.#send(path, { method: 'POST', body: new URLSearchParams(form), headers });
-  }
-
-  async login(user: string): Promise<this> {
-    expect((await this.post('/login', { user })).headers.get('location')).toBe('/');
-    return this;
-  }
-
-  /** The ids in the list of devices, this visitor's own first. */
-  async devices(): Promise<string[]> {
-    const { text } = await this.get('/devices');
-    return [...text.matchAll(/name="id" value="([^"]+)"/g)].map(([, id]) => id as string);
-  }
-
-  /** Whether the main thread and the pool's know this visitor. */
-  async isLoggedIn(): Promise<boolean> {
-    const pages = await Promise.all(['/', '/page/foyer', '/page/bar', '/page/stalls'].map((path) => this.get(path)));
-    const known = pages.map(({ text }) => text.includes('Log out <bdi>'));
-    expect(new Set(known).size).toBe(1);
-    return known[0] === true;
-  }
-
-  async #send(path: string, init: RequestInit) {
-    const headers = new Headers(init.headers);
-    headers.set('user-agent', this.#userAgent);
-    if (this.cookie !== undefined) headers.set('cookie', this.cookie);
-    const response = await fetch(url + path, { ...init, headers, redirect: 'manual' });
-    const set = response.headers.getSetCookie()[0];
-    if (set !== undefined) this.cookie = /Max-Age=0/i.test(set) ? undefined : set.split(';', 1)[0];
-    return { status: response.status, text: await response.text(), headers: response.headers };
-  }
-}
-
-const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0';
-const chrome =
-  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36';
+const newVisitor = (userAgent?: string) => new Visitor(url, userAgent);
 
 describe('the demo', () => {
   it('lists a user on two devices, and one can log the other out', async () => {
-    const laptop = await new Visitor(firefox).login('ada');
-    const desk = await new Visitor(chrome).login('ada');
+    const laptop = await newVisitor(firefox).login('ada');
+    const desk = await newVisitor(chrome).login('ada');
     const { text } = await laptop.get('/devices');
     expect(text).toContain('Firefox on Linux, this one');
     expect(text).toContain('Chrome on Windows');
@@ -103,20 +55,21 @@ describe('the demo', () => {
   });
 
   it('logs out everywhere else, and nobody else', async () => {
-    const other = await new Visitor().login('grace h');
-    const here = await new Visitor().login('grace');
-    const elsewhere = [await new Visitor().login('grace'), await new Visitor().login('grace')];
+    const other = await newVisitor().login('grace h');
+    const here = await newVisitor().login('grace');
+    const elsewhere = [await newVisitor().login('grace'), await newVisitor().login('grace')];
     const { headers } = await here.post('/devices/revoke-others');
-    expect(headers.get('location')).toBe('/devices?ended=2');
-    expect((await here.get('/devices?ended=2')).text).toContain('2 other devices are logged out.');
+    expect(headers.get('location')).toBe('/devices');
+    expect((await here.get('/devices')).text).toContain('2 other devices are logged out.');
+    expect((await here.get('/devices')).text).not.toContain('logged out.');
     for (const gone of elsewhere) expect(await gone.isLoggedIn()).toBe(false);
     expect(await here.isLoggedIn()).toBe(true);
     expect(await other.isLoggedIn()).toBe(true);
   });
 
   it('closes none but the own sessions', async () => {
-    const ada = await new Visitor().login('ada2');
-    const eve = await new Visitor().login('eve');
+    const ada = await newVisitor().login('ada2');
+    const eve = await newVisitor().login('eve');
     const [id] = await ada.devices();
     for (const wanted of [id as string, 's_0', '', '<b>'])
       expect((await eve.post('/devices/revoke', { id: wanted })).status).toBe(404);
@@ -124,7 +77,7 @@ describe('the demo', () => {
   });
 
   it('logs out, and the cookie is worth nothing after', async () => {
-    const visitor = await new Visitor().login('ada3');
+    const visitor = await newVisitor().login('ada3');
     const { cookie } = visitor;
     expect((await visitor.post('/logout')).headers.get('location')).toBe('/');
     expect(visitor.cookie).toBeUndefined();
@@ -133,7 +86,7 @@ describe('the demo', () => {
   });
 
   it('logs in anew under a new token, and leaves nothing of another user', async () => {
-    const visitor = await new Visitor().login('ada4');
+    const visitor = await newVisitor().login('ada4');
     await visitor.get('/page/foyer');
     const before = visitor.cookie;
     await visitor.login('bob4');
@@ -146,7 +99,7 @@ describe('the demo', () => {
   });
 
   it('counts visits in the threads of the pool, each of which says its number', async () => {
-    const visitor = await new Visitor().login('ada5');
+    const visitor = await newVisitor().login('ada5');
     const threads = new Set<string>();
     for (let visit = 1; visit <= 6; visit += 1) {
       const { text } = await visitor.get('/page/bar');
@@ -159,22 +112,22 @@ describe('the demo', () => {
   });
 
   it('loses no visit of those that come at once', async () => {
-    const visitor = await new Visitor().login('ada6');
+    const visitor = await newVisitor().login('ada6');
     await Promise.all(Array.from({ length: 40 }, () => visitor.get('/page/foyer')));
     expect((await visitor.get('/')).text).toContain('<dt>Visits</dt><dd>40</dd>');
   });
 
   it('makes no session for visitors who do not log in', async () => {
-    const live = async () => /Live sessions<\/dt><dd>(\d+)/.exec((await new Visitor().get('/')).text)?.[1];
+    const live = async () => /Live sessions<\/dt><dd>(\d+)/.exec((await newVisitor().get('/')).text)?.[1];
     const before = await live();
-    for (const path of ['/', '/page/foyer', '/devices']) await new Visitor().get(path);
+    for (const path of ['/', '/page/foyer', '/devices']) await newVisitor().get(path);
     expect(await live()).toBe(before);
-    expect((await new Visitor().get('/page/foyer')).text).toContain('You have no ticket');
+    expect((await newVisitor().get('/page/foyer')).text).toContain('You have no ticket');
   });
 
   it('escapes what a client sends', async () => {
     const evil = `"><script>alert('x')</script>`;
-    const visitor = await new Visitor(`<img src=x onerror=alert(1)>`).login(evil);
+    const visitor = await newVisitor(`<img src=x onerror=alert(1)>`).login(evil);
     for (const path of ['/', '/devices', '/page/foyer']) {
       const { text } = await visitor.get(path);
       expect(text).toContain('&lt;script&gt;alert(&#39;x&#39;)');
@@ -186,7 +139,7 @@ describe('the demo', () => {
 describe('the demo is safe', () => {
   it('tells browsers to run no script, to keep nothing and to let nobody frame it', async () => {
     for (const path of ['/', '/page/foyer', '/nowhere']) {
-      const { headers, text } = await new Visitor().get(path);
+      const { headers, text } = await newVisitor().get(path);
       const policy = headers.get('content-security-policy') ?? '';
       expect(policy).toContain("default-src 'none'");
       expect(policy).toContain("frame-ancestors 'none'");
@@ -197,7 +150,7 @@ describe('the demo is safe', () => {
   });
 
   it('sets a cookie that no script reads and that plain HTTP carries', async () => {
-    const { headers } = await new Visitor().post('/login', { user: 'ada7' });
+    const { headers } = await newVisitor().post('/login', { user: 'ada7' });
     const [cookie] = headers.getSetCookie();
     expect(cookie).toMatch(/; HttpOnly/i);
     expect(cookie).toMatch(/; SameSite=Lax/i);
@@ -211,7 +164,7 @@ describe('the demo is safe', () => {
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ])('refuses forms of other sites: %j', async (headers) => {
-    const visitor = await new Visitor().login('ada8');
+    const visitor = await newVisitor().login('ada8');
     for (const path of ['/login', '/logout', '/devices/revoke', '/devices/revoke-others'])
       expect((await visitor.post(path, {}, headers as Record<string, string>)).status).toBe(403);
     expect(await visitor.isLoggedIn()).toBe(true);
@@ -219,7 +172,7 @@ describe('the demo is safe', () => {
 
   it('takes forms of its own pages', async () => {
     const own = { origin: url, 'sec-fetch-site': 'same-origin' };
-    expect((await new Visitor().post('/login', { user: 'ada9' }, own)).status).toBe(303);
+    expect((await newVisitor().post('/login', { user: 'ada9' }, own)).status).toBe(303);
   });
 
   it('answers to this machine’s own names only', async () => {

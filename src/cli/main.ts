@@ -51,7 +51,7 @@ program
   .command('demo')
   .summary('serve a small multi-threaded site with logins, to try in a browser')
   .description(
-    `Serves a small site on 127.0.0.1 whose sessions are shared by threads: the main thread answers HTTP and logs in and out, a Piscina pool renders pages, and each pool thread looks the session up by itself. Nothing is kept, and any user name will do. Ctrl-C ends it.`,
+    `Serves a small site on 127.0.0.1 whose sessions are shared by threads: the main thread answers HTTP, logs in and out, lists devices and holds WebSockets, a Piscina pool renders pages, and each pool thread looks the session up by itself. Nothing is kept, and any user name will do. Ctrl-C ends it.`,
   )
   .option('--port <number>', 'port to listen at; 0 takes a free one', parsePort, 3000)
   .action(demoCommand);

@@ -12,7 +12,7 @@ export async function demoCommand({ port }: DemoOptions): Promise<void> {
   process.stdout.write(`
   coatcheck demo at ${demo.url}
 
-  Main thread: HTTP, login, logout, devices. ${demo.poolThreads} pool threads: pages. One more: the sessions.
+  Main thread: HTTP, login, logout, devices, sockets. ${demo.poolThreads} pool threads: the rooms. One more: the sessions.
   Log in from two browsers, or with curl:
 
     curl -c jar -d user=Ada ${demo.url}login

@@ -15,6 +15,10 @@ export function isLocalHost(host: string | undefined): host is string {
  */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  return headers.origin !== undefined && headers.origin.toLowerCase() !== `http://${headers.host}`.toLowerCase();
+  return site === undefined ? isForeignOrigin(headers) : site !== 'same-origin' && site !== 'none';
+}
+
+/** The same for WebSockets, with which any page may try: their `Origin` is what browsers always send, and cookies go along. */
+export function isForeignOrigin({ origin, host }: IncomingHttpHeaders): boolean {
+  return origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase();
 }

@@ -4,9 +4,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { startSessionManager } from '../../index.js';
+import { type ManagerOptions, startSessionManager } from '../../index.js';
 import { codeOf, Failure } from '../failure.js';
 import { createFront } from './front.js';
+import { LiveSockets } from './live-sockets.js';
 import type { PageTask } from './page-worker.js';
 import { COOKIE, rooms, type Visits } from './visits.js';
 
@@ -17,12 +18,14 @@ const LAST_ANSWERS = 2000;
 export interface Demo {
   readonly url: string;
   readonly poolThreads: number;
-  /** Resolves when every thread is gone. */
+  /** Resolves when every thread is gone, however often it is called. */
   stop(): Promise<void>;
 }
 
-export async function startDemo(port: number): Promise<Demo> {
+/** `clock` is for tests. */
+export async function startDemo(port: number, options: Pick<ManagerOptions, 'clock'> = {}): Promise<Demo> {
   const manager = await startSessionManager<Visits>({
+    ...options,
     // Plain HTTP, and a cookie that ends with the browser: its age need not be renewed at each request.
     cookie: { name: COOKIE, secure: false, persistent: false },
     maxSessions: 100_000,
@@ -38,15 +41,21 @@ export async function startDemo(port: number): Promise<Demo> {
     loadBalancer: inTurn(),
   });
   const server = createFront(manager, pool);
-  const stop = async () => {
-    await close(server);
+  const sockets = new LiveSockets(manager, server);
+  const end = async () => {
+    await close(server, sockets);
     await pool.destroy();
     await manager.stop();
+  };
+  let ending: Promise<void> | undefined;
+  const stop = () => {
+    ending ??= end();
+    return ending;
   };
   try {
     await Promise.all(
       Array.from({ length: poolThreads }, () =>
-        pool.run({ room: rooms[0]?.name ?? '', cookie: undefined, counts: false }),
+        pool.run({ room: rooms[0]?.name ?? '', cookie: undefined, csrf: undefined, counts: false }),
       ),
     );
     const url = await listen(server, port);
@@ -90,13 +99,17 @@ function listenFailure(error: Error, port: number): string {
 }
 
 /** Takes no more connections, lets answers under way finish for a while, and then ends what is left. */
-function close(server: Server): Promise<void> {
+function close(server: Server, sockets: LiveSockets): Promise<void> {
   return new Promise((resolve) => {
-    const late = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS);
+    const late = setTimeout(() => {
+      server.closeAllConnections();
+      sockets.terminate();
+    }, LAST_ANSWERS);
     server.close(() => {
       clearTimeout(late);
       resolve();
     });
     server.closeIdleConnections();
+    sockets.close();
   });
 }

@@ -1,17 +1,24 @@
 /** The frame around every page of the demo. Used in the main thread and in the pool's. */
 
 import { constant, type Html, html, markupOf } from './html.js';
+import { ideas } from './ideas.js';
+import type { Known } from './known.js';
+import { postForm } from './post-form.js';
 import { style } from './style.js';
 
 export interface Frame {
   readonly title: string;
   /** Undefined where nobody is logged in. */
-  readonly user: string | undefined;
+  readonly known: Known | undefined;
   /** The thread that rendered the page. */
   readonly thread: number;
   /** The path of the page, where it is one of the menu's. */
   readonly path?: string;
+  /** What has just happened. */
+  readonly notice?: string | undefined;
   readonly main: Html;
+  /** The program of the page, a constant whose hash the Content-Security-Policy has to name. */
+  readonly script?: Html;
 }
 
 const inlineStyle = constant(`<style>${style}</style>`);
@@ -24,7 +31,7 @@ const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7' fill='%231f4037'/%3E%3Cpath d='M16 14v-2a3 3 0 1 0-3-3M16 14 6 21c-1.2 1-.6 3 .8 3h18.4c1.4 0 2-2 .8-3Z' fill='none' stroke='%23d9b26a' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E";
 
 /** A complete document. */
-export function page({ title, user, thread, path, main }: Frame): string {
+export function page({ title, known, thread, path, notice, main, script }: Frame): string {
   return markupOf(html`<!doctype html>
 <html lang="en">
 <head>
@@ -37,15 +44,17 @@ ${inlineStyle}
 <body>
 <header><div class="wide">
 <a class="brand" href="/">${mark}coatcheck</a>
-${user === undefined ? undefined : menu(user, path)}
+${known === undefined ? undefined : menu(known, path)}
 </div></header>
 <main class="wide">
+${notice === undefined ? undefined : html`<p class="notice" role="status">${notice}</p>`}
 ${main}
 </main>
 <footer><div class="wide">
 <span>Rendered by ${threadBadge(thread)}</span>
 <span>A demo: any name will do, nothing is kept, Ctrl-C ends it all.</span>
 </div></footer>
+${script}
 </body>
 </html>
 `);
@@ -69,9 +78,9 @@ function roughly(milliseconds: number): string {
   return `${Math.floor(seconds / 3600)} h ago`;
 }
 
-function menu(user: string, path: string | undefined): Html {
-  return html`${item('/', 'Your ticket', path)}${item('/page/foyer', 'The house', path)}${item('/devices', 'Your devices', path)}
-<form method="post" action="/logout"><button class="link">Log out <bdi>${user}</bdi></button></form>`;
+function menu({ user, csrf }: Known, path: string | undefined): Html {
+  return html`${item('/', 'Your ticket', path)}${ideas.map(({ path: to, name }) => item(to, name, path))}
+${postForm('/logout', csrf, html`<button class="link">Log out <bdi>${user}</bdi></button>`)}`;
 }
 
 function item(href: string, text: string, path: string | undefined): Html {

@@ -8,6 +8,8 @@ import { rooms, type Visits, withVisit } from './visits.js';
 export interface PageTask {
   readonly room: string;
   readonly cookie: string | undefined;
+  /** For the forms of the page. */
+  readonly csrf: string | undefined;
   /** False where only the headers were asked for. */
   readonly counts: boolean;
 }
@@ -16,7 +18,7 @@ export interface PageTask {
 const manager = await connectSessionManager<Visits>();
 
 /** The page of a room, as markup; undefined where the manager cannot count the visit now. */
-export async function renderPage({ room, cookie, counts }: PageTask): Promise<string | undefined> {
+export async function renderPage({ room, cookie, csrf, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
   const before = performance.now();
@@ -25,7 +27,7 @@ export async function renderPage({ room, cookie, counts }: PageTask): Promise<st
 
   try {
     const visitor = session === undefined ? undefined : await visit(session, room, counts);
-    return roomPage({ room: found, thread: threadId, lookup, visitor });
+    return roomPage({ room: found, thread: threadId, lookup, visitor, csrf });
   } catch (error) {
     // The code of an error does not survive the way back to the main thread.
     if (error instanceof SessionError) return undefined;

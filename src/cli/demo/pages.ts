@@ -1,26 +1,30 @@
-/** The pages that the main thread renders. */
+/** The pages of the front door, and those that say no. Runs in the main thread. */
 
-import type { ManagerStats, Session, SessionInfo } from '../../index.js';
-import { deviceName } from './device-name.js';
+import type { ManagerStats, Session } from '../../index.js';
 import { type Html, html } from './html.js';
+import { ideas } from './ideas.js';
+import type { Known } from './known.js';
 import { ago, page } from './layout.js';
-import { rooms, type Visits } from './visits.js';
+import { postForm } from './post-form.js';
+import { stub } from './ticket.js';
+import type { Visits } from './visits.js';
 
 const MAIN_THREAD = 0;
 
-/** The page of whoever is not logged in. */
-export function welcomePage(view: { origin: string; notice?: string | undefined; stats: ManagerStats }): string {
+/** The page of whoever is not logged in. Its form has no token: that would begin a session for everybody who only looks. */
+export function welcomePage(view: { host: string; notice?: string | undefined; stats: ManagerStats }): string {
+  const fields = html`<input id="user" name="user" maxlength="64" required autofocus autocomplete="username" placeholder="Ada"><button>Log in</button>`;
   return page({
     title: 'Welcome',
-    user: undefined,
+    known: undefined,
     thread: MAIN_THREAD,
-    main: html`${notice(view.notice)}
-<div class="hero">
+    notice: view.notice,
+    main: html`<div class="hero">
 <div><h1>Hand in your name,<br>get a ticket.</h1>
 <p>One thread keeps the cloakroom. Every other thread sees at a glance whether your ticket is good.</p></div>
 <div class="ticket"><div class="stub"><small>Admit</small><span class="number">One</span></div><div class="body"><div>
 <h3><label for="user">Your name</label></h3>
-<form class="login" method="post" action="/login"><input id="user" name="user" maxlength="64" required autofocus autocomplete="username" placeholder="Ada"><button>Log in</button></form>
+${postForm('/login', undefined, fields, 'line')}
 <p class="soft small">No password: this is a demo.</p>
 </div></div></div>
 </div>
@@ -31,28 +35,30 @@ export function welcomePage(view: { origin: string; notice?: string | undefined;
 <li class="card"><h3>Log out elsewhere</h3><p>See your devices, end one or all others: the moment it is done, they are logged out in every thread.</p></li>
 </ul>
 <h2>Or with curl</h2>
-<pre>curl -c jar -d user=Ada ${view.origin}/login
-curl -b jar ${view.origin}/page/foyer</pre>
+<pre>curl -c jar -d user=Ada http://${view.host}/login
+curl -b jar http://${view.host}/page/foyer</pre>
 ${numbers(view.stats)}`,
   });
 }
 
+interface TicketView {
+  readonly session: Session<Visits>;
+  readonly known: Known;
+  readonly notice: string | undefined;
+  readonly stats: ManagerStats;
+}
+
 /** The page of whoever is: their ticket. */
-export function ticketPage(view: {
-  session: Session<Visits>;
-  notice?: string | undefined;
-  stats: ManagerStats;
-}): string {
-  const { session } = view;
+export function ticketPage({ session, known, notice, stats }: TicketView): string {
   const { visits } = session.data;
   return page({
     title: 'Your ticket',
-    user: session.userId,
+    known,
     thread: MAIN_THREAD,
     path: '/',
-    main: html`${notice(view.notice)}
-<div class="hero">
-<div><h1>Welcome, <bdi>${session.userId}</bdi>.</h1>
+    notice,
+    main: html`<div class="hero">
+<div><h1>Welcome, <bdi>${known.user}</bdi>.</h1>
 <p>${visits === 0 ? 'Your coat is on its hook. Have a look around the house.' : `You have looked around ${visits === 1 ? 'once' : `${visits} times`} so far.`}</p></div>
 <div class="ticket here">${stub(session)}<div class="body"><dl class="facts">
 <dt>Logged in</dt><dd>${ago(session.authenticatedAt ?? session.createdAt)}</dd>
@@ -60,34 +66,9 @@ export function ticketPage(view: {
 <dt>Ends</dt><dd>${session.expiresAt === undefined ? 'never' : `${session.expiresAt.toISOString().slice(11, 16)} UTC, if you stay away`}</dd>
 </dl></div></div>
 </div>
-<h2>The house</h2>
-<ul class="cards">${rooms.map(({ name, title, text }) => html`<li><a class="card" href="/page/${name}"><h3>${title}</h3><p>${text}</p></a></li>`)}</ul>
-${numbers(view.stats)}`,
-  });
-}
-
-/** All live sessions of one user, this one first. */
-export function devicesPage(view: {
-  session: Session<Visits>;
-  devices: readonly SessionInfo[];
-  notice?: string | undefined;
-}): string {
-  const { session, devices } = view;
-  return page({
-    title: 'Your devices',
-    user: session.userId,
-    thread: MAIN_THREAD,
-    path: '/devices',
-    main: html`${notice(view.notice)}
-<div class="row"><h1>Your devices</h1>
-${
-  devices.length < 2
-    ? undefined
-    : html`<form method="post" action="/devices/revoke-others"><button>Log out everywhere else</button></form>`
-}</div>
-<p class="soft">${devices.length === 1 ? 'You are logged in here only. Log in under the same name from another browser, and it will show up.' : `You are logged in ${devices.length} times.`}</p>
-<br>
-${devices.map((device) => ticket(device, device.id === session.id))}`,
+<h2>What to try</h2>
+<ul class="cards">${ideas.map(({ path, name, text }) => html`<li><a class="card" href="${path}"><h3>${name}</h3><p>${text}</p></a></li>`)}</ul>
+${numbers(stats)}`,
   });
 }
 
@@ -95,28 +76,10 @@ ${devices.map((device) => ticket(device, device.id === session.id))}`,
 export function messagePage(title: string, text: string): string {
   return page({
     title,
-    user: undefined,
+    known: undefined,
     thread: MAIN_THREAD,
     main: html`<h1>${title}</h1><br><p>${text}</p><br><p><a href="/">Back to the cloakroom</a></p>`,
   });
-}
-
-function ticket(device: SessionInfo, here: boolean): Html {
-  const name = deviceName(device.client.userAgent);
-  return html`<article class="ticket${here ? ' here' : ''}">${stub(device)}<div class="body"><div>
-<h3>${name}${here ? ', this one' : ''}</h3>
-<p class="soft small">Seen ${ago(device.lastSeenAt)}, logged in ${ago(device.authenticatedAt ?? device.createdAt)}, from ${device.client.ip ?? 'an unknown address'}</p>
-<p class="soft small">${device.client.userAgent}</p>
-</div><form method="post" action="/devices/revoke"><input type="hidden" name="id" value="${device.id}"><button class="quiet" aria-label="Log out ${name}">Log out</button></form></div></article>`;
-}
-
-/** The id opens nothing, so a part of it may stand on the ticket. */
-function stub({ id }: SessionInfo): Html {
-  return html`<div class="stub"><small>Ticket</small><span class="number">${id.slice(-4)}</span></div>`;
-}
-
-function notice(text: string | undefined): Html | undefined {
-  return text === undefined ? undefined : html`<p class="notice" role="status">${text}</p>`;
 }
 
 function numbers({ sessions, connections, calls }: ManagerStats): Html {

@@ -24,10 +24,16 @@ export class Refusal extends Error {
   }
 }
 
-/** No script at all, the one style, forms to this site only, no frame around it, nothing kept on the way. */
+/** The one style, forms to this site only, no frame around it, no script at all: a page that needs more names it. */
+export function contentPolicy(...more: readonly string[]): Readonly<Record<string, string>> {
+  const always = `default-src 'none'; style-src ${styleSource}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
+  return { 'Content-Security-Policy': [always, ...more].join('; ') };
+}
+
+/** Nothing is kept on the way. */
 const always: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
-  'Content-Security-Policy': `default-src 'none'; style-src ${styleSource}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+  ...contentPolicy(),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'same-origin',
@@ -35,8 +41,13 @@ const always: Readonly<Record<string, string>> = {
   'X-Frame-Options': 'DENY',
 };
 
-export function redirect(location: string, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status: 303, headers: { Location: location, ...headers } };
+export function redirect(location: string): Reply {
+  return { status: 303, headers: { Location: location } };
+}
+
+/** For whoever has no session, or has it no more: the front door, and the cookie is removed there. */
+export function toFrontDoor(): Reply {
+  return redirect('/?ended');
 }
 
 /** Node leaves out the body of an answer to HEAD by itself. */

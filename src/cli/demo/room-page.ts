@@ -11,13 +11,15 @@ export interface RoomView {
   readonly lookup: number;
   /** Undefined without a live session. */
   readonly visitor: { readonly user: string; readonly data: Readonly<Visits> } | undefined;
+  /** For the forms of the page. */
+  readonly csrf: string | undefined;
 }
 
-export function roomPage({ room, thread, lookup, visitor }: RoomView): string {
+export function roomPage({ room, thread, lookup, visitor, csrf }: RoomView): string {
   const others = rooms.filter((other) => other !== room);
   return page({
     title: room.title,
-    user: visitor?.user,
+    known: visitor === undefined || csrf === undefined ? undefined : { user: visitor.user, csrf },
     thread,
     path: `/page/${room.name}`,
     main: html`<h1>${room.title}</h1>

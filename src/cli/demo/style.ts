@@ -17,6 +17,8 @@ h1 { font-size: clamp(2rem, 5vw, 2.7rem); letter-spacing: -.01em; }
 h2 { font-size: 1.35rem; margin: 2.75rem 0 1rem; }
 h3 { font-size: 1.1rem; }
 p { max-width: 62ch; }
+h1 + p { margin-top: .5rem; }
+p + h3 { margin-top: 1.6rem; }
 a { color: inherit; text-decoration-color: var(--brass); text-underline-offset: .2em; }
 code, pre { font: .86em/1.7 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; }
 pre { background: var(--felt-deep); color: var(--on-felt); border-radius: 10px; padding: 1rem 1.25rem; overflow-x: auto; overflow-wrap: normal; }
@@ -35,8 +37,8 @@ footer .wide { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; justify-conten
 .hero { display: grid; gap: 2rem 3.5rem; align-items: center; }
 @media (min-width: 50rem) { .hero { grid-template-columns: 1.15fr 1fr; } }
 .hero > div:first-child p { margin-top: 1rem; font-size: 1.1rem; }
-.login + p { margin-top: .7rem; }
-.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); padding: 0; list-style: none; }
+.line + p { margin-top: .7rem; }
+.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); padding: 0; list-style: none; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.2rem 1.3rem; }
 .card p { margin-top: .4rem; color: var(--soft); font-size: .94rem; }
 a.card { text-decoration: none; display: block; height: 100%; transition: border-color .15s, translate .15s; }
@@ -47,7 +49,7 @@ a.card:hover { border-color: var(--brass); translate: 0 -2px; }
 .stub { background: var(--felt); color: var(--on-felt); border-radius: 14px 0 0 14px; padding: 1.1rem; width: clamp(5.6rem, 18vw, 7.6rem); display: grid; place-content: center; text-align: center;
   mask: var(--notch-top) 100% 0 / 100% 51% no-repeat, var(--notch-bottom) 100% 100% / 100% 51% no-repeat; --side: 100%; }
 .stub small { text-transform: uppercase; letter-spacing: .14em; font-size: .64rem; opacity: .8; }
-.number { font-size: 1.55rem; letter-spacing: .02em; color: var(--brass-light); }
+.number { white-space: nowrap; font-size: 1.55rem; letter-spacing: .02em; color: var(--brass-light); }
 .body { background: var(--card); border-radius: 0 14px 14px 0; padding: 1.15rem 1.4rem; border-inline-start: 2px dashed var(--line);
   mask: var(--notch-top) 0 0 / 100% 51% no-repeat, var(--notch-bottom) 0 100% / 100% 51% no-repeat; --side: 0; display: flex; flex-wrap: wrap; align-items: center; gap: .8rem 1.2rem; min-width: 0; }
 .body > div { flex: 1 1 15rem; min-width: 0; }
@@ -57,7 +59,7 @@ a.card:hover { border-color: var(--brass); translate: 0 -2px; }
 .facts { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1.1rem; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; }
-form.login { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: .7rem; }
+form.line { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: .7rem; max-width: 40rem; }
 input { flex: 1 1 11rem; min-width: 0; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 9px; padding: .6rem .8rem; }
 button { font: inherit; font-weight: 600; cursor: pointer; border-radius: 9px; padding: .6rem 1.1rem; border: 1px solid transparent; background: var(--felt); color: var(--on-felt); }
 button:hover { filter: brightness(1.15); }
@@ -73,6 +75,10 @@ button.link:hover { opacity: 1; text-decoration: underline; text-decoration-colo
 .served { display: flex; flex-wrap: wrap; align-items: baseline; gap: .5rem 1rem; margin-top: 1.3rem; }
 .served > :last-child { flex: 1 1 18rem; max-width: 46rem; }
 .served .thread { font-size: 1.3rem; padding: .2rem 1.1rem; }
+.alive, .over { font: 600 1.15rem/1.4 system-ui, sans-serif; margin-top: 1.3rem; }
+.alive::before, .over::before { content: ''; display: inline-block; width: .7rem; height: .7rem; border-radius: 99px; margin-inline-end: .6rem; background: #3f9a5b; }
+.over { color: var(--bad); }
+.over::before { background: var(--bad); }
 .trail { list-style: none; padding: 0; display: grid; gap: .45rem; }
 .trail .thread { justify-self: start; }
 .trail li { display: grid; grid-template-columns: 6.4rem 1fr auto; gap: .8rem; align-items: baseline; border-bottom: 1px solid var(--line); padding-bottom: .45rem; }

@@ -4,6 +4,8 @@ export interface Visits {
   visits: number;
   /** The last visits, the newest first. */
   trail: Visit[];
+  /** A message for the next page, which takes it. */
+  flash?: string;
 }
 
 export interface Visit {
@@ -37,5 +39,5 @@ export function newVisits(): Visits {
 }
 
 export function withVisit(data: Readonly<Visits>, visit: Visit): Visits {
-  return { visits: data.visits + 1, trail: [visit, ...data.trail].slice(0, TRAIL) };
+  return { ...data, visits: data.visits + 1, trail: [visit, ...data.trail].slice(0, TRAIL) };
 }
