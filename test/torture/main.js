@@ -1,6 +1,6 @@
 /**
  * The long campaign: manager deaths under load from three threads, for as many minutes as it is given. Prints its seed and what it really did, and fails if anything
- * went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`.
+ * went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters' campaign instead: see `http.js`.
  */
 
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { startSessionManager } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
 import { Deaths, MEMORY } from './deaths.js';
 import { Histories } from './histories.js';
+import { tortureHttp } from './http.js';
 import { Load } from './load.js';
 import { LoadThread } from './threads.js';
 
@@ -27,11 +28,20 @@ const number = (least) => (text) => {
   if (!(value >= least)) throw new InvalidArgumentError(`a number from ${least} on`);
   return value;
 };
-const { minutes, seed } = new Command('torture')
+const { minutes, seed, http, schedules } = new Command('torture')
   .option('--minutes <number>', 'how long', number(0.05), 1)
   .option('--seed <number>', 'what to draw from', number(0), Math.floor(Math.random() * 2 ** 31))
+  .option('--http', 'requests instead of deaths')
+  .option('--schedules <number>', 'with --http: how many for each adapter', number(1), 20_000)
   .parse()
   .opts();
+if (http) {
+  console.log(`torture: ${schedules} schedules for each adapter, --seed ${seed}`);
+  const wrong = await tortureHttp(schedules, seed);
+  for (const text of wrong.slice(0, 20)) console.log(`WRONG: ${text}`);
+  console.log(`${wrong.length === 0 ? 'passed' : 'FAILED'}: ${wrong.length} wrong, --seed ${seed}`);
+  process.exit(wrong.length === 0 ? 0 : 1);
+}
 console.log(`torture: ${minutes} minutes, --seed ${seed}`);
 
 const random = randomNumbers(seed);
