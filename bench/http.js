@@ -57,6 +57,9 @@ async function start(name) {
   const path = fileURLToPath(new URL('./http/server.js', import.meta.url));
   const env = { ...process.env, NODE_ENV: 'production' };
   const child = fork(path, [name, String(CONNECTIONS)], { env });
+  child.on('exit', (status) => {
+    if (status !== 0) process.exit(1);
+  });
   const [{ port, cookies }] = await once(child, 'message');
   const visitors = await Visitors.come(port, cookies, `hello ${shopData.name}`);
   return { name, child, visitors, seconds: [], cpu: [] };
