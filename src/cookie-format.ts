@@ -18,6 +18,8 @@ export interface CookieFormat {
   tokenOf(cookie: string, now: number): string | undefined;
   /** Until when a cookie that `tokenOf` has taken is good, in milliseconds of session time: Infinity where the cookie itself sets no end. */
   goodUntil(cookie: string): number;
+  /** Whether a cookie that `tokenOf` has taken was signed with a key that does not sign any more. */
+  isOutdated(cookie: string): boolean;
   /** What a cookie holds to carry this token. */
   valueOf(token: string, times: TokenTimes): string;
 }

@@ -25,6 +25,7 @@ const always = (): number => Number.POSITIVE_INFINITY;
 const opaque: CookieFormat = {
   tokenOf: (cookie) => (cookie.length === CODED_LENGTH ? cookie : undefined),
   goodUntil: always,
+  isOutdated: () => false,
   valueOf: (token) => token,
 };
 
@@ -46,8 +47,14 @@ function signed(keys: readonly KeyObject[]): CookieFormat {
       return matches ? token : undefined;
     },
     goodUntil: always,
+    isOutdated: (cookie) => keys.length > 1 && !isSigned(signingKey, cookie),
     valueOf: (token) => `${token}.${macOf(signingKey, token)}`,
   };
+}
+
+/** By this key, of a cookie that one of them has signed: no secret is told by how long that takes. */
+function isSigned(key: KeyObject, cookie: string): boolean {
+  return macOf(key, cookie.slice(0, CODED_LENGTH)) === cookie.slice(CODED_LENGTH + 1);
 }
 
 function macOf(key: KeyObject, token: string): string {

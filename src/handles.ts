@@ -1,5 +1,6 @@
 /** The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every thread of the host. */
 
+import type { Carried } from './claim.js';
 import type { SessionHandle } from './session.js';
 import type { Watched } from './session-context.js';
 
@@ -93,6 +94,8 @@ export interface MemoEntry {
   readonly stampHigh: number;
   /** From when on the token is honoured no more; Infinity for a current one. */
   readonly until: number;
+  /** Undefined for a key, and for a cookie that is the token. */
+  readonly carried: Carried | undefined;
 }
 
 /** Cookies that this thread has seen, bounded in number and in the bytes of the records behind them. Two generations: what is used moves to the younger. */

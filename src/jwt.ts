@@ -56,6 +56,7 @@ export function createJwtFormat(algorithm: Algorithm, keys: readonly KeyObject[]
       ignoreNotBefore: true,
     }),
   );
+  const [verifyFirst] = verifiers;
   const head = `${encode(JSON.stringify({ alg: algorithm, typ: TYPE }))}.`;
 
   return {
@@ -66,6 +67,7 @@ export function createJwtFormat(algorithm: Algorithm, keys: readonly KeyObject[]
       if (algorithm === 'ES256' && isGreater(parts.signature)) return undefined;
       return verifiers.some((verify) => isVerified(verify, cookie)) ? parts.token : undefined;
     },
+    isOutdated: (cookie) => verifiers.length > 1 && verifyFirst !== undefined && !isVerified(verifyFirst, cookie),
     goodUntil: (cookie) => partsOf(cookie, head.length)?.goodUntil ?? 0,
     valueOf(token, times) {
       const claims = claimsOf(token, times);

@@ -1,5 +1,6 @@
 /** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
 
+import type { Carried } from './claim.js';
 import type { CookieFormat } from './cookie-format.js';
 import type { Wanted } from './facts.js';
 import { Handles, Memo, type MemoEntry } from './handles.js';
@@ -38,6 +39,14 @@ export class Lookup {
     if (remembered !== null) return remembered;
     const token = this.#format.tokenOf(cookie, this.#now());
     return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
+  }
+
+  /** The token in a cookie that has just opened a session. */
+  carriedBy(cookie: string): Carried | undefined {
+    const remembered = this.#memo.get(cookie)?.carried;
+    if (remembered !== undefined) return remembered;
+    const token = this.#format.tokenOf(cookie, this.#now());
+    return token === undefined ? undefined : { token, isOutdated: this.#format.isOutdated(cookie) };
   }
 
   byKey(key: string, touch: boolean): SessionHandle | undefined {
@@ -96,7 +105,11 @@ export class Lookup {
       // A copy of its own: a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
-      memo.set(ownText(text), { handle, pointer, stampLow, stampHigh, until: goodUntil });
+      const own = ownText(text);
+      // A cookie that is the token says so itself.
+      const isPlain = token === undefined || token === text;
+      const carried = isPlain ? undefined : { token: ownText(token), isOutdated: this.#format.isOutdated(own) };
+      memo.set(own, { handle, pointer, stampLow, stampHigh, until: goodUntil, carried });
       return handle;
     }
   }

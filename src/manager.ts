@@ -3,9 +3,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
 import { Birth } from './birth.js';
+import { Claims } from './claims.js';
 import { Connection } from './connection.js';
-import type { CookieFormat } from './cookie-format.js';
-import { clearCookie, cookieData, createCookieFormat } from './cookies.js';
+import { clearCookie, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
@@ -31,6 +31,7 @@ import type { SessionContext } from './session-context.js';
 import type { Data } from './session-view.js';
 import type { Settings } from './settings.js';
 import type {
+  Claim,
   CookieData,
   ManagerStats,
   NewSession,
@@ -57,7 +58,7 @@ export class Manager implements SessionManager<Data> {
   readonly watching: Watching;
   readonly #context: SessionContext;
   readonly #events: Events;
-  readonly #format: CookieFormat;
+  readonly #claims: Claims;
   readonly #view: TableView;
   readonly #now: () => number;
   #stopped: Promise<void> | undefined;
@@ -71,7 +72,6 @@ export class Manager implements SessionManager<Data> {
     this.#events = events;
     this.#view = new TableView(invitation.memory);
     this.#now = readClock(invitation.clock);
-    this.#format = createCookieFormat(settings.cookie);
     this.#context = {
       view: this.#view,
       now: this.#now,
@@ -84,7 +84,9 @@ export class Manager implements SessionManager<Data> {
       call: (which, write, read) => connection.call(which, write, read),
       watch: (handle) => this.watching.watch(handle),
     };
-    this.#lookup = new Lookup(this.#view, this.#now, this.#format, this.#context);
+    const format = createCookieFormat(settings.cookie);
+    this.#lookup = new Lookup(this.#view, this.#now, format, this.#context);
+    this.#claims = new Claims(this.#lookup, settings, format, this.#now);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
     this.watching = new Watching(this.#lookup.handles, connection);
   }
@@ -149,11 +151,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
-    const session = this.getSession(cookie, options) as SessionHandle | undefined;
-    const { rotation } = this.#settings;
-    if (session === undefined || rotation === undefined) return session;
-    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a moment later.
-    return (await session.renew(rotation)) ? this.getSession(cookie, { touch: false }) : session;
+    return typeof cookie === 'string' ? this.#claims.load(cookie, options?.touch !== false) : undefined;
   }
 
   getSessionById(id: SessionId): Session<Data> | undefined {
@@ -162,15 +160,20 @@ export class Manager implements SessionManager<Data> {
 
   getCookieData(session: Session<Data>): CookieData {
     if (!this.#isOwn(session)) throw notOwnSession('session', session);
-    const token = session.currentToken();
-    if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
-    const { expiresAt } = session;
-    const maxAge = expiresAt === undefined ? undefined : (expiresAt.getTime() - this.#now()) / 1000;
-    return cookieData(this.#settings.cookie, this.#format.valueOf(token, session.tokenTimes), maxAge);
+    return this.#claims.cookieOf(session);
   }
 
   clearCookieData(): CookieData {
     return clearCookie(this.#settings.cookie);
+  }
+
+  getClaim(cookie: string | undefined, options?: { touch?: boolean }): Claim<Data> | undefined {
+    return typeof cookie === 'string' ? this.#claims.byCookie(cookie, options?.touch !== false) : undefined;
+  }
+
+  getClaimOf(session: Session<Data>): Claim<Data> {
+    if (!this.#isOwn(session)) throw notOwnSession('session', session);
+    return this.#claims.of(session);
   }
 
   // ------------------------------------------------------------ sessions under a caller's own key

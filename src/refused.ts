@@ -23,6 +23,10 @@ export class Refused {
   }
 }
 
+export function noToken(): SessionError {
+  return new SessionError('ERR_TOKEN_UNKNOWN', 'A session under a key of the caller has no token');
+}
+
 /** What each answer that is no 'done' means, by its place in ANSWERS. */
 export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);

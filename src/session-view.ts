@@ -10,15 +10,12 @@ import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
 import { markPlace } from './protocol/table.js';
+import { noToken } from './refused.js';
 import type { SessionContext } from './session-context.js';
 import { newestOf } from './tokens.js';
 import type { EndReason, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
-
-export function noToken(): SessionError {
-  return new SessionError('ERR_TOKEN_UNKNOWN', 'A session under a key of the caller has no token');
-}
 
 export class SessionView {
   // Private, as all of it: whoever copies or prints a session finds no way to the table in it.
@@ -270,11 +267,16 @@ export class SessionView {
   }
 
   #newestToken(): string | undefined {
-    const { view, now } = this.#context;
-    if (this.#token === undefined || view.load(this.#slot, false) === 0) return undefined;
-    const newest = view.head.generation === this.#generation ? newestOf(this.#token, view.head, now()) : undefined;
+    const newest = this.#token === undefined ? undefined : this.newest(this.#token);
     this.#token = newest ?? this.#token;
     return newest;
+  }
+
+  /** The token for whoever holds this one: itself, or within its grace the one that followed it. Undefined if it is none of this session's, or that has ended. */
+  newest(token: string): string | undefined {
+    const { view, now } = this.#context;
+    if (!this.#current() || view.load(this.#slot, false) === 0) return undefined;
+    return view.head.generation === this.#generation ? newestOf(token, view.head, now()) : undefined;
   }
 
   get tokenTimes(): TokenTimes {

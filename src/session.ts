@@ -20,9 +20,9 @@ import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodePatch } from './protocol/data/encode.js';
 import { encodeKey } from './protocol/data/entries.js';
 import { expected, SessionError } from './protocol/errors.js';
-import { drawsAgain, Refused } from './refused.js';
+import { drawsAgain, noToken, Refused } from './refused.js';
 import { checkData, checkPatch } from './schema.js';
-import { type Data, noToken, SessionView } from './session-view.js';
+import { type Data, SessionView } from './session-view.js';
 import { digestOf, drawToken, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
 
@@ -32,7 +32,7 @@ const nothing = (): undefined => undefined;
 const updating = new AsyncLocalStorage<readonly SessionHandle[]>();
 
 /** The renewals of tokens that are under way. */
-const renewals = new WeakMap<SessionHandle, Promise<unknown>>();
+const renewals = new WeakMap<SessionHandle, Promise<string>>();
 
 export class SessionHandle extends SessionView implements Session<Data> {
   /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
@@ -132,42 +132,54 @@ export class SessionHandle extends SessionView implements Session<Data> {
     await this.#rotate(token, grace);
   }
 
-  async #rotate(token: string, grace: number): Promise<void> {
+  /** Resolves to the token that follows this one. */
+  async #rotate(token: string, grace: number): Promise<string> {
     for (const since = performance.now(); ; ) {
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
       const answer = await this.context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       // Another thread was first: its new token is this one's as well.
-      if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined) return;
+      if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
+        return this.newest(token) ?? token;
       if (answer instanceof Refused) throw answer.toError();
       this.drew(next);
-      return;
+      return next;
     }
   }
 
-  /** Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. False where there was no need; true where it has to be looked up anew. */
-  async renew({ every, grace }: Rotation): Promise<boolean> {
-    let renewal = renewals.get(this);
-    if (renewal === undefined) {
-      const isDue = (issuedAt: number) => this.context.now() - issuedAt >= every;
-      if (!isDue(this.tokenIssuedAt.getTime())) return false;
-      let token: string | undefined;
-      try {
-        token = this.currentToken();
-      } catch {
-        return true;
-      }
-      // Once more, by the record that this token was found in: what another thread has renewed in this moment is not renewed again.
-      if (token === undefined || !isDue(this.context.view.head.tokenIssuedAt)) return false;
-      // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
-      renewal = this.#rotate(token, grace)
-        .catch(nothing)
-        .finally(() => renewals.delete(this));
-      renewals.set(this, renewal);
+  /** Whether the token is older than `every`. */
+  isTokenDue({ every }: Rotation): boolean {
+    return this.context.now() - this.tokenIssuedAt.getTime() >= every;
+  }
+
+  /**
+   * Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. Resolves to what followed the token that was
+   * due, or to that itself where nothing did; to undefined where none was.
+   */
+  async renew(rotation: Rotation): Promise<string | undefined> {
+    const renewal = renewals.get(this) ?? this.#beginRenewal(rotation);
+    return renewal;
+  }
+
+  #beginRenewal(rotation: Rotation): Promise<string> | undefined {
+    if (!this.isTokenDue(rotation)) return undefined;
+    let token: string | undefined;
+    try {
+      token = this.currentToken();
+    } catch {
+      return undefined;
     }
-    await renewal;
-    return true;
+    // Once more, by the record that this token was found in: what another thread has renewed in this moment is not renewed again.
+    const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
+    if (token === undefined || !isStillDue) return undefined;
+    const due = token;
+    // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
+    const renewal = this.#rotate(due, rotation.grace)
+      .catch(() => due)
+      .finally(() => renewals.delete(this));
+    renewals.set(this, renewal);
+    return renewal;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

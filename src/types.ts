@@ -122,9 +122,14 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** What the cookie of this session holds, and for how many seconds. ERR_TOKEN_UNKNOWN where this thread does not know the current token. */
   getCookieData(session: Session<D>): CookieData;
-
   /** The Set-Cookie that removes the cookie from a browser. */
   clearCookieData(): CookieData;
+
+  /** As `getSession`, with what the client that sent this cookie holds by it. For responses that may send the session's cookie, however long they take: a session that
+   * has gone over to another token by `login` meanwhile shows it to no claim from before. */
+  getClaim(cookie: string | undefined, options?: { touch?: boolean }): Claim<D> | undefined;
+  /** The claim of a client for whom the session was just created, logged in or rotated: it is still to be sent the cookie. Throws as `getCookieData`. */
+  getClaimOf(session: Session<D>): Claim<D>;
 
   /** For adapters whose ids are drawn elsewhere: creates the session under a key of your own (hard to guess, used once, 1 to 1024 bytes of UTF-8), or gives it all of this in
    * place of what it held. ERR_SESSION_ENDED if it ended within its absolute timeout, at most a day ago. It has no token, so no cookie, `login` or `rotate`. */
@@ -165,6 +170,21 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** Listens in this thread to what happens in all of them. Returns how to stop listening. A listener that throws is reported as 'uncaughtException', and harms nothing else. */
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void;
+}
+
+/** What a client holds of a session: a token, and by right whichever follows it while it is honoured. Of use for as long as a request takes; shows no token. */
+export interface Claim<D extends SessionData = Record<string, unknown>> {
+  readonly session: Session<D>;
+  /** Whether this client still has a right to the session: false once that has ended, or gone over to a token that did not follow the client's. */
+  readonly isGood: boolean;
+  /** Whether it is to be sent another cookie than it came with: the token was replaced, or is signed with a key that does not sign any more. */
+  readonly isNews: boolean;
+  /** The cookie to send; undefined where the claim is no good. Signed anew each time: ask only for what is sent. */
+  getCookieData(): CookieData | undefined;
+  /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
+  renew(): Promise<void> | undefined;
+  /** 32 bytes derived from the current token under a label, and the same from the one in the client's cookie if that is another: for tokens against forged requests. */
+  secrets(label: string): readonly Uint8Array[];
 }
 
 export interface NewSession<D extends SessionData = Record<string, unknown>> {

@@ -54,6 +54,7 @@ export const few = {
 export const bareToken: CookieFormat = {
   tokenOf: (cookie) => cookie,
   goodUntil: () => Infinity,
+  isOutdated: () => false,
   valueOf: (token) => token,
 };
 

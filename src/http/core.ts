@@ -28,13 +28,14 @@ export class HttpSessions {
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
     const opened = (found: Found | undefined) => new SessionOfRequest(this.#manager, this.#options, exchange, found);
-    const found = this.find(exchange);
+    const found = this.find(exchange, true);
     return found instanceof Promise ? found.then(opened) : opened(found);
   }
 
-  find(exchange: Exchange): Found | undefined | Promise<Found | undefined> {
+  /** `renews`: see `findSession`. */
+  find(exchange: Exchange, renews: boolean): Found | undefined | Promise<Found | undefined> {
     try {
-      const found = findSession(this.#manager, exchange, this.#options);
+      const found = findSession(this.#manager, exchange, this.#options, renews);
       if (!(found instanceof Promise)) return found;
       return found.catch((error: unknown) => Promise.reject(withStatus(error)));
     } catch (error) {
@@ -55,7 +56,7 @@ export class HttpSessions {
 
 /**
  * The live session that a request's cookie opens, for requests that have no response: WebSocket upgrades, say. Checked as the adapters do, and
- * marked as seen. Throws ERR_INVALID_OPTION for wrong options, never for what a client sent.
+ * marked as seen; its token is not renewed, as that could not be sent. Throws ERR_INVALID_OPTION for wrong options, never for what a client sent.
  */
 export async function sessionOf<D extends SessionData>(
   manager: SessionManager<D>,
@@ -63,6 +64,6 @@ export async function sessionOf<D extends SessionData>(
   options?: HttpOptions,
 ): Promise<Session<D> | undefined> {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
-  const found = await sessions.find(exchangeOf(request));
-  return found?.session as Session<D> | undefined;
+  const found = await sessions.find(exchangeOf(request), false);
+  return found?.claim.session as unknown as Session<D> | undefined;
 }

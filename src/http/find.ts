@@ -1,6 +1,6 @@
 /** The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread of the host. */
 
-import type { Session, SessionManager } from '../index.js';
+import type { Claim, Session, SessionManager } from '../index.js';
 import { sameClient } from './address.js';
 import { cookieValues } from './cookie-header.js';
 import { clientOf, type Exchange } from './exchange.js';
@@ -8,13 +8,13 @@ import type { Mismatch, ResolvedHttpOptions } from './options.js';
 import { type Seen, see } from './renewal.js';
 import { tell } from './writes.js';
 
-/** A session, and how the request came by it. */
+/** A session, by what the client holds of it. */
 export interface Found {
-  readonly session: Session;
-  /** What the cookie held. */
-  readonly cookie: string;
+  readonly claim: Claim;
   readonly seen: Seen;
 }
+
+const untouched = { touch: false };
 
 /** More cookies of one name than this were not set by this site: none of them is looked at. */
 const MOST_VALUES = 8;
@@ -24,41 +24,42 @@ const CLIENT_BYTES = 256;
 
 /**
  * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of several cookies of the name, which other
- * sites of the domain can add, exactly one may open a session, or none does. Never creates anything.
+ * sites of the domain can add, exactly one may open a session, or none does. Never creates anything. `renews`: a token that is due by the option `rotation` is renewed,
+ * as there is a response to send it with; only once it is known whose request that is.
  */
 export function findSession(
   manager: SessionManager,
   exchange: Exchange,
   options: ResolvedHttpOptions,
+  renews: boolean,
 ): Found | undefined | Promise<Found | undefined> {
   const values = cookieValues(exchange.header('cookie'), options.cookieName);
   const [first] = values;
   if (first === undefined || values.length > MOST_VALUES) return undefined;
-  if (values.length === 1) {
-    const session = manager.getSession(first, { touch: false });
-    if (session !== undefined) return admitted(exchange, options, session, first);
-  }
+  const claim = values.length === 1 ? manager.getClaim(first, untouched) : undefined;
+  if (claim !== undefined) return admitted(exchange, options, claim, renews);
   return loadOnly(manager, values).then((only) =>
-    only === undefined ? undefined : admitted(exchange, options, only.session, only.cookie),
+    only === undefined ? undefined : admitted(exchange, options, only, renews),
   );
 }
 
-async function loadOnly(manager: SessionManager, cookies: readonly string[]) {
-  const loaded = await Promise.all(
-    cookies.map(async (cookie) => ({ cookie, session: await manager.loadSession(cookie, { touch: false }) })),
-  );
-  const live = loaded.filter(({ session }) => session !== undefined);
+/** What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that the request may not have. */
+async function loadOnly(manager: SessionManager, cookies: readonly string[]): Promise<Claim | undefined> {
+  const load = async (cookie: string) =>
+    (await manager.loadSession(cookie, untouched)) && manager.getClaim(cookie, untouched);
+  const loaded = await Promise.all(cookies.map((cookie) => manager.getClaim(cookie, untouched) ?? load(cookie)));
+  const live = loaded.filter((claim) => claim !== undefined);
   const [only] = live;
-  if (only?.session === undefined || live.some(({ session }) => session !== only.session)) return undefined;
-  return { cookie: only.cookie, session: only.session };
+  return live.some(({ session }) => session !== only?.session) ? undefined : only;
 }
 
 function admitted(
   exchange: Exchange,
   options: ResolvedHttpOptions,
-  session: Session,
-  cookie: string,
-): Found | undefined | Promise<undefined> {
+  claim: Claim,
+  renews: boolean,
+): Found | undefined | Promise<Found | undefined> {
+  const { session } = claim;
   const differs = differencesOf(exchange, options, session);
   if (differs.length > 0) {
     const { onMismatch } = options;
@@ -67,7 +68,9 @@ function admitted(
     if (options.mismatch === 'refuse') return undefined;
   }
   const seen = see(session);
-  return seen === undefined ? undefined : { session, cookie, seen };
+  if (seen === undefined) return undefined;
+  const found = { claim, seen };
+  return (renews ? claim.renew()?.then(() => (claim.isGood ? found : undefined)) : undefined) ?? found;
 }
 
 function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, session: Session): Mismatch['differs'] {

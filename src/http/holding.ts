@@ -2,10 +2,11 @@
  * The session that a request has, and whether its client may be given the session's cookie. Runs in every thread of the host.
  *
  * In a thread a session is one object, also for two requests at once, and that object knows the latest token: also one that another request has just been given for
- * logging in. So a client is given a token only if it is the one that its own request made, or if its own cookie still opens the session.
+ * logging in. So a client is given a token only by a claim of its own: by what its cookie carried, or by what its own request made.
  */
 
 import {
+  type Claim,
   type CookieData,
   type Duration,
   type NewSession,
@@ -15,20 +16,21 @@ import {
   type SessionManager,
 } from '../index.js';
 import type { Found } from './find.js';
-import { isRenewalDue, renewed } from './renewal.js';
+import { isRenewalDue, renewed, type Seen } from './renewal.js';
 import { changingToken } from './token-changes.js';
 
 export class Holding {
   readonly #manager: SessionManager;
-  #found: Found | undefined;
   #session: Session | undefined;
-  /** What the cookie held when this request had made the token. */
-  #made: string | undefined;
+  #claim: Claim | undefined;
+  /** Undefined for a session that this request has made. */
+  #seen: Seen | undefined;
 
   constructor(manager: SessionManager, found: Found | undefined) {
     this.#manager = manager;
-    this.#found = found;
-    this.#session = found?.session;
+    this.#session = found?.claim.session;
+    this.#claim = found?.claim;
+    this.#seen = found?.seen;
   }
 
   /** The session, ended or not: it stays, so that what is changed too late is refused rather than begun anew. */
@@ -36,23 +38,20 @@ export class Holding {
     return this.#session;
   }
 
-  /** The session's, as far as this client may know it. Undefined once the session has ended or its token is another's. */
-  get cookie(): CookieData | undefined {
-    const session = this.#session;
-    if (session === undefined) return undefined;
-    const isOpened = this.#isOpenedByCookie(session);
-    const cookie = this.#cookieOf(session);
-    return cookie !== undefined && (isOpened || cookie.value === this.#made) ? cookie : undefined;
+  /** What this client holds of it. Undefined once the session has ended or its token is another's. */
+  get claim(): Claim | undefined {
+    return this.#claim?.isGood ? this.#claim : undefined;
   }
 
   /** The one to be sent with the response: of a token that the client does not have yet, or to renew it. */
   get cookieToSend(): CookieData | undefined {
     const session = this.#session;
-    const { cookie } = this;
-    if (session === undefined || cookie === undefined) return undefined;
-    if (cookie.value === this.#found?.cookie) {
-      if (cookie.maxAge === undefined || !isRenewalDue(session, this.#found.seen)) return undefined;
-    }
+    const claim = this.#claim;
+    if (session === undefined || claim === undefined) return undefined;
+    const { isNews } = claim;
+    if (!isNews && (this.#seen === undefined || !isRenewalDue(session, this.#seen))) return undefined;
+    const cookie = claim.getCookieData();
+    if (cookie === undefined || (!isNews && cookie.maxAge === undefined)) return undefined;
     renewed(session);
     return cookie;
   }
@@ -64,14 +63,14 @@ export class Holding {
   /** A session that this request has just made. */
   take(session: Session): void {
     this.#session = session;
-    this.#found = undefined;
-    this.#made = this.#cookieOf(session)?.value;
+    this.#seen = undefined;
+    this.#claim = this.#claimOf(session);
   }
 
   /** A new token. ERR_TOKEN_UNKNOWN where the session has moved on from the one of this client. */
   rotate(session: Session, options: { grace?: Duration } | undefined): Promise<void> {
     return this.#changeToken(session, async () => {
-      if (session.alive && this.cookie === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
+      if (session.alive && this.claim === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
       await session.rotate(options);
     });
   }
@@ -84,24 +83,20 @@ export class Holding {
   #changeToken(session: Session, change: () => Promise<void>): Promise<void> {
     return changingToken(session, async () => {
       await change();
-      this.#made = this.#cookieOf(session)?.value;
+      this.#claim = this.#claimOf(session) ?? this.#claim;
     });
   }
 
   letGo(): void {
     this.#session = undefined;
-    this.#found = undefined;
-    this.#made = undefined;
+    this.#claim = undefined;
+    this.#seen = undefined;
   }
 
-  #isOpenedByCookie(session: Session): boolean {
-    const cookie = this.#found?.session === session ? this.#found.cookie : undefined;
-    return cookie !== undefined && this.#manager.getSession(cookie, { touch: false }) === session;
-  }
-
-  #cookieOf(session: Session): CookieData | undefined {
+  /** Undefined where it has ended again by now. */
+  #claimOf(session: Session): Claim | undefined {
     try {
-      return this.#manager.getCookieData(session);
+      return this.#manager.getClaimOf(session);
     } catch {
       return undefined;
     }

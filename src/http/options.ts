@@ -124,7 +124,7 @@ export function refused(what: string, tobe: string): SessionError {
 }
 
 function isManager(value: unknown): boolean {
-  const methods = ['getSession', 'newSession', 'getCookieData', 'clearCookieData'];
+  const methods = ['getClaim', 'getClaimOf', 'loadSession', 'newSession', 'clearCookieData'];
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,6 +1,7 @@
 /** The session of one request, as its handler sees it. Runs in every thread of the host. */
 
 import {
+  type Claim,
   type Duration,
   type Patch,
   type Session,
@@ -31,8 +32,8 @@ export class SessionOfRequest implements RequestSession<Data> {
   readonly #manager: SessionManager;
   readonly #options: ResolvedHttpOptions;
   readonly #exchange: Exchange;
-  /** What the request's cookie held, if that opened the session. */
-  readonly #cookie: string | undefined;
+  /** By which the request came to its session. */
+  readonly #came: Claim | undefined;
   readonly #holding: Holding;
   readonly #writes: Writes;
   /** What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is under way. */
@@ -46,7 +47,7 @@ export class SessionOfRequest implements RequestSession<Data> {
     this.#manager = manager;
     this.#options = options;
     this.#exchange = exchange;
-    this.#cookie = found?.cookie;
+    this.#came = found?.claim;
     this.#holding = new Holding(manager, found);
     this.#writes = new Writes(options.onLostWrite);
   }
@@ -195,8 +196,8 @@ export class SessionOfRequest implements RequestSession<Data> {
       while (this.#turn !== undefined) await this.#turn;
       this.#isRead = true;
       if (this.#holding.session === undefined) await this.#begin({});
-      const { session, cookie } = this.#holding;
-      if (cookie !== undefined) return csrfTokenOf(cookie.value);
+      const { session, claim } = this.#holding;
+      if (claim !== undefined) return csrfTokenOf(claim);
       throw new SessionError(session?.alive ? 'ERR_TOKEN_UNKNOWN' : 'ERR_SESSION_ENDED');
     });
   }
@@ -204,8 +205,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   checkCsrf(token: unknown = this.#exchange.header('x-csrf-token')): void {
     this.#isRead = true;
     if (isSafeMethod(this.#exchange.method)) return;
-    const cookie = this.#cookie;
-    const isOwn = cookie !== undefined && this.current !== undefined && isCsrfTokenOf(cookie, token);
+    const isOwn = this.#came !== undefined && this.current !== undefined && isCsrfTokenOf(this.#came, token);
     if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
   }
 

@@ -57,7 +57,7 @@ export interface RequestSession<D extends SessionData = StoredData> {
 
   /**
    * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text each time. It belongs to the token of the
-   * session: `login` and `rotate` make it void. Begins a session where there is none.
+   * session: `login` and `rotate` make it void, and so does a renewal by the option `rotation`, but for requests that still come with the cookie from before. Begins a session where there is none.
    */
   csrfToken(): Promise<string>;
   /**

@@ -21,7 +21,8 @@ class Watched<T> extends Promise<T> {
 }
 
 export class Writes {
-  readonly #pending = new Set<Promise<void>>();
+  /** Undefined before the first change: most requests make none. */
+  #pending: Set<Promise<void>> | undefined;
   readonly #onLost: (error: unknown) => void;
 
   constructor(onLost: (error: unknown) => void) {
@@ -36,24 +37,26 @@ export class Writes {
     const watched = new Watched<T>((resolve, reject) => {
       change().then(resolve, (error: unknown) => reject(withStatus(error)));
     });
+    this.#pending ??= new Set();
+    const pending = this.#pending;
     const settled: Promise<void> = Promise.prototype.then
       .call(watched, undefined, (error: unknown) => {
         if (!watched.isAwaited && !isEnded(error)) this.#tell(error);
       })
       .then(() => {
-        this.#pending.delete(settled);
+        pending.delete(settled);
       });
-    this.#pending.add(settled);
+    pending.add(settled);
     return watched;
   }
 
   get isSettled(): boolean {
-    return this.#pending.size === 0;
+    return this.#pending === undefined || this.#pending.size === 0;
   }
 
   /** Resolves when all changes are settled, also those that are made meanwhile. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    while (!this.isSettled) await Promise.all(this.#pending ?? []);
   }
 
   #tell(error: unknown): void {

@@ -4,6 +4,8 @@ import type { TestedBy } from './requirement.js';
 
 const sessions = (test: string): TestedBy => ({ file: 'test/contract.ts', test });
 const endings = (test: string): TestedBy => ({ file: 'test/contract-endings.ts', test });
+const life = (test: string): TestedBy => ({ file: 'test/http/contract-life.ts', test });
+const guards = (test: string): TestedBy => ({ file: 'test/http/contract-guards.ts', test });
 const policies = (test: string): TestedBy => ({ file: 'test/policies.test.ts', test });
 
 export const evidence = {
@@ -24,6 +26,16 @@ export const evidence = {
   cleared: {
     file: 'test/cookies.test.ts',
     test: 'that clears names the same cookie, empty and over, even where the cookie is not persistent',
+  },
+  loginOverHttp: life('S-01 login makes a new session under a new token, and the one before it opens nothing'),
+  logoutOverHttp: life('logout ends the session, and the browser forgets its cookie'),
+  othersOverHttp: life('the sessions of a user are listed and ended, and nobody else’s'),
+  recentLogin: guards('lets in who is logged in, and for what is sensitive, who has logged in lately'),
+  forged: guards('lets a request change something only if it shows a token of its own session'),
+  foreign: guards('refuses what another site sends, whatever it shows'),
+  caches: {
+    file: 'test/http/contract-cookies.ts',
+    test: 'keep no answer that sets the cookie, and give none to another',
   },
   browser: policies('under NIST’s policies a cookie ends with the browser, unless it is told otherwise'),
 } as const satisfies Readonly<Record<string, TestedBy>>;

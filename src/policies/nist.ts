@@ -12,7 +12,7 @@ export const nist: readonly Requirement[] = [
     text: 'The secret of a session is made during or right after authentication',
     by: 'library',
     how: '`login` gives the session a new token, and ends the one before',
-    tested: [evidence.login],
+    tested: [evidence.login, evidence.loginOverHttp],
   },
   {
     number: '5.1 (2)',
@@ -28,7 +28,7 @@ export const nist: readonly Requirement[] = [
     text: 'It is erased or made invalid when the user logs out',
     by: 'library',
     how: '`close` ends it for every thread at once; `clearCookieData` removes the cookie',
-    tested: [evidence.closed, evidence.cleared],
+    tested: [evidence.closed, evidence.cleared, evidence.logoutOverHttp],
   },
   {
     number: '5.1 (4)',
@@ -75,16 +75,16 @@ export const nist: readonly Requirement[] = [
     level: 'shall',
     text: 'What is posted holds something of the session that is verified, against forged requests',
     by: 'application',
-    how: 'puts a value of its own into `data` and the form, and compares; SameSite stands beside it',
-    tested: [],
+    how: 'calls `csrfToken` and `checkCsrf` of a request’s session; SameSite stands beside it',
+    tested: [evidence.forged, evidence.foreign],
   },
   {
     number: '5.1',
     level: 'should',
     text: 'Users can log out easily',
     by: 'application',
-    how: 'shows a way to, and calls `close`',
-    tested: [],
+    how: 'shows a way to, and calls `logout` of a request’s session, or `close`',
+    tested: [evidence.logoutOverHttp],
   },
 
   // ------------------------------------------------------------ 5.1.1 browser cookies

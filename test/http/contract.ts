@@ -9,6 +9,7 @@ import { cookieContract } from './contract-cookies.js';
 import { endingContract } from './contract-endings.js';
 import { guardContract } from './contract-guards.js';
 import { lifeContract } from './contract-life.js';
+import { rotationContract } from './contract-rotation.js';
 import { Browser, type Reply, type Running, type Site, type Visit } from './sites.js';
 
 export const MINUTE = 60_000;
@@ -43,7 +44,10 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open };
 }
 
-export function adapterContract(site: Site): void {
+/** In the order in which they build on one another. */
+const parts = [lifeContract, endingContract, cookieContract, guardContract, bindingContract, rotationContract];
+
+export function adapterContract(site: Site, held: readonly ((setting: Setting) => void)[] = parts): void {
   const clock = createManualClock(Date.UTC(2030, 0, 1));
   let shared: SessionManager | undefined;
   let managers = 0;
@@ -91,10 +95,6 @@ export function adapterContract(site: Site): void {
   };
 
   describe(`sessions over ${site.name}`, () => {
-    lifeContract(setting);
-    endingContract(setting);
-    cookieContract(setting);
-    guardContract(setting);
-    bindingContract(setting);
+    for (const part of held) part(setting);
   });
 }

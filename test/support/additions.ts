@@ -11,7 +11,9 @@ const additions: readonly [after: RegExp, declaration: string][] = [
     /^export interface SessionManager<.*\{$/m,
     `  putSession(key: string, init: Omit<NewSession<D>, 'linked'> & { data: D }): Promise<Session<D>>;
   getSessionByKey(key: string, options?: { touch?: boolean }): Session<D> | undefined;
-  closeSessionByKey(key: string, note?: string): Promise<void>;`,
+  closeSessionByKey(key: string, note?: string): Promise<void>;
+  getClaim(cookie: string | undefined, options?: { touch?: boolean }): import('coatcheck').Claim<D> | undefined;
+  getClaimOf(session: Session<D>): import('coatcheck').Claim<D>;`,
   ],
   [/^export interface Session<.*\{$/m, '  readonly idleTimeout: number | false;'],
 ];

@@ -1,6 +1,6 @@
 /**
  * The long campaign: managers that die under load, frames of every shape, and managers started and stopped in turn, as much of each as it is told; 0 leaves a part out. Prints its seed and what it
- * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`.
+ * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters' campaign instead: see `http.js`.
  */
 
 import { execFile } from 'node:child_process';
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { killManagers } from './campaigns.js';
 import { sendFrames } from './frames.js';
+import { tortureHttp } from './http.js';
 import { wrongWith } from './managers.js';
 
 const number = (text) => {
@@ -16,22 +17,32 @@ const number = (text) => {
   if (!(value >= 0)) throw new InvalidArgumentError('a number from 0 on');
   return value;
 };
-const { minutes, frames, managers, seed } = new Command('torture')
+const { minutes, frames, managers, seed, http, schedules } = new Command('torture')
   .option('--minutes <number>', 'how long managers are killed', number, 1)
   .option('--frames <number>', 'how many frames are sent', number, 10_000_000)
   .option('--managers <number>', 'how many managers are started and stopped in turn', number, 1000)
+  .option('--http', 'requests instead of managers')
+  .option('--schedules <number>', 'with --http: how many for each adapter', number, 20_000)
   .option('--seed <number>', 'what to draw from', number, Math.floor(Math.random() * 2 ** 31))
   .parse()
   .opts();
-console.log(`torture: ${minutes} minutes, ${frames} frames, ${managers} managers, --seed ${seed}`);
+const what = http
+  ? `${schedules} schedules for each adapter`
+  : `${minutes} minutes, ${frames} frames, ${managers} managers`;
+console.log(`torture: ${what}, --seed ${seed}`);
 
-const wrong = [];
-if (minutes > 0) wrong.push(...(await killManagers(minutes, seed)));
-if (frames > 0) wrong.push(...(await tryFrames()));
-if (managers > 0) wrong.push(...(await tryManagers()));
+const wrong = http ? await tortureHttp(schedules, seed) : await tortureManagers();
 for (const text of wrong.slice(0, 20)) console.log(`WRONG: ${text}`);
 console.log(`${wrong.length === 0 ? 'passed' : 'FAILED'}: ${wrong.length} wrong, --seed ${seed}`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
+
+async function tortureManagers() {
+  const found = [];
+  if (minutes > 0) found.push(...(await killManagers(minutes, seed)));
+  if (frames > 0) found.push(...(await tryFrames()));
+  if (managers > 0) found.push(...(await tryManagers()));
+  return found;
+}
 
 async function tryFrames() {
   const { sent, answers, strange, calls, wrong: found } = await sendFrames(frames, seed);

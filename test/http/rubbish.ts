@@ -1,0 +1,86 @@
+/** Cookies that nobody was given, as the adapters look them up: drawn at random, and made of live ones by one small change. */
+
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { findSession } from '../../dist/src/http/find.js';
+import { resolveHttpOptions } from '../../dist/src/http/options.js';
+import { randomNumbers } from '../fixtures/ledger.js';
+import { overBareRules } from '../hosts.js';
+
+const SESSIONS = 500;
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** What came of it. */
+export interface Presented {
+  readonly random: number;
+  readonly nearMisses: number;
+  readonly hits: number;
+  readonly created: number;
+  /** By which the heap has grown, in bytes. */
+  readonly growth: number;
+}
+
+/** Presents so many of both kinds; throws if a look-up does. */
+export async function presentRubbish(count: number, seed: number): Promise<Presented> {
+  const { manager } = await overBareRules({ cookie: { secure: false } });
+  const options = resolveHttpOptions(manager, {});
+  const random = randomNumbers(seed);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const held = await Promise.all(Array.from({ length: SESSIONS }, () => manager.newSession({ userId: 'ada' })));
+  const tokens = held.map((session) => manager.getCookieData(session).value);
+  const known = new Set(tokens);
+  let hits = 0;
+
+  const present = async (value: string): Promise<void> => {
+    const header = (name: string) => (name === 'cookie' ? `a=b; id=${value}` : undefined);
+    const found = findSession(manager, { method: 'GET', header, peer: undefined, encrypted: false }, options, true);
+    if ((found instanceof Promise ? await found : found) !== undefined) hits++;
+  };
+  const words = new Uint32Array(8);
+  const atRandom = () => {
+    for (let i = 0; i < words.length; i++) words[i] = below(2 ** 32);
+    return Buffer.from(words.buffer).toString('base64url');
+  };
+  const letter = () => LETTERS[below(LETTERS.length)] as string;
+  const changes: readonly ((token: string, at: number) => string)[] = [
+    (token, at) => token.slice(0, at) + letter() + token.slice(at + 1),
+    // The same bytes in another spelling, as the last letter has two bits to spare.
+    (token) => token.slice(0, -1) + letter(),
+    (token, at) => token.slice(0, at) + token.slice(at + 1),
+    (token, at) => token.slice(0, at) + letter() + token.slice(at),
+    (token, at) => token.slice(at) + token.slice(0, at),
+    (token) => token.toLowerCase(),
+    (token) => `${token}=`,
+    (token, at) => token.slice(0, at) + (tokens[below(SESSIONS)] as string).slice(at),
+    (token, at) => `${token.slice(0, at)}%${token.charCodeAt(at).toString(16)}${token.slice(at + 1)}`,
+    (token, at) => token.slice(0, at) + String.fromCharCode(below(0x250)) + token.slice(at + 1),
+  ];
+  const nearMiss = () => {
+    for (;;) {
+      const token = tokens[below(SESSIONS)] as string;
+      const changed = (changes[below(changes.length)] as (typeof changes)[number])(token, below(token.length));
+      if (!known.has(changed) && !isLive(changed)) return changed;
+    }
+  };
+  // A change may have put a blank or a semicolon at the end of a live one, and these are none of a value.
+  const isLive = (value: string) => known.has(value.split(';')[0]?.replace(/^[ \t]+|[ \t]+$/g, '') ?? '');
+
+  const before = await manager.stats();
+  for (let i = 0; i < 1000; i++) await present(i % 2 === 0 ? atRandom() : nearMiss());
+  const heap = settledHeap();
+  for (let i = 0; i < count; i++) await present(atRandom());
+  for (let i = 0; i < count; i++) await present(nearMiss());
+  const growth = settledHeap() - heap;
+  const after = await manager.stats();
+  for (const token of tokens) if (manager.getSession(token)?.userId !== 'ada') throw new Error('a session is gone');
+  await manager.stop();
+  return { random: count, nearMisses: count, hits, created: after.created - before.created, growth };
+}
+
+function settledHeap(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
