@@ -130,12 +130,13 @@ export const bugs = [
   },
   {
     name: 'a place keeps the reports of its former session',
-    file: 'worker/table.ts',
-    find: 'Atomics.and(this.view.reports, slot >>> 5, ~(1 << (slot & 31)));',
+    file: 'worker/endings.ts',
+    find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) continue;',
     replace: '',
-    caughtBy: bare(
-      'tokens over the bare rules a token that came back is never reported of the next session in its place',
-    ),
+    caughtBy: {
+      file: 'test/rotation.test.ts',
+      test: 'does no harm to the next session in the place of the one it belonged to',
+    },
   },
 
   // ---------------------------------------------------------------- the rules
