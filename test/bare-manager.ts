@@ -87,7 +87,7 @@ export class BareManager {
     while (!step.done) step = recovering.next();
     const port = { postMessage() {}, close() {} } as unknown as MessagePort;
     this.connections = this.lines.map(({ words }, n) => {
-      const connection = new Connection(n + 1, port, new Int32Array(words), journals[n] as Journal, () => {});
+      const connection = new Connection(n + 1, port, new Int32Array(words), journals[n] as Journal);
       connection.pins.push(...(step.value?.pins.get(n + 1) ?? []));
       return connection;
     });

@@ -44,7 +44,7 @@ export const overBareRules: StartHost = async (options) => {
   const port = { postMessage: (message: never) => queueMicrotask(() => heard(message)), close() {} };
   const journal = new Journal(line.journal, parts.owner);
   const connection = parts.connections.add(
-    new Connection(1, port as unknown as MessagePort, new Int32Array(line.words), journal, () => {}),
+    new Connection(1, port as unknown as MessagePort, new Int32Array(line.words), journal),
   );
   const { executor, endings } = parts;
   let made = 0;

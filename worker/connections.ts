@@ -20,8 +20,6 @@ export class Connection {
   /** CONNECTION words, shared with the caller. */
   readonly words: Int32Array;
   readonly journal: Journal;
-  /** Does what has to be done when its thread is gone, once. */
-  readonly lost: () => void;
   /** Records that hold answers which may not have arrived. */
   readonly pins: number[] = [];
   /** Bits of the events it listens to. */
@@ -31,12 +29,11 @@ export class Connection {
   #told: number;
   #missed: number;
 
-  constructor(number: number, port: MessagePort, words: Int32Array, journal: Journal, lost: () => void) {
+  constructor(number: number, port: MessagePort, words: Int32Array, journal: Journal) {
     this.number = number;
     this.port = port;
     this.words = words;
     this.journal = journal;
-    this.lost = lost;
     // A thread that is blocked while one manager follows another is behind as far as it was, and is told of no less.
     this.events = Atomics.load(words, CONNECTION.listensTo);
     this.#told = Atomics.load(words, CONNECTION.eventsSent);
@@ -100,13 +97,9 @@ export class Connections implements Audience {
     return connection;
   }
 
-  /** A thread is gone. Its port may have closed before this manager listened to it, and tells nothing any more. */
+  /** Closes the port to a thread that is gone; what follows is as if it had closed by itself. */
   closeNumber(number: number): void {
-    for (const connection of [...this.#all.values()]) {
-      if (connection.number !== number) continue;
-      connection.port.close();
-      connection.lost();
-    }
+    for (const connection of this.#all.values()) if (connection.number === number) connection.port.close();
   }
 
   /** Forgets a connection and all that was kept for it. */

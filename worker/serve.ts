@@ -52,7 +52,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   let connection: Connection | undefined;
   let isSecondClosed = false;
   const add = (number: number, words: Int32Array, journal: Journal): Connection => {
-    connection = connections.add(new Connection(number, port, words, journal, closed));
+    connection = connections.add(new Connection(number, port, words, journal));
     return connection;
   };
   if (inherited !== undefined) {
