@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type ManagerOptions, type Session, type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { randomNumbers, useUntilItDies, wrongIn } from './fixtures/ledger.js';
 import { randomFrom } from './random.js';
-import { fixture, managerThread, Thread } from './threads.js';
+import { fixture, managerThread, outcomesOf, Thread } from './threads.js';
 
 const DEATHS = Number(process.env.COATCHECK_DEATHS ?? 40);
 const options = {
@@ -38,16 +38,6 @@ async function start(more: ManagerOptions = {}): Promise<{ manager: SessionManag
   return { manager, kill };
 }
 
-const refused = (calls: Promise<unknown>[]) =>
-  Promise.all(
-    calls.map((call) =>
-      call.then(
-        () => 'done',
-        ({ code, outcome }) => `${code} ${outcome}`,
-      ),
-    ),
-  );
-
 describe('a manager that dies', () => {
   const ways = ['throw', 'throw undefined', 'reject', 'exit 0', 'exit 1', 'out of memory', 'terminate'];
 
@@ -65,7 +55,10 @@ describe('a manager that dies', () => {
     // Until it dies calls succeed; those under way when it does are refused, and so is every later one.
     const outcomes = new Set<string>();
     for (let last = 'done'; last === 'done'; ) {
-      const calls = await refused([manager.newSession(), mine.touch() ? mine.set({ more: 1 }) : Promise.reject(mine)]);
+      const calls = await outcomesOf([
+        manager.newSession(),
+        mine.touch() ? mine.set({ more: 1 }) : Promise.reject(mine),
+      ]);
       for (const outcome of calls) outcomes.add(outcome);
       last = calls.at(-1) as string;
     }
@@ -81,7 +74,7 @@ describe('a manager that dies', () => {
       mine.close(),
       mine.rotate(),
     ];
-    expect(await refused(uses)).toEqual(Array(6).fill('ERR_MANAGER_FAILED not-applied'));
+    expect(await outcomesOf(uses)).toEqual(Array(6).fill('ERR_MANAGER_FAILED not-applied'));
     for (const [of, by] of [
       [cookie, 'main'],
       [theirs.cookie, 'thread'],
@@ -103,7 +96,7 @@ describe('a manager that dies', () => {
     await Promise.all(threads.map((thread) => thread.ask('join')));
     const calls = threads.map((thread) => thread.ask<string[]>('createMany', 5000));
     kill('terminate');
-    const mine = refused(Array.from({ length: 5000 }, () => manager.newSession()));
+    const mine = outcomesOf(Array.from({ length: 5000 }, () => manager.newSession()));
     for (const outcome of [...(await mine), ...(await Promise.all(calls)).flat()]) {
       expect(outcome).toMatch(/^done$|^ERR_MANAGER_FAILED (not-applied|unknown)$/);
     }
@@ -117,7 +110,7 @@ describe('a manager that dies', () => {
   test('tells a thread that joins afterwards', async () => {
     const { manager, kill } = await start();
     kill('exit 0');
-    while ((await refused([manager.stats()]))[0] === 'done');
+    while ((await outcomesOf([manager.stats()]))[0] === 'done');
     const thread = new Thread();
     cleanups.push(() => thread.end());
     await expect(thread.ask('join')).rejects.toMatchObject({ code: 'ERR_MANAGER_FAILED', outcome: 'not-applied' });
@@ -144,7 +137,7 @@ test('at each of the first 60 atomic stores of a change, leaves sessions whole a
     await postMessageToThread(managerThread(manager), { exitAtStore: store });
     const changes = sessions.flatMap((session, n) => [session.set({ old: false, n }), session.rotate()]);
     const more = Array.from({ length: 100 }, () => manager.newSession());
-    const settled = await refused([...changes, ...more]);
+    const settled = await outcomesOf([...changes, ...more]);
     for (const outcome of settled) outcomes.add(outcome);
     for (const [n, session] of sessions.entries()) {
       const { data } = manager.getSession(cookies[n]) as Session;

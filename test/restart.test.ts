@@ -17,7 +17,7 @@ import {
 } from '../dist/src/index.js';
 import { randomNumbers, useUntilItDies, wrongIn } from './fixtures/ledger.js';
 import { randomFrom } from './random.js';
-import { fixture, managerThread, nextEnding, Thread } from './threads.js';
+import { fixture, managerThread, nextEnding, outcomesOf, Thread } from './threads.js';
 
 const DEATHS = Number(process.env.COATCHECK_DEATHS ?? 40);
 const options = {
@@ -75,16 +75,6 @@ async function joined(): Promise<Thread> {
   return thread;
 }
 
-const outcomes = (calls: Promise<unknown>[]) =>
-  Promise.all(
-    calls.map((call) =>
-      call.then(
-        () => 'done',
-        ({ code, outcome }) => `${code} ${outcome}`,
-      ),
-    ),
-  );
-
 describe('a manager that dies', () => {
   const ways = ['throw', 'throw undefined', 'reject', 'exit 0', 'exit 1', 'out of memory', 'terminate', 'hang'];
 
@@ -106,7 +96,7 @@ describe('a manager that dies', () => {
         ...Array.from({ length: 200 }, () => manager.newSession()),
       ];
       for (const cookie of cookies) expect(manager.getSession(cookie)?.alive).toBe(true);
-      expect([...new Set([...(await outcomes(mine)), ...(await theirs)])]).toEqual(['done']);
+      expect([...new Set([...(await outcomesOf(mine)), ...(await theirs)])]).toEqual(['done']);
       const { cause, ...event } = await restarted;
       expect(event).toEqual({ restarts: 1, recovered: expect.any(Number) });
       expect(await heard).toEqual({ cause: cause.message, ...event });
@@ -130,7 +120,7 @@ describe('a manager that dies', () => {
     // The order has arrived when nothing is answered any more.
     const calls = [1, 2, 3].map((n) => session.set({ n }));
     expect((await restarted).recovered).toBe(1);
-    expect(await outcomes(calls)).toEqual(['done', 'done', 'done']);
+    expect(await outcomesOf(calls)).toEqual(['done', 'done', 'done']);
     const exited = once(former, 'exit');
     closeSync(openSync(fifo, 'w'));
     await exited;
@@ -146,7 +136,7 @@ describe('a manager that dies', () => {
     for (let n = 1; n <= 10; n++) {
       const restarted = kill(manager);
       const calls = [session.set({ [`mine ${n}`]: n }), thread.ask('set', cookie, { [`theirs ${n}`]: n })];
-      expect(await outcomes(calls)).toEqual(['done', 'done']);
+      expect(await outcomesOf(calls)).toEqual(['done', 'done']);
       expect((await restarted).restarts).toBe(n);
     }
     expect([session.version, Object.keys(session.data).length]).toEqual([20, 21]);
@@ -160,8 +150,8 @@ describe('a manager that dies', () => {
     await kill(manager);
     await session.set({ n: 1 });
     order(manager, 'terminate');
-    for (let last = 'done'; last === 'done'; ) [last] = (await outcomes([session.set({ n: 2 })])) as [string];
-    expect(await outcomes([manager.newSession(), manager.stats()])).toEqual(
+    for (let last = 'done'; last === 'done'; ) [last] = (await outcomesOf([session.set({ n: 2 })])) as [string];
+    expect(await outcomesOf([manager.newSession(), manager.stats()])).toEqual(
       Array(2).fill('ERR_MANAGER_FAILED not-applied'),
     );
     for (let last = 'done'; last === 'done'; ) [last] = (await thread.ask<string[]>('createMany', 1)) as [string];
@@ -299,7 +289,7 @@ describe('after a restart', () => {
       order(manager, 'terminate');
       for (let n = 0; n < turns; n++) await new Promise((resolve) => setImmediate(resolve));
       await manager.stop();
-      expect(await outcomes([manager.newSession()])).toEqual(['ERR_MANAGER_STOPPED not-applied']);
+      expect(await outcomesOf([manager.newSession()])).toEqual(['ERR_MANAGER_STOPPED not-applied']);
     }
   });
 });

@@ -89,3 +89,14 @@ export function managerThread(manager: SessionManager): number {
   const { memory, threadId } = manager.createTicket() as unknown as Invitation;
   return new Int32Array(memory.header)[HEADER.threadId] || threadId;
 }
+
+/** How each call ended: 'done', or the code and outcome of its refusal. */
+export const outcomesOf = (calls: readonly Promise<unknown>[]): Promise<string[]> =>
+  Promise.all(
+    calls.map((call) =>
+      call.then(
+        () => 'done',
+        ({ code, outcome }) => `${code} ${outcome}`,
+      ),
+    ),
+  );
