@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import type { Rotation } from './options.js';
 import type { SessionHandle } from './session.js';
-import type { Claim, CookieData } from './types.js';
+import type { Claim, CookieData, Seen } from './types.js';
 
 /** What all claims of one manager share. */
 export interface ClaimContext {
@@ -54,6 +54,10 @@ export class SessionClaim implements Claim {
   get isNews(): boolean {
     const token = this.#newest();
     return token !== undefined && (token !== this.#came?.token || this.#came.isOutdated);
+  }
+
+  see(): Seen | undefined {
+    return this.#session.seen();
   }
 
   getCookieData(): CookieData | undefined {

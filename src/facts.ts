@@ -1,6 +1,7 @@
 /** What a thread knows of a session: what its record said when it was read last. Used in every thread of the host. */
 
 import { fromUtf8, unpackClient } from './info.js';
+import type { Head } from './protocol/head.js';
 import { formatId } from './protocol/ids.js';
 import type { TableView } from './protocol/table.js';
 import type { EndReason, Session, SessionId } from './types.js';
@@ -32,6 +33,8 @@ export class Facts {
   /** Bytes of the record. */
   recordBytes = 0;
   data: Readonly<Record<string, unknown>> | undefined;
+  /** The session's token, where this record was found to bear its digest: to prove that takes long. */
+  token: string | undefined;
 
   /** Aborts when the session ends, if anybody hangs on that. */
   abort: AbortController | undefined;
@@ -52,6 +55,7 @@ export class Facts {
   /** Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and client. */
   take({ head, bytes }: TableView, pointer: number, whole: boolean): void {
     if (head.version !== this.version) this.data = undefined;
+    this.token = undefined;
     this.pointer = pointer;
     this.stampLow = head.stampLow;
     this.stampHigh = head.stampHigh;
@@ -72,6 +76,16 @@ export class Facts {
     if (head.userBytes > 0) this.userId = fromUtf8(bytes.subarray(userAt, clientAt));
     if (head.clientBytes === 0) return;
     this.client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
+  }
+
+  /** Whether this is what was read of that record. */
+  isOf(pointer: number, { stampLow, stampHigh }: Head): boolean {
+    return this.pointer === pointer && this.stampLow === stampLow && this.stampHigh === stampHigh;
+  }
+
+  /** When the session ends if it is not seen again. */
+  get endsAt(): number {
+    return Math.min(this.lastSeenAt + this.idle, this.absoluteAt);
   }
 
   /** Why the session is over, as far as can be told from its times. */

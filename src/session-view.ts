@@ -13,7 +13,7 @@ import { markPlace } from './protocol/table.js';
 import { noToken } from './refused.js';
 import type { SessionContext } from './session-context.js';
 import { newestOf } from './tokens.js';
-import type { EndReason, Session, SessionId } from './types.js';
+import type { EndReason, Seen, Session, SessionId } from './types.js';
 
 export type Data = Record<string, unknown>;
 
@@ -179,8 +179,7 @@ export class SessionView {
   }
 
   get expiresAt(): Date | undefined {
-    const { lastSeenAt, idle, absoluteAt } = this.#latest;
-    return toInstant(Math.min(lastSeenAt + idle, absoluteAt));
+    return toInstant(this.#latest.endsAt);
   }
 
   get idleTimeout(): number | false {
@@ -242,6 +241,14 @@ export class SessionView {
     return this.refresh() && this.see(this.#context.now(), true);
   }
 
+  /** As `touch`, and says what that changed; undefined if the session has ended. */
+  seen(): Seen | undefined {
+    if (!this.touch()) return undefined;
+    const { lastSeenAt: before, endsAt: endedAt, tokenIssuedAt } = this.#known;
+    if (!this.see(this.#context.now(), false)) return undefined;
+    return { before, endedAt, now: this.#known.lastSeenAt, endsAt: this.#known.endsAt, tokenIssuedAt };
+  }
+
   /** This thread was shown the token that this session has now. */
   learn(token: string): void {
     this.#token = token;
@@ -275,24 +282,19 @@ export class SessionView {
   /** The token for whoever holds this one: itself, or within its grace the one that followed it. Undefined if it is none of this session's, or that has ended. */
   newest(token: string): string | undefined {
     const { view, now } = this.#context;
-    if (!this.#current() || view.load(this.#slot, false) === 0) return undefined;
-    return view.head.generation === this.#generation ? newestOf(token, view.head, now()) : undefined;
+    if (!this.#current()) return undefined;
+    const facts = this.#known;
+    if (facts.token === token) return token;
+    const pointer = view.load(this.#slot, false);
+    const { head } = view;
+    if (pointer === 0 || head.generation !== this.#generation) return undefined;
+    const newest = newestOf(token, head, now());
+    if (newest === token && facts.isOf(pointer, head)) facts.token = token;
+    return newest;
   }
 
   get tokenTimes(): TokenTimes {
     const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest;
     return { issuedAt, endsAt };
-  }
-
-  // ------------------------------------------------------------ being shown
-
-  /** What a log may show: no token, no data. */
-  toJSON(): Record<string, unknown> {
-    const { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version } = this;
-    return { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version };
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `Session { ${this.id} }`;
   }
 }

@@ -204,6 +204,18 @@ export class SessionHandle extends SessionView implements Session<Data> {
     const answer = await this.context.call(which, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
   }
+
+  // ------------------------------------------------------------ being shown
+
+  /** What a log may show: no token, no data. */
+  toJSON(): Record<string, unknown> {
+    const { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version } = this;
+    return { id, userId, client, createdAt, lastSeenAt, expiresAt, authenticatedAt, tokenIssuedAt, version };
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Session { ${this.id} }`;
+  }
 }
 
 /** Characters of a note that are kept. */

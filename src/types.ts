@@ -2,8 +2,10 @@
 
 import type { ResourceLimits } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Claim } from './claim-types.js';
 import type { CookieData, CookieOptions } from './cookie-types.js';
 
+export type { Claim, Seen } from './claim-types.js';
 export type { CookieData, CookieOptions } from './cookie-types.js';
 
 /** Milliseconds as a number, or text such as '90s', '30m', '8h', '14d'. */
@@ -170,21 +172,6 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** Listens in this thread to what happens in all of them. Returns how to stop listening. A listener that throws is reported as 'uncaughtException', and harms nothing else. */
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void;
-}
-
-/** What a client holds of a session: a token, and by right whichever follows it while it is honoured. Of use for as long as a request takes; shows no token. */
-export interface Claim<D extends SessionData = Record<string, unknown>> {
-  readonly session: Session<D>;
-  /** Whether this client still has a right to the session: false once that has ended, or gone over to a token that did not follow the client's. */
-  readonly isGood: boolean;
-  /** Whether it is to be sent another cookie than it came with: the token was replaced, or is signed with a key that does not sign any more. */
-  readonly isNews: boolean;
-  /** The cookie to send; undefined where the claim is no good. Signed anew each time: ask only for what is sent. */
-  getCookieData(): CookieData | undefined;
-  /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
-  renew(): Promise<void> | undefined;
-  /** 32 bytes derived from the current token under a label, and the same from the one in the client's cookie if that is another: for tokens against forged requests. */
-  secrets(label: string): readonly Uint8Array[];
 }
 
 export interface NewSession<D extends SessionData = Record<string, unknown>> {

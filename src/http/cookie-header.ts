@@ -8,24 +8,42 @@ const MOST_BYTES = 4096;
  * are part of a value, and a pair without a name or without '=' is nobody's. Only spaces and tabs around a name or value are none of it.
  */
 export function cookieValues(header: string | undefined, name: string): readonly string[] {
-  if (header === undefined || !header.includes(name)) return [];
   const values: string[] = [];
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals < 0 || trimmed(pair.slice(0, equals)) !== name) continue;
-    const value = trimmed(pair.slice(equals + 1));
-    if (name.length + value.length <= MOST_BYTES && !values.includes(value)) values.push(value);
+  if (header === undefined) return values;
+  for (let start = 0, equals = header.indexOf('='); equals >= 0; ) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon < 0 ? header.length : semicolon;
+    if (equals < end && isName(header, start, equals, name)) {
+      const value = trimmed(header, equals + 1, end);
+      if (name.length + value.length <= MOST_BYTES && !values.includes(value)) values.push(value);
+    }
+    start = end + 1;
+    if (equals < start) equals = header.indexOf('=', start);
   }
   return values;
 }
 
+function isName(header: string, start: number, end: number, name: string): boolean {
+  const from = afterBlanks(header, start, end);
+  return header.startsWith(name, from) && beforeBlanks(header, from, end) === from + name.length;
+}
+
 /** Without the spaces and tabs around it. Not `trim`, which takes U+2000 and its like away as well. */
-function trimmed(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
+function trimmed(text: string, start: number, end: number): string {
+  const from = afterBlanks(text, start, end);
+  return text.slice(from, beforeBlanks(text, from, end));
+}
+
+function afterBlanks(text: string, start: number, end: number): number {
+  let from = start;
+  while (from < end && isBlank(text.charCodeAt(from))) from++;
+  return from;
+}
+
+function beforeBlanks(text: string, start: number, end: number): number {
+  let to = end;
+  while (to > start && isBlank(text.charCodeAt(to - 1))) to--;
+  return to;
 }
 
 function isBlank(code: number): boolean {

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { type Found, findSession } from './find.js';
-import { HeadGuard } from './node-response.js';
+import { guardHead } from './node-response.js';
 import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
@@ -46,7 +46,7 @@ export class HttpSessions {
   /** As `open`, and the response waits for the session's changes and is told of its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
     const guarded = (session: SessionOfRequest) => {
-      new HeadGuard(response, session);
+      guardHead(response, session);
       return session;
     };
     const session = this.open(exchangeOf(request));

@@ -20,30 +20,52 @@ interface SocketLike {
   readonly encrypted?: unknown;
 }
 
+/** Of a request of node:http. Most of it is asked for by few requests, and looked at only then. */
+class NodeExchange implements Exchange {
+  readonly #request: IncomingMessage;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET';
+  }
+
+  header(name: string): string | undefined {
+    return textOf(this.#request.headers?.[name], name === 'cookie' ? '; ' : ', ');
+  }
+
+  get peer(): string | undefined {
+    return peerOf(this.#request.socket);
+  }
+
+  get encrypted(): boolean {
+    return isEncrypted(this.#request.socket);
+  }
+}
+
 export function exchangeOf(request: IncomingMessage): Exchange {
-  const { peer, encrypted } = ends(request.socket);
-  return {
-    method: request.method ?? 'GET',
-    header: (name) => textOf(request.headers?.[name], name === 'cookie' ? '; ' : ', '),
-    peer,
-    encrypted,
-  };
+  return new NodeExchange(request);
 }
 
 /** Of a Web Request. `socket` is what it came by, where there is one. */
 export function webExchangeOf(request: Request, socket: SocketLike | undefined): Exchange {
-  const { peer, encrypted } = ends(socket);
   return {
     method: request.method,
     header: (name) => request.headers.get(name) ?? undefined,
-    peer,
-    encrypted: encrypted || (socket === undefined && request.url.startsWith('https:')),
+    peer: peerOf(socket),
+    encrypted: isEncrypted(socket) || (socket === undefined && request.url.startsWith('https:')),
   };
 }
 
-function ends(socket: SocketLike | undefined): Pick<Exchange, 'peer' | 'encrypted'> {
+function peerOf(socket: SocketLike | undefined): string | undefined {
   const address = socket?.remoteAddress;
-  return { peer: typeof address === 'string' ? address : undefined, encrypted: socket?.encrypted === true };
+  return typeof address === 'string' ? address : undefined;
+}
+
+function isEncrypted(socket: SocketLike | undefined): boolean {
+  return socket?.encrypted === true;
 }
 
 /** Frameworks, gateways and tests may hand on what Node never would. */

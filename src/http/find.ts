@@ -1,11 +1,10 @@
 /** The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread of the host. */
 
-import type { Claim, Session, SessionManager } from '../index.js';
+import type { Claim, Seen, Session, SessionManager } from '../index.js';
 import { sameClient } from './address.js';
 import { cookieValues } from './cookie-header.js';
 import { clientOf, type Exchange } from './exchange.js';
 import type { Mismatch, ResolvedHttpOptions } from './options.js';
-import { type Seen, see } from './renewal.js';
 import { tell } from './writes.js';
 
 /** A session, by what the client holds of it. */
@@ -67,7 +66,7 @@ function admitted(
     if (options.mismatch === 'end') return session.close('came from another client').then(() => undefined);
     if (options.mismatch === 'refuse') return undefined;
   }
-  const seen = see(session);
+  const seen = claim.see();
   if (seen === undefined) return undefined;
   const found = { claim, seen };
   return (renews ? claim.renew()?.then(() => (claim.isGood ? found : undefined)) : undefined) ?? found;

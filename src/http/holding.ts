@@ -11,12 +11,13 @@ import {
   type Duration,
   type NewSession,
   type Patch,
+  type Seen,
   type Session,
   SessionError,
   type SessionManager,
 } from '../index.js';
 import type { Found } from './find.js';
-import { isRenewalDue, renewed, type Seen } from './renewal.js';
+import { isRenewalDue, renewed } from './renewal.js';
 import { changingToken } from './token-changes.js';
 
 export class Holding {

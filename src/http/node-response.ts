@@ -12,37 +12,119 @@ import type { SessionOfRequest } from './request-session.js';
 import { setHeaders } from './write-head.js';
 
 /** What sends the head, or something after it. */
-type Sending = 'writeHead' | 'write' | 'end' | 'flushHeaders';
+const sendings = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
+type Sending = (typeof sendings)[number];
+type Methods = Readonly<Record<Sending, (...args: never[]) => unknown>>;
 
 /** What is refused once the head is out. */
 const changing = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
 
-export class HeadGuard {
+/**
+ * The guards of the responses that have not ended, each the one that came last. Not held weakly: that would cost every collection of garbage more than all else that is done
+ * here for a request. Those whose clients went away before an answer are swept out whenever there are twice as many as were left last time.
+ */
+const guards = new Map<ServerResponse, HeadGuard>();
+const LEAST_TO_SWEEP = 64;
+let sweepAt = LEAST_TO_SWEEP;
+
+/** How the responses with a prototype are guarded: what stood in it before, or undefined where each response is given methods of its own. */
+const kinds = new WeakMap<object, { readonly originals: Methods | undefined }>();
+
+/** Holds the head of a response back until the session's changes are done, and then tells what is to be said of it. */
+export function guardHead(response: ServerResponse, session: SessionOfRequest): void {
+  const { originals } = kindOf(Object.getPrototypeOf(response));
+  if (originals === undefined || isPatched(response)) {
+    const guard = new HeadGuard(response, session, methodsOf(response));
+    for (const name of sendings) response[name] = (...args: unknown[]) => guard.called(name, args) as never;
+  } else {
+    guards.set(response, new HeadGuard(response, session, guards.get(response)?.asMethods() ?? originals));
+    if (guards.size > sweepAt) sweep();
+  }
+}
+
+/** Whether another middleware has given it methods of its own, which may hold those that stood in the prototype before it was hooked. */
+function isPatched(response: ServerResponse): boolean {
+  return sendings.some((name) => Object.hasOwn(response, name));
+}
+
+function sweep(): void {
+  for (const response of guards.keys()) if (response.destroyed || response.writableEnded) guards.delete(response);
+  sweepAt = Math.max(LEAST_TO_SWEEP, 2 * guards.size);
+}
+
+/**
+ * What the responses of a framework have in common, found once. Express gives each of them another prototype after it was made: from then on it shares its shape with no
+ * other object, so that each property it is given costs a copy of that shape, and each that is read a search. So the hooks are put into that prototype, the topmost
+ * one, as those of mounted applications come and go; and here as little as can be is asked of a response. One that is as its class has made it gets properties of its own.
+ */
+function kindOf(prototype: object): { readonly originals: Methods | undefined } {
+  const known = kinds.get(prototype);
+  if (known !== undefined) return known;
+  const top = topmost(prototype);
+  const kind = (top !== prototype && top !== undefined && kinds.get(top)) || {
+    originals: top === undefined ? undefined : hook(top as ServerResponse),
+  };
+  kinds.set(prototype, kind);
+  if (top !== undefined) kinds.set(top, kind);
+  return kind;
+}
+
+/** Undefined for the prototype of a class, and for one that cannot be changed or is none of node:http's. */
+function topmost(prototype: object): object | undefined {
+  if (Object.hasOwn(prototype, 'constructor')) return undefined;
+  const above = Object.getPrototypeOf(prototype);
+  if (above === ServerResponse.prototype) return Object.isExtensible(prototype) ? prototype : undefined;
+  return above === null ? undefined : topmost(above);
+}
+
+/** Has every response with this prototype ask for its guard; one that has none goes on as before. */
+function hook(prototype: ServerResponse): Methods {
+  const originals = methodsOf(prototype);
+  for (const name of sendings) {
+    const original = originals[name];
+    const value = function (this: ServerResponse, ...args: never[]): unknown {
+      const guard = guards.get(this);
+      return guard === undefined ? Reflect.apply(original, this, args) : guard.called(name, args);
+    };
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+  }
+  return originals;
+}
+
+function methodsOf({ writeHead, write, end, flushHeaders }: ServerResponse): Methods {
+  return { writeHead, write, end, flushHeaders };
+}
+
+class HeadGuard {
   readonly #response: ServerResponse;
   readonly #session: SessionOfRequest;
   /** As they were before: those of Node, or of a middleware that came before this one. */
-  readonly #originals: Readonly<Record<Sending, unknown>>;
+  readonly #originals: Methods;
   /** What was called while changes were under way; undefined where none are waited for. */
   #kept: (() => unknown)[] | undefined;
   /** What the response is made to look like meanwhile, and what was there before. */
   #masked: Map<string, PropertyDescriptor | undefined> | undefined;
   /** How deep within the originals, which call one another. */
   #depth = 0;
+  #isTold = false;
   #cookieTold: string | undefined;
 
-  constructor(response: ServerResponse, session: SessionOfRequest) {
+  constructor(response: ServerResponse, session: SessionOfRequest, originals: Methods) {
     this.#response = response;
     this.#session = session;
-    const { writeHead, write, end, flushHeaders } = response;
-    this.#originals = { writeHead, write, end, flushHeaders };
-    // One by one, and not in a loop: this is done for every request, and half of what a session costs it.
-    response.writeHead = (...args: unknown[]) => this.#called('writeHead', args) as never;
-    response.write = (...args: unknown[]) => this.#called('write', args) as never;
-    response.end = (...args: unknown[]) => this.#called('end', args) as never;
-    response.flushHeaders = (...args: unknown[]) => this.#called('flushHeaders', args) as never;
+    this.#originals = originals;
   }
 
-  #called(name: Sending, args: unknown[]): unknown {
+  /** For a guard that comes before this one. */
+  asMethods(): Methods {
+    const method =
+      (name: Sending) =>
+      (...args: unknown[]) =>
+        this.called(name, args);
+    return Object.fromEntries(sendings.map((name) => [name, method(name)])) as unknown as Methods;
+  }
+
+  called(name: Sending, args: unknown[]): unknown {
     const response = this.#response;
     if (this.#kept === undefined) {
       if (this.#depth > 0 || this.#session.isSettled || response.headersSent || response.destroyed)
@@ -58,13 +140,21 @@ export class HeadGuard {
   }
 
   #call(name: Sending, args: unknown[]): unknown {
+    const response = this.#response;
     this.#depth++;
     try {
-      const rest = name === 'writeHead' && !this.#response.headersSent ? this.#headTold(args) : args;
-      return Reflect.apply(this.#originals[name] as () => unknown, this.#response, rest);
+      const returned = Reflect.apply(this.#originals[name], response, this.#withHead(name, args) as never[]);
+      if (name === 'end') guards.delete(response);
+      return returned;
     } finally {
       this.#depth--;
     }
+  }
+
+  #withHead(name: Sending, args: unknown[]): unknown[] {
+    if (name !== 'writeHead' || (this.#isTold && this.#response.headersSent)) return args;
+    this.#isTold = true;
+    return this.#headTold(args);
   }
 
   /** Adds what is to be said of the session, and returns what `writeHead` is left with. */
@@ -73,7 +163,7 @@ export class HeadGuard {
     const isSilent = changes.setCookie === undefined && changes.clearSiteData === undefined && !changes.isRead;
     if (isSilent && this.#cookieTold === undefined) return args;
     const rest = setHeaders(this.#response, args);
-    const head = headOf(this.#response);
+    const head = new NodeHead(this.#response);
     // A head that was refused, for a bad status say, is told anew.
     if (this.#cookieTold !== undefined) head.remove('Set-Cookie', this.#cookieTold);
     this.#cookieTold = changes.setCookie;
@@ -133,23 +223,36 @@ export class HeadGuard {
   }
 }
 
-function headOf(response: ServerResponse): Head & { remove(name: string, value: string): void } {
-  const valuesOf = (name: string) => {
-    const value = response.getHeader(name);
+/** The headers of a response of node:http, which may be set as lists and as numbers. */
+class NodeHead implements Head {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  #valuesOf(name: string): string[] | undefined {
+    const value = this.#response.getHeader(name);
     return value === undefined ? undefined : [value].flat().map(String);
-  };
-  return {
-    get: (name) => valuesOf(name)?.join(', '),
-    set: (name, value) => void response.setHeader(name, value),
-    append(name, value) {
-      const before = valuesOf(name);
-      response.setHeader(name, before === undefined ? value : [...before, value]);
-    },
-    remove(name, value) {
-      const values = valuesOf(name);
-      if (values?.includes(value)) response.setHeader(name, values.toSpliced(values.indexOf(value), 1));
-    },
-  };
+  }
+
+  get(name: string): string | undefined {
+    return this.#valuesOf(name)?.join(', ');
+  }
+
+  set(name: string, value: string): void {
+    this.#response.setHeader(name, value);
+  }
+
+  append(name: string, value: string): void {
+    const before = this.#valuesOf(name);
+    this.#response.setHeader(name, before === undefined ? value : [...before, value]);
+  }
+
+  remove(name: string, value: string): void {
+    const values = this.#valuesOf(name);
+    if (values?.includes(value)) this.#response.setHeader(name, values.toSpliced(values.indexOf(value), 1));
+  }
 }
 
 /** As Node's own. */

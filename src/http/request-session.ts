@@ -35,7 +35,8 @@ export class SessionOfRequest implements RequestSession<Data> {
   /** By which the request came to its session. */
   readonly #came: Claim | undefined;
   readonly #holding: Holding;
-  readonly #writes: Writes;
+  /** Undefined before the first change: most requests make none. */
+  #writes: Writes | undefined;
   /** What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is under way. */
   #turn: Promise<void> | undefined;
   #isRead = false;
@@ -49,7 +50,6 @@ export class SessionOfRequest implements RequestSession<Data> {
     this.#exchange = exchange;
     this.#came = found?.claim;
     this.#holding = new Holding(manager, found);
-    this.#writes = new Writes(options.onLostWrite);
   }
 
   // ------------------------------------------------------------ reading
@@ -72,8 +72,9 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   get data(): Readonly<Data> {
+    this.#isRead = true;
     try {
-      return this.current?.data ?? nothing;
+      return this.#holding.session?.data ?? nothing;
     } catch (error) {
       if (isEnded(error)) return nothing;
       throw error;
@@ -87,7 +88,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   // ------------------------------------------------------------ changing
 
   set(patch: Patch<Data>): Promise<void> {
-    return this.#writes.run(async () => {
+    return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
       const { session } = this.#holding;
       if (session !== undefined) return session.set(patch);
@@ -98,7 +99,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
-    return this.#writes.run(async () => {
+    return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
       const { session } = this.#holding;
       if (session !== undefined) return session.update(change);
@@ -111,14 +112,14 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   take<K extends string>(key: K): Promise<unknown> {
-    return this.#writes.run(async () => {
+    return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
       return this.#holding.session?.take(key);
     });
   }
 
   login(userId: string, patch?: Patch<Data>): Promise<void> {
-    return this.#writes.run(() =>
+    return this.#run(() =>
       this.#inTurn(async () => {
         this.#needHead();
         await logIn(this.#manager, this.#holding, { userId, patch, client: clientOf(this.#exchange, this.#options) });
@@ -128,7 +129,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   logout(options: LogoutOptions = {}): Promise<void> {
-    return this.#writes.run(() =>
+    return this.#run(() =>
       this.#inTurn(async () => {
         const clearSiteData = clearSiteDataOf(options.clearSiteData);
         await this.#holding.session?.close(options.note);
@@ -140,7 +141,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   rotate(options?: { grace?: Duration }): Promise<void> {
-    return this.#writes.run(() =>
+    return this.#run(() =>
       this.#inTurn(async () => {
         const { session } = this.#holding;
         if (session === undefined) return;
@@ -160,6 +161,11 @@ export class SessionOfRequest implements RequestSession<Data> {
       await this.#holding.begin({ data: given, client: clientOf(this.#exchange, this.#options) });
       return true;
     });
+  }
+
+  #run<T>(change: () => Promise<T>): Promise<T> {
+    this.#writes ??= new Writes(this.#options.onLostWrite);
+    return this.#writes.run(change);
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
@@ -182,17 +188,17 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   closeOther(id: unknown): Promise<boolean> {
-    return this.#writes.run(() => closeOther(this.#manager, this.current, id));
+    return this.#run(() => closeOther(this.#manager, this.current, id));
   }
 
   closeOthers(): Promise<number> {
-    return this.#writes.run(() => closeOthers(this.#manager, this.current));
+    return this.#run(() => closeOthers(this.#manager, this.current));
   }
 
   // ------------------------------------------------------------ guarding
 
   csrfToken(): Promise<string> {
-    return this.#writes.run(async () => {
+    return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
       this.#isRead = true;
       if (this.#holding.session === undefined) await this.#begin({});
@@ -232,12 +238,12 @@ export class SessionOfRequest implements RequestSession<Data> {
 
   /** Whether no change is under way, so that the head may go out. */
   get isSettled(): boolean {
-    return this.#writes.isSettled;
+    return this.#writes === undefined || this.#writes.isSettled;
   }
 
   /** Resolves when no change is under way. Never rejects. */
-  settled(): Promise<void> {
-    return this.#writes.settled();
+  async settled(): Promise<void> {
+    await this.#writes?.settled();
   }
 
   /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */

@@ -21,8 +21,7 @@ class Watched<T> extends Promise<T> {
 }
 
 export class Writes {
-  /** Undefined before the first change: most requests make none. */
-  #pending: Set<Promise<void>> | undefined;
+  readonly #pending = new Set<Promise<void>>();
   readonly #onLost: (error: unknown) => void;
 
   constructor(onLost: (error: unknown) => void) {
@@ -37,26 +36,24 @@ export class Writes {
     const watched = new Watched<T>((resolve, reject) => {
       change().then(resolve, (error: unknown) => reject(withStatus(error)));
     });
-    this.#pending ??= new Set();
-    const pending = this.#pending;
     const settled: Promise<void> = Promise.prototype.then
       .call(watched, undefined, (error: unknown) => {
         if (!watched.isAwaited && !isEnded(error)) this.#tell(error);
       })
       .then(() => {
-        pending.delete(settled);
+        this.#pending.delete(settled);
       });
-    pending.add(settled);
+    this.#pending.add(settled);
     return watched;
   }
 
   get isSettled(): boolean {
-    return this.#pending === undefined || this.#pending.size === 0;
+    return this.#pending.size === 0;
   }
 
   /** Resolves when all changes are settled, also those that are made meanwhile. */
   async settled(): Promise<void> {
-    while (!this.isSettled) await Promise.all(this.#pending ?? []);
+    while (!this.isSettled) await Promise.all(this.#pending);
   }
 
   #tell(error: unknown): void {
