@@ -94,8 +94,8 @@ export interface MemoEntry {
   readonly stampHigh: number;
   /** From when on the token is honoured no more; Infinity for a current one. */
   readonly until: number;
-  /** Undefined for a key, and for a cookie that is the token. */
-  readonly carried: Carried | undefined;
+  /** Undefined for a key, and until it is asked for. */
+  carried: Carried | undefined;
 }
 
 /** Cookies that this thread has seen, bounded in number and in the bytes of the records behind them. Two generations: what is used moves to the younger. */

@@ -43,10 +43,13 @@ export class Lookup {
 
   /** The token in a cookie that has just opened a session. */
   carriedBy(cookie: string): Carried | undefined {
-    const remembered = this.#memo.get(cookie)?.carried;
-    if (remembered !== undefined) return remembered;
+    const entry = this.#memo.get(cookie);
+    if (entry?.carried !== undefined) return entry.carried;
     const token = this.#format.tokenOf(cookie, this.#now());
-    return token === undefined ? undefined : { token, isOutdated: this.#format.isOutdated(cookie) };
+    if (token === undefined) return undefined;
+    const carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
+    if (entry !== undefined) entry.carried = carried;
+    return carried;
   }
 
   byKey(key: string, touch: boolean): SessionHandle | undefined {
@@ -106,10 +109,7 @@ export class Lookup {
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
       const own = ownText(text);
-      // A cookie that is the token says so itself.
-      const isPlain = token === undefined || token === text;
-      const carried = isPlain ? undefined : { token: ownText(token), isOutdated: this.#format.isOutdated(own) };
-      memo.set(own, { handle, pointer, stampLow, stampHigh, until: goodUntil, carried });
+      memo.set(own, { handle, pointer, stampLow, stampHigh, until: goodUntil, carried: undefined });
       return handle;
     }
   }

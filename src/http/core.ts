@@ -27,9 +27,14 @@ export class HttpSessions {
 
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
-    const opened = (found: Found | undefined) => new SessionOfRequest(this.#manager, this.#options, exchange, found);
     const found = this.find(exchange, true);
-    return found instanceof Promise ? found.then(opened) : opened(found);
+    return found instanceof Promise
+      ? found.then((late) => this.#opened(exchange, late))
+      : this.#opened(exchange, found);
+  }
+
+  #opened(exchange: Exchange, found: Found | undefined): SessionOfRequest {
+    return new SessionOfRequest(this.#manager, this.#options, exchange, found);
   }
 
   /** `renews`: see `findSession`. */
@@ -45,12 +50,8 @@ export class HttpSessions {
 
   /** As `open`, and the response waits for the session's changes and is told of its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
-    const guarded = (session: SessionOfRequest) => {
-      guardHead(response, session);
-      return session;
-    };
     const session = this.open(exchangeOf(request));
-    return session instanceof Promise ? session.then(guarded) : guarded(session);
+    return session instanceof Promise ? session.then((late) => guarded(late, response)) : guarded(session, response);
   }
 }
 
@@ -66,4 +67,9 @@ export async function sessionOf<D extends SessionData>(
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   const found = await sessions.find(exchangeOf(request), false);
   return found?.claim.session as unknown as Session<D> | undefined;
+}
+
+function guarded(session: SessionOfRequest, response: ServerResponse): SessionOfRequest {
+  guardHead(response, session);
+  return session;
 }

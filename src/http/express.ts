@@ -31,19 +31,20 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return (request, response, next) => {
     if (sessions.has(Reflect.get(request, 'session'))) return next();
-    const give = (session: SessionOfRequest) => {
-      Reflect.set(request, 'session', session);
-      next();
-    };
     let session: SessionOfRequest | Promise<SessionOfRequest>;
     try {
       session = sessions.openNode(request, response);
     } catch (error) {
       return next(error);
     }
-    if (session instanceof Promise) session.then(give, next);
-    else give(session);
+    if (session instanceof Promise) session.then((opened) => give(opened, request, next), next);
+    else give(session, request, next);
   };
+}
+
+function give(session: SessionOfRequest, request: IncomingMessage, next: () => void): void {
+  (request as { session?: unknown }).session = session;
+  next();
 }
 
 /** The session that the middleware gave a request, where the type of the request says nothing of it, as in node:http. Throws ERR_INVALID_OPTION if it gave none. */
