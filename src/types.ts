@@ -2,24 +2,13 @@
 
 import type { ResourceLimits } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Claim } from './claim-types.js';
+import type { Duration, SessionData, SessionId } from './basic-types.js';
 import type { CookieData, CookieOptions } from './cookie-types.js';
+import type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
 
-export type { Claim, Seen } from './claim-types.js';
+export type { Duration, SessionData, SessionId } from './basic-types.js';
 export type { CookieData, CookieOptions } from './cookie-types.js';
-
-/** Milliseconds as a number, or text such as '90s', '30m', '8h', '14d'. */
-export type Duration = number | string;
-
-/** A session's public name: safe to log, opens nothing. Its form differs from any cookie's. */
-export type SessionId = string & { readonly [idBrand]: true };
-declare const idBrand: unique symbol;
-
-/**
- * What an application keeps in a session: an object whose values are null, booleans, finite and other numbers, strings, bigints, Dates, Maps, Sets, ArrayBuffers and
- * typed arrays, and plain objects and arrays of these, at most 64 levels deep. Everything else is refused with ERR_INVALID_DATA that names the path.
- */
-export type SessionData = object;
+export type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
 
 export interface ConnectOptions<D extends SessionData> {
   /** Checks `data` in this thread before it is sent. A schema cannot travel between threads: each thread that writes brings its own. */
@@ -83,21 +72,6 @@ export interface ManagerOptions<D extends SessionData = Record<string, unknown>>
   worker?: URL;
   /** Session time, for tests and replays. Default: the system's. */
   clock?: ManualClock;
-}
-
-/** Embedded, durable, no server: sessions survive the process and its crash. */
-export interface LmdbStoreOptions {
-  type: 'lmdb';
-  path: string /** Default 'commit' (survives SIGKILL); 'sync' also survives power loss. */;
-  durability?: 'commit' | 'sync';
-}
-/** Redis or Valkey, single, Sentinel or Cluster: sessions shared by many machines. */
-export interface RedisStoreOptions {
-  type: 'redis';
-  url: string | readonly string[];
-  prefix?: string;
-  /** How long a cut-off machine may go on trusting its copy. Default '0s': not at all. */
-  staleFor?: Duration;
 }
 
 // ---------------------------------------------------------------- the manager
@@ -172,6 +146,34 @@ export interface SessionManager<D extends SessionData = Record<string, unknown>>
 
   /** Listens in this thread to what happens in all of them. Returns how to stop listening. A listener that throws is reported as 'uncaughtException', and harms nothing else. */
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void;
+}
+
+/** What a client holds of a session: a token, and by right whichever follows it while it is honoured. Of use for as long as a request takes; shows no token. */
+export interface Claim<D extends SessionData = Record<string, unknown>> {
+  readonly session: Session<D>;
+  /** Whether this client still has a right to the session: false once that has ended, or gone over to a token that did not follow the client's. */
+  readonly isGood: boolean;
+  /** Whether it is to be sent another cookie than it came with: the token was replaced, or is signed with a key that does not sign any more. */
+  readonly isNews: boolean;
+  /** Marks the session as seen, and says what that changed; undefined if it has ended. No message. */
+  see(): Seen | undefined;
+  /** The cookie to send; undefined where the claim is no good. Signed anew each time: ask only for what is sent. */
+  getCookieData(): CookieData | undefined;
+  /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
+  renew(): Promise<void> | undefined;
+  /** 32 bytes derived from the current token under a label, and the same from the one in the client's cookie if that is another: for tokens against forged requests. */
+  secrets(label: string): readonly Uint8Array[];
+}
+
+/** How a session stood when a request came. In session time: milliseconds, Infinity for never. */
+export interface Seen {
+  /** When it was seen before, and now. */
+  readonly before: number;
+  readonly now: number;
+  /** When it would have ended, had it not been seen now, and when it ends after that. */
+  readonly endedAt: number;
+  readonly endsAt: number;
+  readonly tokenIssuedAt: number;
 }
 
 export interface NewSession<D extends SessionData = Record<string, unknown>> {
