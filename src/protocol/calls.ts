@@ -222,12 +222,11 @@ export interface LoginCall {
 }
 
 export function readLogin(from: ByteReader): LoginCall {
-  return {
-    target: readTarget(from),
-    digest: readWords(from, DIGEST_WORDS),
-    user: readText(from),
-    patch: readRest(from),
-  };
+  const target = readTarget(from);
+  const digest = readWords(from, DIGEST_WORDS);
+  const user = readText(from);
+  if (user.length === 0) throw new MalformedBytes('nobody logs in');
+  return { target, digest, user, patch: readRest(from) };
 }
 
 /** `rotate`: from one digest to another; `sealed` is the new token, readable by whoever holds the old one. */
