@@ -1,15 +1,20 @@
 /** The middleware beside others that patch the response, beside itself, and over HTTP/2. */
 
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import compression from 'compression';
-import express from 'express';
+import express, { type ErrorRequestHandler } from 'express';
+import express4 from 'express4';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { coatcheck, sessionIn } from '../../dist/src/http/express.js';
 import { type SessionManager, startSessionManager } from '../../dist/src/index.js';
+import { collectGarbage } from './rubbish.js';
 import { ask } from './wire.js';
+
+/** How many go away, one after another. */
+const CLIENTS = 300;
 
 let manager: SessionManager;
 beforeAll(async () => {
@@ -120,4 +125,60 @@ describe('with others that patch the response', () => {
     await once(server, 'listening');
     expect((await ask((server.address() as AddressInfo).port)).match(/Set-Cookie/g)).toHaveLength(1);
   });
+
+  describe.each([
+    ['express 4', express4],
+    ['express 5', express],
+  ])('in %s', (_, make) => {
+    test('an application that is mounted within has its sessions, also where the one around it answers', async () => {
+      const outer = make();
+      const inner = make();
+      inner.use(coatcheck(manager));
+      inner.get('/', (request, _response, next) => {
+        void request.session.set({ from: 'within' });
+        next(new Error('answered by the one around'));
+      });
+      outer.use('/inner', inner);
+      outer.use(((_error, _request, response, _next) => {
+        response.status(418).send('around');
+      }) as ErrorRequestHandler);
+      const heard = await ask(await listening(outer), '/inner');
+      expect(heard).toMatch(/^HTTP\/1.1 418 /);
+      expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ from: 'within' });
+    });
+
+    test('an application without sessions beside it answers as it did', async () => {
+      const other = make();
+      other.get('/', (_request, response) => void response.send('plain'));
+      const heard = await ask(await listening(other));
+      expect(heard).toMatch(/\r\n\r\nplain$/);
+      expect(heard).not.toMatch(/Set-Cookie|Vary|Cache-Control/);
+    });
+
+    test('of clients that go away before they are answered, next to nothing is kept', async () => {
+      const app = make();
+      const seen: WeakRef<object>[] = [];
+      app.use(coatcheck(manager));
+      const left: Promise<unknown>[] = [];
+      app.get('/', (request, response) => {
+        seen.push(new WeakRef(response));
+        left.push(once(response, 'close'));
+        request.socket.destroy();
+      });
+      const port = await listening(app);
+      for (let i = 0; i < CLIENTS; i++) await ask(port).catch(() => undefined);
+      await Promise.all(left.splice(0));
+      await new Promise((next) => setImmediate(next));
+      collectGarbage();
+      expect(seen).toHaveLength(CLIENTS);
+      expect(seen.filter((response) => response.deref() !== undefined).length).toBeLessThan(CLIENTS / 2);
+    });
+  });
 });
+
+async function listening(app: RequestListener): Promise<number> {
+  const server = createServer(app).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

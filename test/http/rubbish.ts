@@ -78,9 +78,13 @@ export async function presentRubbish(count: number, seed: number): Promise<Prese
 }
 
 function settledHeap(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
   collect();
-  return process.memoryUsage().heapUsed;
 }
