@@ -27,17 +27,18 @@ const guards = new Map<ServerResponse, HeadGuard>();
 const LEAST_TO_SWEEP = 64;
 let sweepAt = LEAST_TO_SWEEP;
 
-/** How the responses with a prototype are guarded: what stood in it before, or undefined where each response is given methods of its own. */
-const kinds = new WeakMap<object, { readonly originals: Methods | undefined }>();
+/** What stood in a prototype before it was hooked. */
+const hooked = new WeakMap<object, Methods>();
 
 /** Holds the head of a response back until the session's changes are done, and then tells what is to be said of it. */
 export function guardHead(response: ServerResponse, session: SessionOfRequest): void {
-  const { originals } = kindOf(Object.getPrototypeOf(response));
-  if (originals === undefined || isPatched(response)) {
+  const shared = sharedPrototypeOf(Object.getPrototypeOf(response));
+  if (shared === undefined || isPatched(response)) {
     const guard = new HeadGuard(response, session, methodsOf(response));
     for (const name of sendings) response[name] = (...args: unknown[]) => guard.called(name, args) as never;
   } else {
-    guards.set(response, new HeadGuard(response, session, guards.get(response)?.asMethods() ?? originals));
+    const originals = guards.get(response)?.asMethods() ?? hooked.get(shared) ?? hook(shared);
+    guards.set(response, new HeadGuard(response, session, originals));
     if (guards.size > sweepAt) sweep();
   }
 }
@@ -53,28 +54,16 @@ function sweep(): void {
 }
 
 /**
- * What the responses of a framework have in common, found once. Express gives each of them another prototype after it was made: from then on it shares its shape with no
- * other object, so that each property it is given costs a copy of that shape, and each that is read a search. So the hooks are put into that prototype, the topmost
- * one, as those of mounted applications come and go; and here as little as can be is asked of a response. One that is as its class has made it gets properties of its own.
+ * What the responses of a framework have in common, where it has given them another prototype after they were made, as Express does. From then on a response shares its shape
+ * with no other object: each property it is given costs a copy of that shape, and each that is read a search. So the hooks are put into that prototype, the topmost one, as those
+ * of mounted applications come and go; and as little as can be is asked of such a response. Undefined for one that is as its class has made it.
  */
-function kindOf(prototype: object): { readonly originals: Methods | undefined } {
-  const known = kinds.get(prototype);
-  if (known !== undefined) return known;
-  const top = topmost(prototype);
-  const kind = (top !== prototype && top !== undefined && kinds.get(top)) || {
-    originals: top === undefined ? undefined : hook(top as ServerResponse),
-  };
-  kinds.set(prototype, kind);
-  if (top !== undefined) kinds.set(top, kind);
-  return kind;
-}
-
-/** Undefined for the prototype of a class, and for one that cannot be changed or is none of node:http's. */
-function topmost(prototype: object): object | undefined {
+function sharedPrototypeOf(prototype: object): ServerResponse | undefined {
   if (Object.hasOwn(prototype, 'constructor')) return undefined;
   const above = Object.getPrototypeOf(prototype);
-  if (above === ServerResponse.prototype) return Object.isExtensible(prototype) ? prototype : undefined;
-  return above === null ? undefined : topmost(above);
+  if (above === null) return undefined;
+  if (above !== ServerResponse.prototype) return sharedPrototypeOf(above);
+  return Object.isExtensible(prototype) ? (prototype as ServerResponse) : undefined;
 }
 
 /** Has every response with this prototype ask for its guard; one that has none goes on as before. */
@@ -88,6 +77,7 @@ function hook(prototype: ServerResponse): Methods {
     };
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
   }
+  hooked.set(prototype, originals);
   return originals;
 }
 
@@ -117,11 +107,8 @@ class HeadGuard {
 
   /** For a guard that comes before this one. */
   asMethods(): Methods {
-    const method =
-      (name: Sending) =>
-      (...args: unknown[]) =>
-        this.called(name, args);
-    return Object.fromEntries(sendings.map((name) => [name, method(name)])) as unknown as Methods;
+    const methods = sendings.map((name) => [name, (...args: unknown[]) => this.called(name, args)]);
+    return Object.fromEntries(methods) as Methods;
   }
 
   called(name: Sending, args: unknown[]): unknown {

@@ -17,6 +17,7 @@ const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
 const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
 const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });
 const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
+const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
 const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
@@ -675,5 +676,26 @@ export const bugs = [
     find: 'Math.min(Math.ceil(isJustTouched ? originalMaxAge : left), LONGEST)',
     replace: 'Math.min(Math.ceil(isJustTouched ? left - 1 : left), LONGEST)',
     caughtBy: store('keeps the session for as long again, sends nothing'),
+  },
+  {
+    name: 'a login as nobody is let in',
+    file: 'src/protocol/calls.ts',
+    find: 'if (user.length === 0) throw',
+    replace: 'if (user.length > MAX_TEXT_BYTES) throw',
+    caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
+  },
+  {
+    name: 'a response that another middleware has patched is guarded beneath that',
+    file: 'src/http/node-response.ts',
+    find: 'shared === undefined || isPatched(response)',
+    replace: 'shared === undefined',
+    caughtBy: companions('compression that is used before it compresses'),
+  },
+  {
+    name: 'responses that never ended are held for ever',
+    file: 'src/http/node-response.ts',
+    find: 'if (guards.size > sweepAt) sweep();',
+    replace: '',
+    caughtBy: companions('of clients that go away before they are answered'),
   },
 ];
