@@ -5,6 +5,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Printed as it comes, so that it can be looked at.
+    disableConsoleIntercept: true,
+    setupFiles: ['test/support/token-scanner.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     server: { deps: { external: [/dist/] } },
