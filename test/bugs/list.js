@@ -514,8 +514,8 @@ export const bugs = [
   {
     name: 'the answer does not wait for what nobody waited for',
     file: 'src/http/writes.ts',
-    find: 'return this.#pending === undefined || this.#pending.size === 0;',
-    replace: 'return this.#pending === undefined || this.#pending.size >= 0;',
+    find: 'return this.#pending.size === 0;',
+    replace: 'return this.#pending.size >= 0;',
     caughtBy: http('changes that nobody waits for are done before the answer is there, and begin one session together'),
   },
   {
