@@ -535,8 +535,8 @@ export const bugs = [
   {
     name: 'a cookie is known by a name that is trimmed of all that is space somewhere',
     file: 'src/http/cookie-header.ts',
-    find: 'trimmed(pair.slice(0, equals)) !== name',
-    replace: 'pair.slice(0, equals).trim() !== name',
+    find: 'return header.startsWith(name, from) && beforeBlanks(header, from, end) === from + name.length;',
+    replace: 'return from >= 0 && header.slice(start, end).trim() === name;',
     caughtBy: http('S-31 the name is compared byte for byte'),
   },
   {
@@ -556,8 +556,8 @@ export const bugs = [
   {
     name: 'the cookie is renewed with every answer',
     file: 'src/http/renewal.ts',
-    find: 'if (unsent < tenth) return false;',
-    replace: 'if (unsent > 0) return true;',
+    find: 'if (!isFirst && now - tokenIssuedAt < 5 * tenth) return false;',
+    replace: 'if (now >= before) return true;',
     caughtBy: http(
       'S-05 a rolling cookie is renewed once in a tenth of its age, and never beyond the absolute timeout',
     ),
@@ -688,14 +688,14 @@ export const bugs = [
     name: 'a response that another middleware has patched is guarded beneath that',
     file: 'src/http/node-response.ts',
     find: 'shared === undefined || isPatched(response)',
-    replace: 'shared === undefined',
+    replace: 'shared === undefined || (isPatched(response) && guards.size < 0)',
     caughtBy: companions('compression that is used before it compresses'),
   },
   {
     name: 'responses that never ended are held for ever',
     file: 'src/http/node-response.ts',
     find: 'if (guards.size > sweepAt) sweep();',
-    replace: '',
+    replace: 'if (guards.size > 1e9 * sweepAt) sweep();',
     caughtBy: companions('of clients that go away before they are answered'),
   },
 ];
