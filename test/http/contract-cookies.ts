@@ -35,6 +35,8 @@ export function cookieContract({
         expect([cookie, await asked(cookie)]).toEqual([cookie, true]);
       for (const cookie of [
         `ID=${value}`,
+        `__Host-id=${value}`,
+        `__Secure-id=${value}`,
         `%69d=${value}`,
         `$Version=1; $id=${value}`,
         `=id=${value}`,
