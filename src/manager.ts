@@ -15,7 +15,7 @@ import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CALL } from './protocol/calls.js';
+import { CALL, unpackSwept } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
 import { writeCloseAll } from './protocol/close-all.js';
 import { KnownKeys } from './protocol/data/strings.js';
@@ -271,8 +271,15 @@ export class Manager implements SessionManager<Data> {
     return this.#membership.invitation;
   }
 
-  sweep(): Promise<number> {
-    return this.#ask(CALL.sweep, nothing, readCount);
+  /** In parts, each a call, so that no other call waits long. */
+  async sweep(): Promise<number> {
+    const until = performance.now() + this.#context.callTimeout;
+    for (let swept = 0; ; ) {
+      const part = await this.#ask(CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
+      swept += part.ended;
+      if (part.isOver) return swept;
+      if (performance.now() >= until) throw new Refused('ERR_TIMEOUT', 'unknown').toError();
+    }
   }
 
   stats(): Promise<ManagerStats> {

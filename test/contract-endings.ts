@@ -82,6 +82,30 @@ export function endingContract(where: string, startHost: StartHost): void {
       expect(next.map(({ data }) => data.n)).toEqual(Array.from({ length: 1000 }, (_, n) => n));
       expect(many.filter(({ alive }) => alive)).toEqual([]);
     });
+
+    test('of a thousand logins around a closeAllSessions of their user, none from before it survives, and all from after it do', async () => {
+      const host = await start();
+      const { manager } = host;
+      const guests = await Promise.all(Array.from({ length: 500 }, () => manager.newSession()));
+      const log = (from: number, to: number) => [
+        ...guests.slice(from, to).map((guest) => guest.login('ann').then(() => guest)),
+        ...Array.from({ length: to - from }, () => manager.newSession({ userId: 'ann' })),
+      ];
+      const bystander = await manager.newSession({ userId: 'bob' });
+      const before = log(0, 250);
+      const closed = manager.closeAllSessions({ userId: 'ann' });
+      const after = log(250, 500);
+      expect(await closed).toBe(500);
+      // At the answer, not only in the end: and no lookup finds any of them.
+      const survivors = (sessions: Session[]) => sessions.filter(({ alive }) => alive).length;
+      expect(survivors(guests.slice(0, 250))).toBe(0);
+      expect(survivors(await Promise.all(before))).toBe(0);
+      expect(survivors(await Promise.all(after))).toBe(500);
+      expect([await listed(manager, { userId: 'ann' }), bystander.alive]).toEqual([
+        (await Promise.all(after)).map(({ id }) => id).sort(),
+        true,
+      ]);
+    });
   });
 
   describe(`time ${where}`, () => {

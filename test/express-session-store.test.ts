@@ -1,6 +1,7 @@
 /** The store by itself, as express-session calls it: with callbacks and with promises, over the real manager thread. */
 
 import { Cookie, Session } from 'express-session';
+import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { CoatcheckStore, type StoredSession } from '../dist/src/http/express-session.js';
 import type { SessionManager } from '../dist/src/index.js';
@@ -231,6 +232,46 @@ describe('the cookie', () => {
       const { expiresAt } = manager.getSessionByKey(id, { touch: false }) ?? {};
       expect(Math.abs((expiresAt?.getTime() ?? 0) - clock.now() - 10 * MINUTE)).toBeLessThan(1000);
     }
+  });
+
+  test('whatever it says, in whatever order it is set and touched, no session outlives the manager’s absolute timeout', async () => {
+    const minutes = fc.constantFrom(-1, 0, 1, 5, 20, 60, 600, 1e6);
+    const cookies = fc.record({ by: fc.constantFrom('maxAge', 'expires', 'both', 'neither'), minutes, more: minutes });
+    const steps = fc.array(
+      fc.record({
+        do: fc.constantFrom('set', 'touch', 'get'),
+        cookie: cookies,
+        wait: fc.constantFrom(0, 1, 4, 19, 130),
+      }),
+      { minLength: 2, maxLength: 12 },
+    );
+    let ended = 0;
+    await fc.assert(
+      fc.asyncProperty(steps, async (planned) => {
+        id = `id ${++last}`;
+        await store.set(id, sessionOf({}, {}));
+        const end = clock.now() + 8 * 60 * MINUTE;
+        for (const { do: what, cookie, wait } of planned) {
+          const { by, minutes, more } = cookie;
+          const said = {
+            ...(by === 'maxAge' || by === 'both' ? { maxAge: minutes * MINUTE, originalMaxAge: minutes * MINUTE } : {}),
+            ...(by === 'expires' || by === 'both' ? { expires: new Date(Date.now() + more * MINUTE) } : {}),
+          };
+          if (what === 'get') await store.get(id);
+          else await store[what](id, { cookie: said } as never);
+          const found = manager.getSessionByKey(id, { touch: false });
+          if (found === undefined) break;
+          expect(found.expiresAt?.getTime()).toBeLessThanOrEqual(end);
+          clock.advance(wait * MINUTE);
+        }
+        clock.set(Math.max(clock.now(), end));
+        expect(await store.get(id)).toBeUndefined();
+        await store.set(id, sessionOf({}, { maxAge: 600 * MINUTE }));
+        if ((await store.get(id)) === undefined) ended++;
+      }),
+      { numRuns: 200 },
+    );
+    expect(ended).toBeGreaterThan(0);
   });
 
   test('lets no session grow older than the manager’s absolute timeout', async () => {

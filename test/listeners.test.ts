@@ -30,16 +30,19 @@ async function listening(how: string): Promise<Worker> {
 async function live(manager: SessionManager): Promise<[string, string][]> {
   const session = await manager.newSession();
   await session.set({ n: 1 });
-  await session.rotate();
+  const { value: old } = manager.getCookieData(session);
+  await session.rotate({ grace: 0 });
+  expect(manager.getSession(old)).toBeUndefined();
+  await manager.sweep();
   await session.close();
   expect(manager.getSessionById(session.id)).toBeUndefined();
-  return ['created', 'changed', 'token-rotated', 'ended'].map((event) => [event, session.id]);
+  return ['created', 'changed', 'token-rotated', 'token-reused', 'ended'].map((event) => [event, session.id]);
 }
 
 test.each([
-  ['throw', 9],
-  ['throw undefined', 9],
-  ['reject', 9],
+  ['throw', 11],
+  ['throw undefined', 11],
+  ['reject', 11],
   ['hang', 0],
   ['re-enter', 0],
   ['stop listening', 0],
@@ -52,11 +55,37 @@ test.each([
     const restarted = new Promise<number>((resolve) => manager.on('restarted', ({ restarts }) => resolve(restarts)));
     await postMessageToThread(managerThread(manager), { die: 'exit 0' });
     heard.push([['restarted', await restarted]], await live(manager));
-    worker.postMessage('what did you hear?');
+    worker.postMessage({});
     expect(await once(worker, 'message')).toEqual([{ heard: heard.flat(), thrown }]);
     expect(await manager.stats()).toMatchObject({ restarts: 1, sessions: 0, connections: 2 });
   },
 );
+
+test.each([
+  ['throw', 1],
+  ['throw undefined', 1],
+  ['reject', 1],
+  ['hang', 0],
+  ['re-enter', 0],
+  ['stop listening', 0],
+])('listeners of a signal that %s harm no other listener and no ending', async (how, thrown) => {
+  const manager = await start();
+  const worker = await listening(how);
+  const session = await manager.newSession();
+  const other = await manager.newSession();
+  worker.postMessage({ watch: session.id });
+  expect(await once(worker, 'message')).toEqual(['watching']);
+  const heard: string[] = [];
+  session.signal.addEventListener('abort', () => heard.push(session.signal.reason));
+  await session.close();
+  expect([session.alive, other.alive, manager.getSessionById(session.id)]).toEqual([false, true, undefined]);
+  worker.postMessage({});
+  const [told] = await once(worker, 'message');
+  expect(told.heard.filter(([event]: string[]) => event === 'closed')).toEqual([['closed', session.id]]);
+  // The listeners of events were as bad: to both beginnings and the end.
+  expect(told.thrown).toBe(thrown + 3 * thrown);
+  expect([heard, (await manager.stats()).connections]).toEqual([['closed'], 2]);
+});
 
 test('a listener that ends its thread ends no more than that', async () => {
   const manager = await start();

@@ -15,10 +15,13 @@ import {
   type SessionManager,
   startSessionManager,
 } from '../dist/src/index.js';
+import type { Invitation } from '../dist/src/invitation.js';
+import { clockOffset, setClockOffset } from '../dist/src/protocol/clock.js';
 import { randomNumbers, useUntilItDies, wrongIn } from './fixtures/ledger.js';
 import { randomFrom } from './random.js';
 import { fixture, managerThread, nextEnding, outcomesOf, Thread } from './threads.js';
 
+const HOUR = 3_600_000;
 const DEATHS = Number(process.env.COATCHECK_DEATHS ?? 40);
 const options = {
   maxSessions: 20_000,
@@ -280,6 +283,25 @@ describe('after a restart', () => {
     expect(manager.getSession(linked.cookie)?.alive).toBe(true);
     expect(await manager.closeAllSessions({ limit: 3 })).toBe(3);
     expect(await manager.stats()).toMatchObject({ created: 11, sessions: 4, ended: { closed: 7 }, restarts: 2 });
+  });
+
+  test('session time goes on, though the wall clock was set back by an hour: nobody lives longer for it', async () => {
+    const manager = await start({ absoluteTimeout: '2h', idleTimeout: false });
+    const { clock } = manager.createTicket() as unknown as Invitation;
+    const early = await manager.newSession();
+    // As if the wall clock had been an hour ahead so far, and was set right in this moment.
+    setClockOffset(clock, clockOffset(clock) + HOUR);
+    const before = await manager.newSession();
+    const passed = before.createdAt.getTime() - early.createdAt.getTime();
+    expect(passed).toBeGreaterThanOrEqual(HOUR);
+    const offset = clockOffset(clock);
+    await kill(manager);
+    await kill(manager);
+    const after = await manager.newSession();
+    expect([clockOffset(clock), after.createdAt.getTime() >= before.createdAt.getTime()]).toEqual([offset, true]);
+    expect(early.expiresAt?.getTime()).toBe(early.createdAt.getTime() + 2 * HOUR);
+    setClockOffset(clock, offset + HOUR);
+    expect([early.alive, before.alive, after.alive]).toEqual([false, true, true]);
   });
 
   test('stop settles, whenever it comes', async () => {

@@ -16,6 +16,8 @@ import { failpoint } from './failpoints.js';
 import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);
+/** Slots that are looked at, or freed, before it is asked whether there is room by now. */
+const SETTLED_AT_ONCE = 100;
 
 /** The note of a session that ends because of it. */
 const TOKEN_REUSED = new TextEncoder().encode('a token came back after its grace');
@@ -253,10 +255,12 @@ export class Endings {
     }
   }
 
-  /** Brings the lists up to date before a limit is judged: nothing that has ended may count. */
-  settle(): void {
-    this.freeSome(Number.POSITIVE_INFINITY);
-    this.endDue(Number.POSITIVE_INFINITY);
+  /** Brings the lists up to date before a limit is judged: nothing that has ended may count. Only as far as is needed, where that can be told. */
+  settle(isEnough = () => false): void {
+    while (this.hasMoreToFree && !isEnough()) this.freeSome(SETTLED_AT_ONCE);
+    for (let looked = SETTLED_AT_ONCE; looked === SETTLED_AT_ONCE && !isEnough(); ) {
+      looked = this.endDue(SETTLED_AT_ONCE).looked;
+    }
   }
 
   // ------------------------------------------------------------ after a sweep

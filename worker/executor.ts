@@ -9,6 +9,7 @@ import {
   type Answer,
   CALL,
   CONNECTION,
+  packSwept,
   readClose,
   readLogin,
   readNewSession,
@@ -33,6 +34,9 @@ import { Keeping } from './keeping.js';
 import { OneByOne } from './one-by-one.js';
 import type { ManagerParts } from './parts.js';
 import { type Batch, isDoneAgain, recall } from './recall.js';
+
+/** Slots that a call looks at, and frees, before others have their turn. */
+const SWEPT_AT_ONCE = 1000;
 
 export class Executor {
   readonly #parts: ManagerParts;
@@ -235,9 +239,9 @@ export class Executor {
         reply.u32(manager.closeAllSessions(readCloseAll(from), 'closed', by));
         return 'done';
       case CALL.sweep: {
-        const ended = manager.sweep();
-        connection.journal.intendCount(ended);
-        reply.u32(ended);
+        const swept = packSwept(manager.sweepSome(SWEPT_AT_ONCE));
+        connection.journal.intendCount(swept);
+        reply.u32(swept);
         return 'done';
       }
       case CALL.stats:

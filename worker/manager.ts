@@ -7,7 +7,7 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { LoginCall, NewSessionCall, Refusal, RotateCall, Target } from '../src/protocol/calls.js';
+import type { LoginCall, NewSessionCall, Refusal, RotateCall, Swept, Target } from '../src/protocol/calls.js';
 import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
@@ -219,10 +219,16 @@ export class Manager {
 
   /** Frees all that has ended, and says how many sessions had outlived their time. */
   sweep(): number {
-    const { ended } = this.#endings.endDue(Number.POSITIVE_INFINITY);
-    this.#endings.freeSome(Number.POSITIVE_INFINITY);
-    this.#endings.tidy();
-    return ended;
+    return this.sweepSome(Number.POSITIVE_INFINITY).ended;
+  }
+
+  /** A part of that: looks at, and frees, no more than `most`. */
+  sweepSome(most: number): Swept {
+    const { looked, ended } = this.#endings.endDue(most);
+    this.#endings.freeSome(most);
+    const isOver = looked < most && !this.#endings.hasMoreToFree;
+    if (isOver) this.#endings.tidy();
+    return { ended, isOver };
   }
 
   // ------------------------------------------------------------ questions

@@ -27,8 +27,11 @@ export class Room {
    * slot of the session that grows, -1 for a new one. May load other records over the one at hand.
    */
   admit(user: Uint8Array | undefined, slots: number, bytes: number, spare: number): Refusal | undefined {
-    if (this.#surplus(user) <= 0 && this.#fits(slots, bytes)) return undefined;
-    this.#endings.settle();
+    const isRoom = () => this.#surplus(user) <= 0 && this.#fits(slots, bytes);
+    if (isRoom()) return undefined;
+    // No more than it takes: of a million that end at one moment, none shall be waited for by one that begins.
+    this.#endings.settle(isRoom);
+    if (isRoom()) return undefined;
     const { table, idle } = this.#sessions;
     const surplus = this.#surplus(user);
     if (surplus > 0 && this.#limits.whenOverLimit === 'reject') return 'ERR_SESSION_LIMIT';

@@ -229,6 +229,15 @@ export function readLogin(from: ByteReader): LoginCall {
   return { target, digest, user, patch: readRest(from) };
 }
 
+/** `sweep`, of which a call does no more than a part: how many sessions it ended, and whether nothing is left to do. One number, as the journal keeps of a call. */
+export interface Swept {
+  readonly ended: number;
+  readonly isOver: boolean;
+}
+
+export const packSwept = ({ ended, isOver }: Swept): number => 2 * ended + (isOver ? 1 : 0);
+export const unpackSwept = (packed: number): Swept => ({ ended: packed >>> 1, isOver: (packed & 1) === 1 });
+
 /** `rotate`: from one digest to another; `sealed` is the new token, readable by whoever holds the old one. */
 export interface RotateCall {
   readonly target: Target;

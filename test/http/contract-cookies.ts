@@ -1,6 +1,7 @@
 /** What comes in the Cookie header, and what goes out in Set-Cookie and the headers that caches heed: a part of the adapters' contract. */
 
 import { describe, expect, test } from 'vitest';
+import type { ManagerOptions } from '../../dist/src/index.js';
 import { MINUTE, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
 import { Browser } from './sites.js';
@@ -35,6 +36,8 @@ export function cookieContract({
         expect([cookie, await asked(cookie)]).toEqual([cookie, true]);
       for (const cookie of [
         `ID=${value}`,
+        `__Host-id=${value}`,
+        `__Secure-id=${value}`,
         `%69d=${value}`,
         `$Version=1; $id=${value}`,
         `=id=${value}`,
@@ -154,6 +157,44 @@ export function cookieContract({
       for (const [i, at] of renewals.entries()) expect(at - (renewals[i - 1] ?? 0)).toBeGreaterThanOrEqual(3 * MINUTE);
       clock.advance(MINUTE);
       expect((await visitor.visit('/')).body).toBe('[null,{}]');
+    });
+
+    test.each([
+      ...[true, false].flatMap((persistent) =>
+        [
+          { idleTimeout: '30m', absoluteTimeout: '2h' },
+          { idleTimeout: '3h', absoluteTimeout: '2h' },
+          { idleTimeout: false, absoluteTimeout: '2h' },
+          { idleTimeout: '30m', absoluteTimeout: false },
+        ].map((timeouts) => ({ ...timeouts, cookie: { secure: false, persistent } }) as ManagerOptions),
+      ),
+    ])('no cookie ends sooner than its session would if it were not used again, nor later: %j', async (options) => {
+      const own = await startManager(options);
+      const visitor = new Browser(await start(everyday, {}, own));
+      let began = clock.now();
+      let ends = Number.NaN;
+      const visit = async (path: string) => {
+        const [set] = setCookies(await visitor.visit(path));
+        if (set === undefined) return;
+        const session = own.getSession(visitor.cookies.get('id'), { touch: false });
+        const age = /Max-Age=(\d+)/.exec(set)?.[1];
+        expect([age !== undefined, /Expires/i.test(set)]).toEqual([options.cookie?.persistent === true, false]);
+        ends = clock.now() + Number(age) * 1000;
+        if (age !== undefined) expect(ends).toBe(session?.expiresAt?.getTime());
+        if (options.absoluteTimeout !== false)
+          expect(session?.expiresAt?.getTime()).toBeLessThanOrEqual(began + 120 * MINUTE);
+      };
+      await visit('/set?a=1');
+      for (const path of ['/', '/rotate', '/set?b=2', '/', '/login', '/', '/rotate', '/', '/login', '/']) {
+        clock.advance(9 * MINUTE);
+        // A login begins both timeouts anew.
+        if (path === '/login') began = clock.now();
+        await visit(path);
+        if (options.cookie?.persistent === true) expect(ends).toBeGreaterThan(clock.now());
+      }
+      expect((await visitor.visit('/')).body).toBe('["ada",{"a":"1","b":"2"}]');
+      clock.set(began + 120 * MINUTE);
+      if (options.absoluteTimeout !== false) expect((await visitor.visit('/')).body).toBe('[null,{}]');
     });
 
     test.each([

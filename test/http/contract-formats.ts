@@ -33,6 +33,7 @@ export function formatContract({ clock, start, startManager }: Setting): void {
     const routes: Routes = {
       ...everyday,
       '/form': async ({ session }) => ({ body: await session.csrfToken() }),
+      '/others': async ({ session }) => ({ body: String(await session.closeOthers()) }),
       '/change': ({ session }) => session.checkCsrf(),
     };
     const begin = async (more: object = {}, by: Keys = [key]) => {
@@ -145,14 +146,26 @@ export function formatContract({ clock, start, startManager }: Setting): void {
     });
 
     test('S-10 opens nothing when it is forged', async () => {
-      const { visitor } = await begin();
+      const { manager, running, visitor } = await begin();
       await visitor.visit('/login');
       const value = visitor.cookies.get('id') ?? '';
-      for (const forged of [`${value.slice(0, -1)}!`, `${value}A`, value.slice(1), value.toUpperCase()]) {
+      const forgeries = [`${value.slice(0, -1)}!`, `${value}A`, value.slice(1), value.toUpperCase()];
+      for (const forged of forgeries) {
         visitor.cookies.set('id', forged);
         const answer = await visitor.visit('/logout');
         expect(answer.status).toBe(200);
       }
+      // Several at once are no better, nor is one that could be anybody's beside another's.
+      const eve = new Browser(running);
+      await eve.visit('/login?as=eve');
+      for (const cookie of [
+        forgeries.map((forged) => `id=${forged}`).join('; '),
+        `${eve.cookie}; id=${value}`,
+        `id=${value}; ${eve.cookie}`,
+      ])
+        for (const path of ['/logout', '/others'])
+          expect((await running.ask(path, { headers: { cookie } })).status).toBe(200);
+      expect(manager.getSession(eve.cookies.get('id'))?.userId).toBe('eve');
       visitor.cookies.set('id', value);
       expect((await visitor.visit('/')).body).toBe('["ada",{}]');
     });

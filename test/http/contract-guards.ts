@@ -1,6 +1,6 @@
 /** Recent logins, forged requests, failures: a part of the adapters' contract. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { HttpRefusal } from '../../dist/src/http/express.js';
 import { MINUTE, type Routes, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
@@ -173,6 +173,40 @@ export function guardContract({ browse, callsDuring, clock, start, startManager 
       expect(lost).toEqual([expect.objectContaining({ code: 'ERR_INVALID_DATA' })]);
       await visitor.visit('/stores-wrong');
       expect(lost).toHaveLength(1);
+    });
+
+    test('a listener that throws is not hidden, and harms no answer and no ending', async () => {
+      const uncaught: unknown[] = [];
+      const own = process.rawListeners('uncaughtException') as (() => void)[];
+      process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => uncaught.push(error));
+      onTestFinished(() => {
+        process.removeAllListeners('uncaughtException');
+        for (const listener of own) process.on('uncaughtException', listener);
+      });
+      /** What has been thrown by the next turn, as what only promises wait for is answered before. */
+      const told = () => new Promise((resolve) => setImmediate(() => resolve(uncaught.splice(0))));
+      const error = new Error('the listener’s own');
+      const throws = () => {
+        throw error;
+      };
+      const lossy = (await browse(routes, { onLostWrite: throws }))();
+      expect((await lossy.visit('/stores-wrong-hastily')).status).toBe(200);
+      expect((await lossy.visit('/set?a=1')).status).toBe(200);
+      expect((await lossy.visit('/')).body).toBe('[null,{"a":"1"}]');
+      expect(await told()).toEqual([error]);
+      for (const [mismatch, later] of [
+        ['report', 'ada'],
+        ['refuse', 'ada'],
+        ['end', null],
+      ] as const) {
+        const bound = (await browse(routes, { bind: { userAgent: true, mismatch }, onMismatch: throws }))();
+        const as = (agent: string, path = '/') => bound.visit(path, { headers: { 'user-agent': agent } });
+        await as('one', '/login?as=ada');
+        const { status, body } = await as('two');
+        expect([status, JSON.parse(body)[0]]).toEqual([200, mismatch === 'report' ? 'ada' : null]);
+        expect(JSON.parse((await as('one')).body)[0]).toBe(later);
+        expect(await told()).toEqual([error]);
+      }
     });
 
     test('a full table is 503, and a stopped manager neither hangs nor throws', async () => {

@@ -3,16 +3,21 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { overBareRules } from '../hosts.js';
 import { everyday } from './contract-life.js';
-import { presentRubbish } from './rubbish.js';
+import { presentFormer, presentRubbish } from './rubbish.js';
 import { Browser, type Reply, sites } from './sites.js';
 
 const COUNT = 100_000;
+const FORMER = 10_000;
 const MOST_GROWTH = 4 * 2 ** 20;
 
 test(`S-02, S-49 of ${COUNT} random cookies and ${COUNT} near misses none opens a session, makes one, or leaves anything`, async () => {
   const { hits, created, growth } = await presentRubbish(COUNT, 7);
   expect([hits, created]).toEqual([0, 0]);
   expect(growth).toBeLessThan(MOST_GROWTH);
+});
+
+test(`of ${FORMER} tokens that sessions had once, gone in every way there is, none opens a session, makes one, or is given out again`, async () => {
+  expect(await presentFormer(FORMER)).toEqual({ hits: 0, missed: 0, created: 0 });
 });
 
 describe.each(sites.map((site) => [site.name, site] as const))('over %s', (_, site) => {
@@ -53,6 +58,29 @@ describe.each(sites.map((site) => [site.name, site] as const))('over %s', (_, si
         [isBlank, isBlank || byte === ';', isBlank || byte === ';', isBlank, false],
       ]);
     }
+  });
+
+  test('of ten cookies of one name, in every order of the good ones among them, none opens a session; of fewer, exactly one may', async () => {
+    const { running, visitor } = await begin();
+    const other = new Browser(running, 'inject');
+    await visitor.visit('/login');
+    await other.visit('/login?as=eve');
+    const [good = '', eve = ''] = [visitor, other].map(({ cookies }) => cookies.get('id'));
+    const ask = async (values: string[]) => {
+      const cookie = values.map((value) => `id=${value}`).join('; ');
+      return JSON.parse((await running.inject('/', { headers: { cookie } })).body)[0];
+    };
+    for (let length = 1; length <= 10; length++)
+      for (let at = 0; at < length; at++) {
+        const junk = Array.from({ length }, (_, n) => String.fromCharCode(97 + n).repeat(43));
+        expect([length, at, await ask(junk.with(at, good))]).toEqual([length, at, length <= 8 ? 'ada' : null]);
+        for (let second = 0; second < length; second++) {
+          if (second === at) continue;
+          expect(await ask(junk.with(at, good).with(second, eve))).toBeNull();
+          // The same one twice counts as one.
+          expect(await ask(junk.with(at, good).with(second, good))).toBe(length <= 9 ? 'ada' : null);
+        }
+      }
   });
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { findSession } from '../../dist/src/http/find.js';
 import { resolveHttpOptions } from '../../dist/src/http/options.js';
+import type { Session } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
 import { overBareRules } from '../hosts.js';
 
@@ -75,6 +76,64 @@ export async function presentRubbish(count: number, seed: number): Promise<Prese
   for (const token of tokens) if (manager.getSession(token)?.userId !== 'ada') throw new Error('a session is gone');
   await manager.stop();
   return { random: count, nearMisses: count, hits, created: after.created - before.created, growth };
+}
+
+/**
+ * Presents so many tokens that sessions had once, each gone in one of the ways there are, beside as many that are good; the former ones open nothing and are given to nobody again, the good
+ * ones open what is theirs. `hits` counts what a former one opened, `missed` the good ones that opened nothing.
+ */
+export async function presentFormer(count: number): Promise<{ hits: number; missed: number; created: number }> {
+  const { manager, clock } = await overBareRules({
+    cookie: { secure: false },
+    maxSessions: 2 * count,
+    maxBytes: 2 ** 26,
+    idleTimeout: '1h',
+    absoluteTimeout: '8h',
+  });
+  const options = resolveHttpOptions(manager, {});
+  const cookieOf = (session: Session) => manager.getCookieData(session).value;
+  const ways: readonly ((session: Session) => Promise<unknown>)[] = [
+    (session) => session.close(),
+    (session) => session.login('ada'),
+    (session) => session.rotate({ grace: 0 }),
+    (session) => session.rotate({ grace: '1m' }).then(() => session.rotate({ grace: '1m' })),
+    (session) => session.rotate({ grace: '1m' }),
+    (session) => session.setIdleTimeout('1m'),
+    (session) => manager.sessionWantsToClose(session.id),
+    (session) => manager.sessionTerminating(session),
+    (session) => manager.closeAllSessions({ except: keeper, userId: 'leaver' }).then(() => session),
+  ];
+  const keeper = await manager.newSession({ userId: 'leaver' });
+  const former: string[] = [];
+  const good: string[] = [cookieOf(keeper)];
+  for (let i = 0; i < count; i++) {
+    const way = i % ways.length;
+    const session = await manager.newSession({ userId: way === ways.length - 1 ? 'leaver' : 'ada' });
+    former.push(cookieOf(session));
+    await ways[way]?.(session);
+    if (session.alive && way !== 5) good.push(cookieOf(session));
+  }
+  clock.advance('1m');
+  const before = await manager.stats();
+  const opens = async (value: string) => {
+    const header = (name: string) => (name === 'cookie' ? `id=${value}` : undefined);
+    return (
+      (await findSession(manager, { method: 'GET', header, peer: undefined, encrypted: false }, options, true)) !==
+      undefined
+    );
+  };
+  let [hits, missed] = [0, 0];
+  // Before anything is freed, and when all of it is.
+  for (const tidy of [async () => undefined, () => manager.sweep()]) {
+    await tidy();
+    for (const value of former) if (await opens(value)) hits++;
+    for (const value of good) if (!(await opens(value))) missed++;
+  }
+  const created = (await manager.stats()).created - before.created;
+  const again = new Set(former);
+  for (const value of good) if (again.has(value)) throw new Error('a token was given out twice');
+  await manager.stop();
+  return { hits, missed, created };
 }
 
 function settledHeap(): number {
