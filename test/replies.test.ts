@@ -4,7 +4,8 @@ import { type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { randomFrom } from './random.js';
 import { fixture, managerThread, Thread } from './threads.js';
 
-const CALL_TIMEOUT = 250;
+/** Of calls that may never be answered. */
+const SHORT = 250;
 /** Longer than this no call may take: one whose draw was said to be used may be sent once more before its time is up. */
 const PATIENCE = 10_000;
 
@@ -12,16 +13,15 @@ let manager: SessionManager;
 const uncaught: unknown[] = [];
 const note = (error: unknown) => void uncaught.push(error);
 
-beforeEach(async () => {
+beforeEach(() => {
   process.on('uncaughtException', note);
   process.on('unhandledRejection', note);
-  manager = await startSessionManager({
-    maxSessions: 50_000,
-    maxBytes: 50_000_000,
-    callTimeout: CALL_TIMEOUT,
-    worker: fixture('answers-wrongly'),
-  });
 });
+
+async function start(callTimeout: number): Promise<void> {
+  const worker = fixture('answers-wrongly');
+  manager = await startSessionManager({ maxSessions: 50_000, maxBytes: 50_000_000, callTimeout, worker });
+}
 
 afterEach(async () => {
   await manager.stop();
@@ -42,6 +42,7 @@ async function outcome(call: Promise<unknown>): Promise<string> {
 
 test('however a manager answers, each call settles with its answer or a typed refusal, and nothing is thrown', async () => {
   const random = randomFrom('replies');
+  await start(SHORT);
   const session = await manager.newSession({ data: { n: 0 }, userId: 'me' });
   const cookie = manager.getCookieData(session).value;
   const heard: unknown[] = [];
@@ -79,6 +80,7 @@ test('however a manager answers, each call settles with its answer or a typed re
 });
 
 test('whatever is posted to a supervisor and to a thread that has joined, they serve and are served', async () => {
+  await start(PATIENCE);
   const threads = [new Thread(), new Thread()];
   for (const thread of threads) await thread.ask('join');
   for (const thread of threads) expect(await thread.ask('createMany', 5)).toEqual(Array(5).fill('done'));
