@@ -16,6 +16,7 @@ if (isLeftOut)
 /** By when a page has to show what it is to show. */
 const timeout = 15_000;
 
+// Only where there is no browser and none is required: the check of all that ships requires one.
 describe.skipIf(isLeftOut)('the demo in a browser', () => {
   const clock = createManualClock(new Date());
   let demo: Demo | undefined;

@@ -84,6 +84,6 @@ test('what begins in a table full of such sessions waits for as few of them to b
   expect(idle).toBeLessThanOrEqual(100);
   expect(live).toBe(3001 - idle);
   // Those that are left are swept, and found by nobody meanwhile.
-  expect(rules.manager.sweep()).toBe(3000 - idle);
+  expect(rules.manager.sweep().ended).toBe(3000 - idle);
   expect(rules.sessions.live).toBe(1);
 });

@@ -239,7 +239,7 @@ export class Executor {
         reply.u32(manager.closeAllSessions(readCloseAll(from), 'closed', by));
         return 'done';
       case CALL.sweep: {
-        const swept = packSwept(manager.sweepSome(SWEPT_AT_ONCE));
+        const swept = packSwept(manager.sweep(SWEPT_AT_ONCE));
         connection.journal.intendCount(swept);
         reply.u32(swept);
         return 'done';

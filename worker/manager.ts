@@ -217,13 +217,8 @@ export class Manager {
     }
   }
 
-  /** Frees all that has ended, and says how many sessions had outlived their time. */
-  sweep(): number {
-    return this.sweepSome(Number.POSITIVE_INFINITY).ended;
-  }
-
-  /** A part of that: looks at, and frees, no more than `most`. */
-  sweepSome(most: number): Swept {
+  /** Frees what has ended, and says how many sessions had outlived their time: all of them, or a part that looks at, and frees, no more than `most`. */
+  sweep(most = Number.POSITIVE_INFINITY): Swept {
     const { looked, ended } = this.#endings.endDue(most);
     this.#endings.freeSome(most);
     const isOver = looked < most && !this.#endings.hasMoreToFree;

@@ -34,10 +34,7 @@ describe('with others that patch the response', () => {
       void request.session.set({ a: 1 });
       response.type('text').send('long '.repeat(10_000));
     });
-    const server = createServer(app).listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const port = await listening(app);
     const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
     expect(response.headers.get('content-encoding')).toMatch(/gzip|br|deflate/);
     expect(response.headers.get('vary')?.split(', ').sort()).toEqual(['Accept-Encoding', 'Cookie']);
@@ -59,10 +56,7 @@ describe('with others that patch the response', () => {
       await request.session.set({ of: 'admin' });
       response.end();
     });
-    const server = createServer(app).listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    const heard = await ask((server.address() as AddressInfo).port, '/admin');
+    const heard = await ask(await listening(app), '/admin');
     expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'site' });
     expect(admin.getSession(/Set-Cookie: admin=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'admin' });
   });
@@ -120,10 +114,7 @@ describe('with others that patch the response', () => {
       await request.session.set({ a: 1 });
       response.end();
     });
-    const server = createServer(app).listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    expect((await ask((server.address() as AddressInfo).port)).match(/Set-Cookie/g)).toHaveLength(1);
+    expect((await ask(await listening(app))).match(/Set-Cookie/g)).toHaveLength(1);
   });
 
   describe.each([

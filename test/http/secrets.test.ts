@@ -1,7 +1,7 @@
 /** S-21: whatever a site does, no token stands anywhere but in Set-Cookie: not in what is printed, thrown, told, listed or answered. */
 
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type CookieOptions,
   type SessionEvents,
@@ -10,6 +10,7 @@ import {
 } from '../../dist/src/index.js';
 import { createManualClock } from '../../dist/src/testing.js';
 import { pairFor } from '../support/jwt.js';
+import { hearPrinted } from '../support/printed.js';
 import type { Routes } from './contract.js';
 import { everyday } from './contract-life.js';
 import { type Answer, Browser, type Reply, sites } from './sites.js';
@@ -36,18 +37,13 @@ const see = (what: unknown) => {
   if (what instanceof Error) seen.push(String(what.stack), JSON.stringify({ ...what, message: what.message }));
 };
 
-const printed = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }));
 beforeAll(() => {
-  for (const { stream, write } of printed)
-    stream.write = ((chunk: unknown, ...rest: never[]) => {
-      see(String(chunk));
-      return Reflect.apply(write, stream, [chunk, ...rest]);
-    }) as typeof stream.write;
+  const stop = hearPrinted((_, text) => see(text));
   process.on('warning', see);
-});
-afterAll(() => {
-  for (const { stream, write } of printed) stream.write = write;
-  process.off('warning', see);
+  return () => {
+    stop();
+    process.off('warning', see);
+  };
 });
 
 /** The token in a cookie of any format. */

@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { afterAll, expect } from 'vitest';
 import { Manager } from '../../dist/src/manager.js';
 import { SessionHandle } from '../../dist/src/session.js';
+import { hearPrinted } from './printed.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -24,17 +25,11 @@ function look(where: string, what: unknown): void {
   if (TOKEN.test(text)) found.push(where);
 }
 
-function lookNow(where: string, what: unknown): void {
+function lookAtMost(where: string, what: unknown): void {
   if (looks++ < MOST) look(where, what);
 }
 
-for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: process.stderr })) {
-  const write = stream.write as Method;
-  stream.write = function (this: unknown, ...args: unknown[]) {
-    look(`printed to ${name}`, String(args[0]));
-    return Reflect.apply(write, this, args);
-  } as typeof stream.write;
-}
+hearPrinted((stream, text) => look(`printed to ${stream}`, text));
 process.on('warning', (warning) => look('a warning', warning));
 
 for (const { prototype } of [Manager, SessionHandle]) {
@@ -44,10 +39,10 @@ for (const { prototype } of [Manager, SessionHandle]) {
       const args = name === 'on' ? [given[0], heard(given[1]), ...given.slice(2)] : given;
       try {
         const returned = Reflect.apply(value as Method, this, args);
-        if (returned instanceof Promise) returned.catch((error: unknown) => lookNow(`an error of ${name}`, error));
+        if (returned instanceof Promise) returned.catch((error: unknown) => lookAtMost(`an error of ${name}`, error));
         return returned;
       } catch (error) {
-        lookNow(`an error of ${name}`, error);
+        lookAtMost(`an error of ${name}`, error);
         throw error;
       }
     };
@@ -59,7 +54,7 @@ for (const { prototype } of [Manager, SessionHandle]) {
 function heard(listener: unknown): unknown {
   if (typeof listener !== 'function') return listener;
   return function (this: unknown, event: unknown) {
-    lookNow('an event', event);
+    lookAtMost('an event', event);
     return Reflect.apply(listener, this, [event]);
   };
 }
