@@ -29,11 +29,14 @@ export class SessionClaim implements Claim {
   /** The last token that this client was known to have a right to. */
   #token: string;
 
-  constructor(context: ClaimContext, session: SessionHandle, token: string, came: Carried | undefined) {
+  #seen: Seen | undefined;
+
+  constructor(context: ClaimContext, session: SessionHandle, token: string, came?: Carried, seen?: Seen) {
     this.#context = context;
     this.#session = session;
     this.#token = token;
     this.#came = came;
+    this.#seen = seen;
   }
 
   get session(): SessionHandle {
@@ -52,12 +55,20 @@ export class SessionClaim implements Claim {
   }
 
   get isNews(): boolean {
+    const came = this.#came;
+    if (came !== undefined && !came.isOutdated && this.#session.bears(came.token)) return false;
     const token = this.#newest();
-    return token !== undefined && (token !== this.#came?.token || this.#came.isOutdated);
+    return token !== undefined && (token !== came?.token || came.isOutdated);
   }
 
-  see(): Seen | undefined {
-    return this.#session.seen();
+  get seen(): Seen | undefined {
+    return this.#seen;
+  }
+
+  see(): boolean {
+    const lives = this.#session.touch();
+    this.#seen = lives ? this.#session.seen : undefined;
+    return lives;
   }
 
   getCookieData(): CookieData | undefined {

@@ -25,15 +25,17 @@ export class Claims {
   }
 
   byCookie(cookie: string, touch: boolean): SessionClaim | undefined {
-    const session = this.#lookup.byCookie(cookie, touch);
-    const carried = session === undefined ? undefined : this.#lookup.carriedBy(cookie);
-    if (session === undefined || carried === undefined) return undefined;
-    return new SessionClaim(this.#context, session, carried.token, carried);
+    const found = this.#lookup.entryOf(cookie, touch);
+    if (found === undefined) return undefined;
+    const { handle: session } = found;
+    const carried = found.carried ?? this.#lookup.carriedBy(cookie, found);
+    if (carried === undefined) return undefined;
+    return new SessionClaim(this.#context, session, carried.token, carried, touch ? session.seen : undefined);
   }
 
   /** Of a session whose token this thread knows. Throws ERR_TOKEN_UNKNOWN where it does not, ERR_SESSION_ENDED. */
   of(session: SessionHandle): SessionClaim {
-    return new SessionClaim(this.#context, session, tokenOf(session), undefined);
+    return new SessionClaim(this.#context, session, tokenOf(session));
   }
 
   /** As `Lookup.byCookie`, and renews a token that is due. */

@@ -4,7 +4,7 @@ import { fromUtf8, unpackClient } from './info.js';
 import type { Head } from './protocol/head.js';
 import { formatId } from './protocol/ids.js';
 import type { TableView } from './protocol/table.js';
-import type { EndReason, Session, SessionId } from './types.js';
+import type { EndReason, Seen, Session, SessionId } from './types.js';
 
 /** What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds, Infinity for never. */
 export interface Wanted {
@@ -30,6 +30,8 @@ export class Facts {
   authenticatedAt = Number.NaN;
   version = 0;
   lastSeenAt = 0;
+  /** When this thread last marked it as seen; `lastSeenAt` is as it was before, until it is read again. */
+  touchedAt = 0;
   /** Bytes of the record. */
   recordBytes = 0;
   data: Readonly<Record<string, unknown>> | undefined;
@@ -86,6 +88,17 @@ export class Facts {
   /** When the session ends if it is not seen again. */
   get endsAt(): number {
     return Math.min(this.lastSeenAt + this.idle, this.absoluteAt);
+  }
+
+  /** What this thread's last mark has changed. */
+  get seen(): Seen {
+    const { lastSeenAt, idle, absoluteAt, tokenIssuedAt } = this;
+    const seenAt = Math.max(lastSeenAt, this.touchedAt);
+    // Small integers, unlike instants since 1970: nothing but the object itself takes memory.
+    const before = lastSeenAt - tokenIssuedAt;
+    const now = seenAt - tokenIssuedAt;
+    const over = absoluteAt - tokenIssuedAt;
+    return { before, now, endedAt: Math.min(before + idle, over), endsAt: Math.min(now + idle, over), tokenIssuedAt };
   }
 
   /** Why the session is over, as far as can be told from its times. */

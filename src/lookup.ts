@@ -35,6 +35,11 @@ export class Lookup {
   }
 
   byCookie(cookie: string, touch: boolean): SessionHandle | undefined {
+    return this.entryOf(cookie, touch)?.handle;
+  }
+
+  /** As `byCookie`, with what is remembered of the cookie. */
+  entryOf(cookie: string, touch: boolean): MemoEntry | undefined {
     const remembered = this.#remembered(this.#memo, cookie, touch);
     if (remembered !== null) return remembered;
     const token = this.#format.tokenOf(cookie, this.#now());
@@ -42,38 +47,33 @@ export class Lookup {
   }
 
   /** The token in a cookie that has just opened a session. */
-  carriedBy(cookie: string): Carried | undefined {
-    const entry = this.#memo.get(cookie);
-    if (entry?.carried !== undefined) return entry.carried;
+  carriedBy(cookie: string, entry: MemoEntry): Carried | undefined {
     const token = this.#format.tokenOf(cookie, this.#now());
     if (token === undefined) return undefined;
-    const carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
-    if (entry !== undefined) entry.carried = carried;
-    return carried;
+    entry.carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
+    return entry.carried;
   }
 
   byKey(key: string, touch: boolean): SessionHandle | undefined {
     const remembered = this.#remembered(this.#keys, key, touch);
-    if (remembered !== null) return remembered;
-    return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch) : undefined;
+    if (remembered !== null) return remembered?.handle;
+    return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch)?.handle : undefined;
   }
 
-  /** The session that a cookie or key was found to mean before; null if that is not known any more. */
-  #remembered(memo: Memo, text: string, touch: boolean): SessionHandle | undefined | null {
+  /** What a cookie or key was found to mean before; null if that is not known any more. */
+  #remembered(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
     const entry = memo.get(text);
-    if (entry !== undefined) {
-      const { handle } = entry;
-      if (this.#isCurrent(entry)) {
-        const now = this.#now();
-        if (now < entry.until) {
-          if (handle.see(now, touch)) return handle;
-          // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may have its next session by now, elsewhere or in the same
-          // place, where its record may even bear the same stamp, if a manager's successor found none to count on from.
-          if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
-        }
+    if (entry === undefined) return null;
+    if (this.#isCurrent(entry)) {
+      const now = this.#now();
+      if (now < entry.until) {
+        if (entry.handle.see(now, touch)) return entry;
+        // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may have its next session by now, elsewhere or in the same
+        // place, where its record may even bear the same stamp, if a manager's successor found none to count on from.
+        if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
       }
-      memo.delete(text);
     }
+    memo.delete(text);
     return null;
   }
 
@@ -82,7 +82,7 @@ export class Lookup {
   }
 
   /** The session with this digest: of a token, or where there is none of a key. Remembered by its text. */
-  #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): SessionHandle | undefined {
+  #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): MemoEntry | undefined {
     const view = this.#view;
     const { head } = view;
     for (;;) {
@@ -99,18 +99,21 @@ export class Lookup {
         if (now >= until) this.#reportReused(slot);
         return undefined;
       }
-      if (touch && !view.raise(slot, mark, now)) return undefined;
       const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
       const { stampLow, stampHigh } = head;
       const handle = this.#hold(slot);
       if (handle === undefined) return undefined;
+      if (!handle.see(now, touch)) {
+        if (view.pointer(slot) !== pointer) continue;
+        return undefined;
+      }
       if (known !== undefined) handle.learn(known);
       // A copy of its own: a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
-      const own = ownText(text);
-      memo.set(own, { handle, pointer, stampLow, stampHigh, until: goodUntil, carried: undefined });
-      return handle;
+      const entry = { handle, pointer, stampLow, stampHigh, until: goodUntil, carried: undefined };
+      memo.set(ownText(text), entry);
+      return entry;
     }
   }
 

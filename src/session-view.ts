@@ -25,7 +25,7 @@ export class SessionView {
   /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
   #token: string | undefined;
   /** What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by their maker. */
-  #facts: Facts | undefined;
+  #known: Facts | undefined;
   // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning, and how it was wanted. Small integers,
   // which lie in the object itself: much of what a new session costs is to keep it through the collections of garbage that follow.
   #idA = 0;
@@ -53,7 +53,7 @@ export class SessionView {
 
   /** Bytes of the record that was read last. */
   get recordBytes(): number {
-    return this.#known.recordBytes;
+    return this.#facts().recordBytes;
   }
 
   protected get context(): SessionContext {
@@ -84,13 +84,14 @@ export class SessionView {
     this.#group = group;
   }
 
-  get #known(): Facts {
-    return this.#facts ?? this.#firstFacts();
+  // A method, and so is `#latest`: V8 takes many times as long for a private getter.
+  #facts(): Facts {
+    return this.#known ?? this.#firstFacts();
   }
 
   #firstFacts(): Facts {
     const facts = new Facts();
-    this.#facts = facts;
+    this.#known = facts;
     if (this.#wanted === undefined) return facts;
     const id = formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD));
     facts.begin(id, this.#context.beganAt + this.#bornAfter, this.#wanted);
@@ -103,7 +104,7 @@ export class SessionView {
   /** Reads the record anew if there is another. False if the slot holds this session no more. */
   refresh(): boolean {
     const { view } = this.#context;
-    const facts = this.#known;
+    const facts = this.#facts();
     if (facts.pointer !== 0 && view.isCurrent(this.#slot, facts.pointer, facts.stampLow, facts.stampHigh)) return true;
     const pointer = view.load(this.#slot, false);
     if (pointer === 0 || view.head.generation !== this.#generation) return false;
@@ -118,14 +119,14 @@ export class SessionView {
     const { view } = this.#context;
     const pointer = view.load(this.#slot, true);
     if (pointer === 0 || view.head.generation !== this.#generation) return false;
-    this.#known.take(view, pointer, true);
+    this.#facts().take(view, pointer, true);
     return true;
   }
 
   /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
   see(now: number, touch: boolean): boolean {
     const { slots } = this.#context.view;
-    const facts = this.#known;
+    const facts = this.#facts();
     const at = markPlace(this.#slot);
     const mark = Atomics.load(slots, at);
     // The generation after the mark: see `TableView.liveMark`.
@@ -133,14 +134,16 @@ export class SessionView {
     const seen = seenAt(slots, at, mark, facts.createdAt);
     if (Math.min(seen + facts.idle, facts.absoluteAt) <= now) return false;
     facts.lastSeenAt = seen;
-    return !touch || raiseMark(slots, at, mark, facts.createdAt, now);
+    if (!touch) return true;
+    facts.touchedAt = now;
+    return raiseMark(slots, at, mark, facts.createdAt, now);
   }
 
   /** Reads what is current, and says whether the session lives. */
   #current(): boolean {
-    if (this.#known.endedBy !== undefined) return false;
+    if (this.#facts().endedBy !== undefined) return false;
     while (this.refresh()) {
-      const { pointer } = this.#known;
+      const { pointer } = this.#facts();
       if (this.see(this.#context.now(), false)) return true;
       // Over; unless it was judged by a record that has been replaced meanwhile.
       if (this.#context.view.pointer(this.#slot) === pointer) return false;
@@ -149,9 +152,9 @@ export class SessionView {
   }
 
   /** What is known, brought up to date: the current record while the session lives, the last one that was read once it has ended. */
-  get #latest(): Facts {
+  #latest(): Facts {
     this.#current();
-    return this.#known;
+    return this.#facts();
   }
 
   get alive(): boolean {
@@ -159,49 +162,49 @@ export class SessionView {
   }
 
   get id(): SessionId {
-    return this.#known.id;
+    return this.#facts().id;
   }
 
   get userId(): string | undefined {
-    return this.#latest.userId;
+    return this.#latest().userId;
   }
 
   get client(): Session['client'] {
-    return this.#latest.client;
+    return this.#latest().client;
   }
 
   get createdAt(): Date {
-    return new Date(this.#known.createdAt);
+    return new Date(this.#facts().createdAt);
   }
 
   get lastSeenAt(): Date {
-    return new Date(this.#latest.lastSeenAt);
+    return new Date(this.#latest().lastSeenAt);
   }
 
   get expiresAt(): Date | undefined {
-    return toInstant(this.#latest.endsAt);
+    return toInstant(this.#latest().endsAt);
   }
 
   get idleTimeout(): number | false {
-    const { idle } = this.#latest;
+    const { idle } = this.#latest();
     return idle === Number.POSITIVE_INFINITY ? false : idle;
   }
 
   get authenticatedAt(): Date | undefined {
-    return toInstant(this.#latest.authenticatedAt);
+    return toInstant(this.#latest().authenticatedAt);
   }
 
   get tokenIssuedAt(): Date {
-    return new Date(this.#latest.tokenIssuedAt);
+    return new Date(this.#latest().tokenIssuedAt);
   }
 
   get version(): number {
-    return this.#latest.version;
+    return this.#latest().version;
   }
 
   get data(): Readonly<Data> {
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    const facts = this.#known;
+    const facts = this.#facts();
     if (facts.data !== undefined) return facts.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
     const { head, bytes } = this.#context.view;
@@ -216,11 +219,11 @@ export class SessionView {
   /** The data with its version: both of the same record. */
   protected snapshot(): { readonly data: Readonly<Data>; readonly version: number } {
     const { data } = this;
-    return { data, version: this.#known.version };
+    return { data, version: this.#facts().version };
   }
 
   get signal(): AbortSignal {
-    const facts = this.#known;
+    const facts = this.#facts();
     if (facts.abort === undefined) {
       facts.abort = new AbortController();
       setMaxListeners(0, facts.abort.signal);
@@ -232,7 +235,7 @@ export class SessionView {
 
   /** The session is over: whoever hangs on its signal is told. */
   over(reason: EndReason | undefined): void {
-    const facts = this.#known;
+    const facts = this.#facts();
     facts.endedBy ??= reason ?? facts.reasonAt(this.#context.now());
     facts.abort?.abort(facts.endedBy);
   }
@@ -241,12 +244,9 @@ export class SessionView {
     return this.refresh() && this.see(this.#context.now(), true);
   }
 
-  /** As `touch`, and says what that changed; undefined if the session has ended. */
-  seen(): Seen | undefined {
-    if (!this.touch()) return undefined;
-    const { lastSeenAt: before, endsAt: endedAt, tokenIssuedAt } = this.#known;
-    if (!this.see(this.#context.now(), false)) return undefined;
-    return { before, endedAt, now: this.#known.lastSeenAt, endsAt: this.#known.endsAt, tokenIssuedAt };
+  /** What that has changed, or a lookup that marked it as seen. */
+  get seen(): Seen {
+    return this.#facts().seen;
   }
 
   /** This thread was shown the token that this session has now. */
@@ -283,7 +283,7 @@ export class SessionView {
   newest(token: string): string | undefined {
     const { view, now } = this.#context;
     if (!this.#current()) return undefined;
-    const facts = this.#known;
+    const facts = this.#facts();
     if (facts.token === token) return token;
     const pointer = view.load(this.#slot, false);
     const { head } = view;
@@ -293,8 +293,14 @@ export class SessionView {
     return newest;
   }
 
+  /** Whether this was found to be its token, by the record that it has still. Whether it lives is not looked at. */
+  bears(token: string): boolean {
+    const { token: proved, pointer, stampLow, stampHigh } = this.#facts();
+    return proved === token && this.#context.view.isCurrent(this.#slot, pointer, stampLow, stampHigh);
+  }
+
   get tokenTimes(): TokenTimes {
-    const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest;
+    const { tokenIssuedAt: issuedAt, absoluteAt: endsAt } = this.#latest();
     return { issuedAt, endsAt };
   }
 }

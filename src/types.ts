@@ -155,8 +155,10 @@ export interface Claim<D extends SessionData = Record<string, unknown>> {
   readonly isGood: boolean;
   /** Whether it is to be sent another cookie than it came with: the token was replaced, or is signed with a key that does not sign any more. */
   readonly isNews: boolean;
-  /** Marks the session as seen, and says what that changed; undefined if it has ended. No message. */
-  see(): Seen | undefined;
+  /** What marking the session as seen has changed, by way of this claim: when it was looked up, unless with `touch: false`, or by `see`. */
+  readonly seen: Seen | undefined;
+  /** Marks the session as seen; false if it has ended. No message. */
+  see(): boolean;
   /** The cookie to send; undefined where the claim is no good. Signed anew each time: ask only for what is sent. */
   getCookieData(): CookieData | undefined;
   /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
@@ -165,7 +167,7 @@ export interface Claim<D extends SessionData = Record<string, unknown>> {
   secrets(label: string): readonly Uint8Array[];
 }
 
-/** How a session stood when a request came. In session time: milliseconds, Infinity for never. */
+/** How a session stood when a request came: in milliseconds of session time since its token was issued; Infinity for never. */
 export interface Seen {
   /** When it was seen before, and now. */
   readonly before: number;
@@ -173,6 +175,7 @@ export interface Seen {
   /** When it would have ended, had it not been seen now, and when it ends after that. */
   readonly endedAt: number;
   readonly endsAt: number;
+  /** Since 1970. */
   readonly tokenIssuedAt: number;
 }
 

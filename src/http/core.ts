@@ -1,13 +1,14 @@
 /** From a request to its session: what all adapters share. Runs in every thread of the host. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session, SessionData, SessionManager } from '../index.js';
+import type { Claim, Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
-import { type Found, findSession } from './find.js';
-import { guardHead } from './node-response.js';
+import { findSession } from './find.js';
+import { guardHead, mayBeGuarded } from './node-response.js';
 import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
+import { shareShape } from './shapes.js';
 
 /** The sessions of one manager, as they come over HTTP. */
 export class HttpSessions {
@@ -25,6 +26,11 @@ export class HttpSessions {
     return SessionOfRequest.isOf(this.#manager, session);
   }
 
+  /** Whether a request has come through here before. Whose response is not guarded has not: that is told faster than what a request has. */
+  hasGiven(request: IncomingMessage, response: ServerResponse): boolean {
+    return mayBeGuarded(response) && this.has(Reflect.get(request, 'session'));
+  }
+
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
     const found = this.find(exchange, true);
@@ -33,12 +39,12 @@ export class HttpSessions {
       : this.#opened(exchange, found);
   }
 
-  #opened(exchange: Exchange, found: Found | undefined): SessionOfRequest {
+  #opened(exchange: Exchange, found: Claim | undefined): SessionOfRequest {
     return new SessionOfRequest(this.#manager, this.#options, exchange, found);
   }
 
   /** `renews`: see `findSession`. */
-  find(exchange: Exchange, renews: boolean): Found | undefined | Promise<Found | undefined> {
+  find(exchange: Exchange, renews: boolean): Claim | undefined | Promise<Claim | undefined> {
     try {
       const found = findSession(this.#manager, exchange, this.#options, renews);
       if (!(found instanceof Promise)) return found;
@@ -50,6 +56,8 @@ export class HttpSessions {
 
   /** As `open`, and the response waits for the session's changes and is told of its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
+    shareShape(request, 'complete');
+    shareShape(response, 'sendDate');
     const session = this.open(exchangeOf(request));
     return session instanceof Promise ? session.then((late) => guarded(late, response)) : guarded(session, response);
   }
@@ -66,7 +74,7 @@ export async function sessionOf<D extends SessionData>(
 ): Promise<Session<D> | undefined> {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   const found = await sessions.find(exchangeOf(request), false);
-  return found?.claim.session as unknown as Session<D> | undefined;
+  return found?.session as unknown as Session<D> | undefined;
 }
 
 function guarded(session: SessionOfRequest, response: ServerResponse): SessionOfRequest {

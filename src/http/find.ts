@@ -1,18 +1,13 @@
 /** The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread of the host. */
 
-import type { Claim, Seen, Session, SessionManager } from '../index.js';
+import type { Claim, Session, SessionManager } from '../index.js';
 import { sameClient } from './address.js';
 import { cookieValues } from './cookie-header.js';
 import { clientOf, type Exchange } from './exchange.js';
 import type { Mismatch, ResolvedHttpOptions } from './options.js';
 import { tell } from './writes.js';
 
-/** A session, by what the client holds of it. */
-export interface Found {
-  readonly claim: Claim;
-  readonly seen: Seen;
-}
-
+/** A session that may be another client's is not marked as seen. */
 const untouched = { touch: false };
 
 /** More cookies of one name than this were not set by this site: none of them is looked at. */
@@ -31,11 +26,12 @@ export function findSession(
   exchange: Exchange,
   options: ResolvedHttpOptions,
   renews: boolean,
-): Found | undefined | Promise<Found | undefined> {
+): Claim | undefined | Promise<Claim | undefined> {
   const values = cookieValues(exchange.header('cookie'), options.cookieName);
-  const [first] = values;
+  const first = values[0];
   if (first === undefined || values.length > MOST_VALUES) return undefined;
-  const claim = values.length === 1 ? manager.getClaim(first, untouched) : undefined;
+  const lookup = options.isBound ? untouched : undefined;
+  const claim = values.length === 1 ? manager.getClaim(first, lookup) : undefined;
   if (claim !== undefined) return admitted(exchange, options, claim, renews);
   return loadOnly(manager, values).then((only) =>
     only === undefined ? undefined : admitted(exchange, options, only, renews),
@@ -57,24 +53,23 @@ function admitted(
   options: ResolvedHttpOptions,
   claim: Claim,
   renews: boolean,
-): Found | undefined | Promise<Found | undefined> {
+): Claim | undefined | Promise<Claim | undefined> {
   const { session } = claim;
-  const differs = differencesOf(exchange, options, session);
+  const differs = options.isBound ? differencesOf(exchange, options, session) : none;
   if (differs.length > 0) {
     const { onMismatch } = options;
     if (onMismatch !== undefined) tell(() => onMismatch({ session, differs }));
     if (options.mismatch === 'end') return session.close('came from another client').then(() => undefined);
     if (options.mismatch === 'refuse') return undefined;
   }
-  const seen = claim.see();
-  if (seen === undefined) return undefined;
-  const found = { claim, seen };
-  return (renews ? claim.renew()?.then(() => (claim.isGood ? found : undefined)) : undefined) ?? found;
+  if (claim.seen === undefined && !claim.see()) return undefined;
+  return (renews ? claim.renew()?.then(() => (claim.isGood ? claim : undefined)) : undefined) ?? claim;
 }
+
+const none: Mismatch['differs'] = [];
 
 function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, session: Session): Mismatch['differs'] {
   const { bind } = options;
-  if (!bind.userAgent && bind.ip === undefined) return [];
   const { ip, userAgent } = session.client;
   const came = clientOf(exchange, options);
   const differs: Mismatch['differs'][number][] = [];

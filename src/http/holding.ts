@@ -11,12 +11,10 @@ import {
   type Duration,
   type NewSession,
   type Patch,
-  type Seen,
   type Session,
   SessionError,
   type SessionManager,
 } from '../index.js';
-import type { Found } from './find.js';
 import { isRenewalDue, renewed } from './renewal.js';
 import { changingToken } from './token-changes.js';
 
@@ -24,14 +22,11 @@ export class Holding {
   readonly #manager: SessionManager;
   #session: Session | undefined;
   #claim: Claim | undefined;
-  /** Undefined for a session that this request has made. */
-  #seen: Seen | undefined;
 
-  constructor(manager: SessionManager, found: Found | undefined) {
+  constructor(manager: SessionManager, claim: Claim | undefined) {
     this.#manager = manager;
-    this.#session = found?.claim.session;
-    this.#claim = found?.claim;
-    this.#seen = found?.seen;
+    this.#session = claim?.session;
+    this.#claim = claim;
   }
 
   /** The session, ended or not: it stays, so that what is changed too late is refused rather than begun anew. */
@@ -49,8 +44,8 @@ export class Holding {
     const session = this.#session;
     const claim = this.#claim;
     if (session === undefined || claim === undefined) return undefined;
-    const { isNews } = claim;
-    if (!isNews && (this.#seen === undefined || !isRenewalDue(session, this.#seen))) return undefined;
+    const { isNews, seen } = claim;
+    if (!isNews && (seen === undefined || !isRenewalDue(session, seen))) return undefined;
     const cookie = claim.getCookieData();
     if (cookie === undefined || (!isNews && cookie.maxAge === undefined)) return undefined;
     renewed(session);
@@ -64,7 +59,6 @@ export class Holding {
   /** A session that this request has just made. */
   take(session: Session): void {
     this.#session = session;
-    this.#seen = undefined;
     this.#claim = this.#claimOf(session);
   }
 
@@ -91,7 +85,6 @@ export class Holding {
   letGo(): void {
     this.#session = undefined;
     this.#claim = undefined;
-    this.#seen = undefined;
   }
 
   /** Undefined where it has ended again by now. */

@@ -7,6 +7,8 @@
  */
 
 import { ServerResponse } from 'node:http';
+import { disguise, disguiseEnd, headIsOut, reveal } from './disguise.js';
+import { Guards } from './guards.js';
 import { changeHead, type Head } from './head.js';
 import type { SessionOfRequest } from './request-session.js';
 import { setHeaders } from './write-head.js';
@@ -16,42 +18,54 @@ const sendings = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
 type Sending = (typeof sendings)[number];
 type Methods = Readonly<Record<Sending, (...args: never[]) => unknown>>;
 
-/** What is refused once the head is out. */
-const changing = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
+const guards = new Guards<HeadGuard>();
 
-/**
- * The guards of the responses that have not ended, each the one that came last. Not held weakly: that would cost every collection of garbage more than all else that is done
- * here for a request. Those whose clients went away before an answer are swept out whenever there are twice as many as were left last time.
- */
-const guards = new Map<ServerResponse, HeadGuard>();
-const LEAST_TO_SWEEP = 64;
-let sweepAt = LEAST_TO_SWEEP;
+/** A prototype whose methods ask for a guard, and what stood there before. */
+interface Hooked {
+  readonly prototype: ServerResponse;
+  readonly originals: Methods;
+}
+const hooked = new WeakMap<object, Hooked>();
+/** The one that was met last. */
+let latest: Hooked | undefined;
 
-/** What stood in a prototype before it was hooked. */
-const hooked = new WeakMap<object, Methods>();
+/** False for a response that surely has no guard, or has ended. */
+export function mayBeGuarded(response: ServerResponse): boolean {
+  return guards.of(response) !== undefined || Object.hasOwn(response, 'end');
+}
 
 /** Holds the head of a response back until the session's changes are done, and then tells what is to be said of it. */
 export function guardHead(response: ServerResponse, session: SessionOfRequest): void {
-  const shared = sharedPrototypeOf(Object.getPrototypeOf(response));
-  if (shared === undefined || isPatched(response)) {
+  const shared = isPatched(response) ? undefined : hookedOf(response);
+  if (shared === undefined) {
     const guard = new HeadGuard(response, session, methodsOf(response));
     for (const name of sendings) response[name] = (...args: unknown[]) => guard.called(name, args) as never;
   } else {
-    const originals = guards.get(response)?.asMethods() ?? hooked.get(shared) ?? hook(shared);
-    guards.set(response, new HeadGuard(response, session, originals));
-    if (guards.size > sweepAt) sweep();
+    const originals = guards.of(response)?.asMethods() ?? shared.originals;
+    guards.set(new HeadGuard(response, session, originals));
   }
 }
 
 /** Whether another middleware has given it methods of its own, which may hold those that stood in the prototype before it was hooked. */
 function isPatched(response: ServerResponse): boolean {
-  return sendings.some((name) => Object.hasOwn(response, name));
+  return (
+    Object.hasOwn(response, 'end') ||
+    Object.hasOwn(response, 'writeHead') ||
+    Object.hasOwn(response, 'write') ||
+    Object.hasOwn(response, 'flushHeaders')
+  );
 }
 
-function sweep(): void {
-  for (const response of guards.keys()) if (response.destroyed || response.writableEnded) guards.delete(response);
-  sweepAt = Math.max(LEAST_TO_SWEEP, 2 * guards.size);
+/** The hooked prototype of a response; undefined where it shares none with others but what its class has. */
+function hookedOf(response: ServerResponse): Hooked | undefined {
+  if (latest !== undefined && isAbove.call(latest.prototype, response)) return latest;
+  const shared = sharedPrototypeOf(Object.getPrototypeOf(response));
+  if (shared === undefined) return undefined;
+  latest = hooked.get(shared) ?? hook(shared);
+  return latest;
 }
+
+const isAbove = Object.prototype.isPrototypeOf;
 
 /**
  * What the responses of a framework have in common, where it has given them another prototype after they were made, as Express does. From then on a response shares its shape
@@ -67,18 +81,19 @@ function sharedPrototypeOf(prototype: object): ServerResponse | undefined {
 }
 
 /** Has every response with this prototype ask for its guard; one that has none goes on as before. */
-function hook(prototype: ServerResponse): Methods {
+function hook(prototype: ServerResponse): Hooked {
   const originals = methodsOf(prototype);
   for (const name of sendings) {
     const original = originals[name];
     const value = function (this: ServerResponse, ...args: never[]): unknown {
-      const guard = guards.get(this);
+      const guard = guards.of(this);
       return guard === undefined ? Reflect.apply(original, this, args) : guard.called(name, args);
     };
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
   }
-  hooked.set(prototype, originals);
-  return originals;
+  const made = { prototype, originals };
+  hooked.set(prototype, made);
+  return made;
 }
 
 function methodsOf({ writeHead, write, end, flushHeaders }: ServerResponse): Methods {
@@ -86,21 +101,19 @@ function methodsOf({ writeHead, write, end, flushHeaders }: ServerResponse): Met
 }
 
 class HeadGuard {
-  readonly #response: ServerResponse;
+  readonly response: ServerResponse;
   readonly #session: SessionOfRequest;
   /** As they were before: those of Node, or of a middleware that came before this one. */
   readonly #originals: Methods;
   /** What was called while changes were under way; undefined where none are waited for. */
   #kept: (() => unknown)[] | undefined;
-  /** What the response is made to look like meanwhile, and what was there before. */
-  #masked: Map<string, PropertyDescriptor | undefined> | undefined;
   /** How deep within the originals, which call one another. */
   #depth = 0;
   #isTold = false;
   #cookieTold: string | undefined;
 
   constructor(response: ServerResponse, session: SessionOfRequest, originals: Methods) {
-    this.#response = response;
+    this.response = response;
     this.#session = session;
     this.#originals = originals;
   }
@@ -112,7 +125,7 @@ class HeadGuard {
   }
 
   called(name: Sending, args: unknown[]): unknown {
-    const response = this.#response;
+    const response = this.response;
     if (this.#kept === undefined) {
       if (this.#depth > 0 || this.#session.isSettled || response.headersSent || response.destroyed)
         return this.#call(name, args);
@@ -121,13 +134,13 @@ class HeadGuard {
       throw headIsOut('write');
     }
     this.#kept?.push(() => this.#call(name, args));
-    if (name === 'end') for (const flag of ['writableEnded', 'finished']) this.#mask(flag, { get: () => true });
+    if (name === 'end') disguiseEnd(response);
     // Whoever writes is asked to wait, and hears 'drain' in time.
     return name === 'write' ? false : response;
   }
 
   #call(name: Sending, args: unknown[]): unknown {
-    const response = this.#response;
+    const response = this.response;
     this.#depth++;
     try {
       const returned = Reflect.apply(this.#originals[name], response, this.#withHead(name, args) as never[]);
@@ -139,7 +152,7 @@ class HeadGuard {
   }
 
   #withHead(name: Sending, args: unknown[]): unknown[] {
-    if (name !== 'writeHead' || (this.#isTold && this.#response.headersSent)) return args;
+    if (name !== 'writeHead' || (this.#isTold && this.response.headersSent)) return args;
     this.#isTold = true;
     return this.#headTold(args);
   }
@@ -149,8 +162,8 @@ class HeadGuard {
     const changes = this.#session.headChanges();
     const isSilent = changes.setCookie === undefined && changes.clearSiteData === undefined && !changes.isRead;
     if (isSilent && this.#cookieTold === undefined) return args;
-    const rest = setHeaders(this.#response, args);
-    const head = new NodeHead(this.#response);
+    const rest = setHeaders(this.response, args);
+    const head = new NodeHead(this.response);
     // A head that was refused, for a bad status say, is told anew.
     if (this.#cookieTold !== undefined) head.remove('Set-Cookie', this.#cookieTold);
     this.#cookieTold = changes.setCookie;
@@ -159,7 +172,7 @@ class HeadGuard {
   }
 
   #hold(): void {
-    const response = this.#response;
+    const response = this.response;
     const { statusCode } = response;
     // HTTP/2 has none, and warns of whoever asks.
     const hasMessage = response instanceof ServerResponse;
@@ -171,32 +184,15 @@ class HeadGuard {
         if (hasMessage) response.statusMessage = statusMessage;
       },
     ];
-    this.#mask('headersSent', { get: () => true });
-    for (const name of changing) {
-      const value = () => {
-        throw headIsOut(name === 'removeHeader' ? 'remove' : 'set');
-      };
-      if (typeof response[name] === 'function') this.#mask(name, { value, writable: true });
-    }
+    disguise(response);
     void this.#session.settled().then(() => this.#release());
   }
 
-  #mask(name: string, as: PropertyDescriptor): void {
-    this.#masked ??= new Map();
-    if (this.#masked.has(name)) return;
-    this.#masked.set(name, Object.getOwnPropertyDescriptor(this.#response, name));
-    Object.defineProperty(this.#response, name, { ...as, configurable: true });
-  }
-
   #release(): void {
-    const response = this.#response;
+    const response = this.response;
     const calls = this.#kept ?? [];
     this.#kept = undefined;
-    for (const [name, descriptor] of this.#masked ?? []) {
-      if (descriptor === undefined) Reflect.deleteProperty(response, name);
-      else Object.defineProperty(response, name, descriptor);
-    }
-    this.#masked = undefined;
+    reveal(response);
     this.#depth++;
     try {
       for (const call of calls) call();
@@ -240,10 +236,4 @@ class NodeHead implements Head {
     const values = this.#valuesOf(name);
     if (values?.includes(value)) this.#response.setHeader(name, values.toSpliced(values.indexOf(value), 1));
   }
-}
-
-/** As Node's own. */
-function headIsOut(what: string): Error {
-  const text = `Cannot ${what} headers after they are sent to the client`;
-  return Object.assign(new Error(text), { code: 'ERR_HTTP_HEADERS_SENT' });
 }

@@ -50,6 +50,8 @@ export interface ResolvedHttpOptions {
   readonly trust: Trust;
   readonly autoSecure: boolean;
   readonly bind: { readonly userAgent: boolean; readonly ip: 'exact' | 'prefix' | undefined };
+  /** Whether a session is bound to anything. */
+  readonly isBound: boolean;
   readonly mismatch: 'report' | 'refuse' | 'end';
   readonly onMismatch: ((mismatch: Mismatch) => void) | undefined;
   readonly onLostWrite: (error: unknown) => void;
@@ -102,6 +104,7 @@ export function resolveHttpOptions(manager: SessionManager, options: unknown): R
     trust: trustIn(typeof trustProxy === 'string' ? [trustProxy] : trustProxy),
     autoSecure: secure === 'auto',
     bind: { userAgent: bind.userAgent, ip: bind.ip },
+    isBound: bind.userAgent || bind.ip !== undefined,
     mismatch: bind.mismatch,
     onMismatch,
     onLostWrite,

@@ -18,8 +18,8 @@ export function isRenewalDue(session: Session, { before, now, endedAt, endsAt, t
   // What is never over has no age to renew; what ends by the absolute timeout gains nothing.
   if (endsAt === Number.POSITIVE_INFINITY || endsAt <= endedAt) return false;
   const tenth = Math.max(1, (endedAt - before) / 10);
-  const isFirst = Math.floor((now - tokenIssuedAt) / tenth) > Math.floor((before - tokenIssuedAt) / tenth);
-  if (!isFirst && now - tokenIssuedAt < 5 * tenth) return false;
-  const unsent = now - (sentAt.get(session) ?? tokenIssuedAt);
+  const isFirst = Math.floor(now / tenth) > Math.floor(before / tenth);
+  if (!isFirst && now < 5 * tenth) return false;
+  const unsent = tokenIssuedAt + now - (sentAt.get(session) ?? tokenIssuedAt);
   return unsent >= (isFirst ? tenth : 5 * tenth);
 }

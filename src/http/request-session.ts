@@ -12,7 +12,6 @@ import {
 } from '../index.js';
 import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
 import { clientOf, type Exchange, isSecure } from './exchange.js';
-import type { Found } from './find.js';
 import { clearSiteDataOf, type HeadChanges } from './head.js';
 import { Holding } from './holding.js';
 import { logIn } from './login.js';
@@ -44,12 +43,12 @@ export class SessionOfRequest implements RequestSession<Data> {
   #isLoggedOut = false;
   #clearSiteData: string | undefined;
 
-  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, found: Found | undefined) {
+  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, came: Claim | undefined) {
     this.#manager = manager;
     this.#options = options;
     this.#exchange = exchange;
-    this.#came = found?.claim;
-    this.#holding = new Holding(manager, found);
+    this.#came = came;
+    this.#holding = new Holding(manager, came);
   }
 
   // ------------------------------------------------------------ reading

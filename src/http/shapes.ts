@@ -1,0 +1,17 @@
+/**
+ * Objects of one shape, where V8 would give each a shape of its own. Runs in every thread of the host.
+ *
+ * Express gives every request and response another prototype after it was made. Up to version 12 of V8 such an object shares its shape with no other from then on: each property
+ * that Express and Node put on it afterwards costs a copy of that shape, and each that they read a search, some hundred times a request, a third of all that a small one
+ * takes. Once it has lost a property, and be it for a moment, V8 keeps its properties in a table, and all such objects have one shape again.
+ * From version 13 on they share their shapes without that, and a table would be slower.
+ */
+
+const isNeeded = Number.parseInt(process.versions.v8, 10) < 13;
+
+/** For an object with another prototype than it was made with. `name`: a property of its own that does no harm while it is gone. */
+export function shareShape(object: object, name: string): void {
+  if (!isNeeded || Object.hasOwn(Object.getPrototypeOf(object) ?? {}, 'constructor')) return;
+  const property = Object.getOwnPropertyDescriptor(object, name);
+  if (property?.writable && Reflect.deleteProperty(object, name)) Object.defineProperty(object, name, property);
+}
