@@ -1,9 +1,10 @@
 /** The middleware beside others that patch the response, beside itself, and over HTTP/2. */
 
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
 import compression from 'compression';
 import express, { type ErrorRequestHandler } from 'express';
 import express4 from 'express4';
@@ -59,6 +60,48 @@ describe('with others that patch the response', () => {
     const heard = await ask(await listening(app), '/admin');
     expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'site' });
     expect(admin.getSession(/Set-Cookie: admin=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'admin' });
+  });
+
+  test('the site around keeps its own session where a middleware between it and an inner one patches the response', async () => {
+    const inner = await startSessionManager({ name: 'inner', cookie: { secure: false, name: 'inner' } });
+    onTestFinished(() => inner.stop());
+    const app = express();
+    app.use(coatcheck(manager));
+    app.use((request, _, next) => {
+      void request.session.set({ of: 'site' });
+      next();
+    });
+    app.use(compression({ threshold: 0 }), coatcheck(inner));
+    app.get('/', (request, response) => {
+      void request.session.set({ of: 'inner' });
+      response.send('both');
+    });
+    const heard = await ask(await listening(app));
+    expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'site' });
+    expect(inner.getSession(/Set-Cookie: inner=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ of: 'inner' });
+  });
+
+  test('a setHeader of the response’s own is refused while the answer waits, and is there again afterwards', async () => {
+    const outcomes: unknown[] = [];
+    const app = express();
+    app.use(coatcheck(manager), (_, response, next) => {
+      const { setHeader } = response;
+      response.setHeader = function (name, value) {
+        outcomes.push(name);
+        return setHeader.call(this, name, value);
+      };
+      next();
+    });
+    app.get('/', (request, response) => {
+      void request.session.set({ a: 1 });
+      response.setHeader('X-Before', '1');
+      const { setHeader } = response;
+      response.end();
+      expect(() => response.setHeader('X-After', '1')).toThrow('after they are sent');
+      response.once('finish', () => outcomes.push(response.setHeader === setHeader));
+    });
+    expect(await ask(await listening(app))).toMatch(/X-Before: 1/);
+    expect(outcomes.filter((outcome) => /^X-/.test(`${outcome}`) || outcome === true)).toEqual(['X-Before', true]);
   });
 
   test.each([
@@ -136,6 +179,31 @@ describe('with others that patch the response', () => {
       const heard = await ask(await listening(outer), '/inner');
       expect(heard).toMatch(/^HTTP\/1.1 418 /);
       expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ from: 'within' });
+    });
+
+    test('two requests at once have one shape, and so do their responses, and nothing of them is lost', async () => {
+      setFlagsFromString('--allow-natives-syntax');
+      const haveOneShape = new Function('a', 'b', 'return %HaveSameMap(a, b)') as (a: object, b: object) => boolean;
+      const propertiesOf = (it: object) => Object.entries(Object.getOwnPropertyDescriptors(it)).sort();
+      const met: [IncomingMessage, ServerResponse][] = [];
+      const changed: unknown[] = [];
+      const app = make();
+      app.use((request, response) => {
+        // Read by the middleware, and remembered by Node.
+        void request.headers;
+        const before = [propertiesOf(request), propertiesOf(response)];
+        coatcheck(manager)(request, response, () => {
+          const ofRequest = propertiesOf(request).filter(([name]) => name !== 'session');
+          changed.push([[ofRequest, propertiesOf(response)], before]);
+          met.push([request, response]);
+          if (met.length === 2) for (const [, each] of met) each.end();
+        });
+      });
+      const port = await listening(app);
+      await Promise.all([ask(port), ask(port)]);
+      const [[request, response], [otherRequest, otherResponse]] = met as [(typeof met)[0], (typeof met)[0]];
+      for (const [after, before] of changed as [unknown, unknown][]) expect(after).toEqual(before);
+      expect([haveOneShape(request, otherRequest), haveOneShape(response, otherResponse)]).toEqual([true, true]);
     });
 
     test('an application without sessions beside it answers as it did', async () => {
