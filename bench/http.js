@@ -1,6 +1,6 @@
 /**
  * What does a session cost a site of Express? 32 connections and a handler that reads the session: coatcheck's middleware beside express-session with its MemoryStore, and beside
- * no session at all. `npm run bench:http`, or with other numbers of rounds and of requests a turn: `npm run bench:http -- 15 8000`.
+ * no session at all. `npm run bench:http`, or with other numbers of rounds and of requests a turn: `npm run bench:http -- 60 1500`.
  */
 
 import { fork } from 'node:child_process';
@@ -14,8 +14,10 @@ import { ratios, spread } from './rounds.js';
 const CONNECTIONS = 32;
 const LEAST_RATE = 1.3;
 const MOST_CPU = 1.15;
+/** Requests to each site before anything is measured. */
+const WARMING_UP = 15_000;
 
-const [rounds, count] = [Number(process.argv[2] ?? 15), Number(process.argv[3] ?? 8000)];
+const [rounds, count] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 1500)];
 if (!Number.isSafeInteger(rounds) || rounds < 1 || !Number.isSafeInteger(count) || count < CONNECTIONS) {
   console.error('usage: npm run bench:http -- [rounds] [requests a turn]');
   process.exit(2);
@@ -25,17 +27,16 @@ console.log(
   `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'an unknown processor'}; ` +
     `${CONNECTIONS} connections, ${rounds} rounds of ${count.toLocaleString('en')} requests to each`,
 );
-const [none, store, ours] = await Promise.all(['none', 'express-session', 'coatcheck'].map(start));
-const sites = [none, store, ours];
-for (let round = -2; round < rounds; round++) {
+const sites = await Promise.all(['none', 'one shape', 'express-session', 'coatcheck'].map(start));
+const [none, oneShape, store, ours] = sites;
+for (const { visitors } of sites) await visitors.ask(WARMING_UP);
+for (let round = 0; round < rounds; round++) {
   // In turns, and each in every place of the row: whoever is asked after an idle moment has a cooler processor.
   for (let i = 0; i < sites.length; i++) {
-    const site = sites[(i + Math.abs(round)) % sites.length];
-    const turn = await measure(site);
-    // The first rounds only warm up.
-    if (round < 0) continue;
-    site.seconds.push(turn.seconds);
-    site.cpu.push(turn.cpu);
+    const site = sites[(i + round) % sites.length];
+    const { seconds, cpu } = await measure(site);
+    site.seconds.push(seconds);
+    site.cpu.push(cpu);
   }
 }
 for (const { child, visitors } of sites) {
@@ -51,6 +52,7 @@ for (const { name, seconds, cpu } of sites) {
 }
 judge('requests, against express-session', ratios(store.seconds, ours.seconds), { least: LEAST_RATE });
 judge('CPU a request, against no session', ratios(ours.cpu, none.cpu), { most: MOST_CPU });
+judge('CPU a request, against one shape', ratios(ours.cpu, oneShape.cpu), {});
 judge('CPU a request, against express-session', ratios(ours.cpu, store.cpu), {});
 
 async function start(name) {

@@ -1,10 +1,11 @@
-// One site of Express, by the name that it is given: without sessions, with express-session and its MemoryStore, or with coatcheck. A process of its own, which tells its port
-// and the cookies of its visitors, and whenever it is asked what it has used of the processors.
+// One site of Express, by the name that it is given: without sessions, the same with what coatcheck does about shapes, with express-session and its MemoryStore, or with
+// coatcheck. A process of its own, which tells its port and the cookies of its visitors, and whenever it is asked what it has used of the processors.
 
 import { startSessionManager } from 'coatcheck';
 import { coatcheck } from 'coatcheck/express';
 import express from 'express';
 import session from 'express-session';
+import { shareShape } from '../../dist/src/http/shapes.js';
 import { shopData } from '../data.js';
 
 const [name, visitors] = [process.argv[2], Number(process.argv[3])];
@@ -15,6 +16,15 @@ const begin = {
   async none() {
     app.get('/', (_, response) => response.send(greet(shopData.name)));
     return Array(visitors).fill('id=none');
+  },
+
+  async 'one shape'() {
+    app.use((request, response, next) => {
+      shareShape(request, 'complete');
+      shareShape(response, 'sendDate');
+      next();
+    });
+    return this.none();
   },
 
   async 'express-session'() {

@@ -1,4 +1,7 @@
-/** So many visitors at once, each with a connection and a cookie: each asks again as soon as it is answered. Nothing but sockets, so that the client takes little of the machine. */
+/**
+ * So many visitors at once, each with a connection and a cookie: each asks again as soon as it is answered. Nothing but sockets, so that the client takes little of the machine.
+ * They stay awake as long as anything is asked: to wake who sleeps costs the site that answers, and the more the longer it has let them sleep.
+ */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -45,7 +48,11 @@ export class Visitors {
       this.#finished = resolve;
     });
     for (const { socket, request } of this.#sockets) this.#ask(socket, request);
+    let isDone = false;
+    const stayAwake = () => isDone || setImmediate(stayAwake);
+    stayAwake();
     await done;
+    isDone = true;
   }
 
   #ask(socket, request) {
