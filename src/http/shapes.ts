@@ -10,8 +10,9 @@
 const isNeeded = Number.parseInt(process.versions.v8, 10) < 13;
 
 /** For an object with another prototype than it was made with. `name`: a property of its own that does no harm while it is gone. */
-export function shareShape(object: object, name: string): void {
+export function shareShape<N extends string>(object: { [name in N]: unknown }, name: N): void {
   if (!isNeeded || Object.hasOwn(Object.getPrototypeOf(object) ?? {}, 'constructor')) return;
   const property = Object.getOwnPropertyDescriptor(object, name);
-  if (property?.writable && Reflect.deleteProperty(object, name)) Object.defineProperty(object, name, property);
+  // As Node makes it, so that it can be put back like that.
+  if (property?.writable && property.enumerable && Reflect.deleteProperty(object, name)) object[name] = property.value;
 }
