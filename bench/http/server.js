@@ -1,5 +1,5 @@
 // One site of Express, by the name that it is given: without sessions, the same with what coatcheck does about shapes, with express-session and its MemoryStore, or with
-// coatcheck. A process of its own, which tells its port and the cookies of its visitors, and whenever it is asked what it has used of the processors.
+// coatcheck. A process of its own, which does nothing else: it tells its port, and whenever it is asked what it has used of the processors.
 
 import { startSessionManager } from 'coatcheck';
 import { coatcheck } from 'coatcheck/express';
@@ -8,14 +8,13 @@ import session from 'express-session';
 import { shareShape } from '../../dist/src/http/shapes.js';
 import { shopData } from '../data.js';
 
-const [name, visitors] = [process.argv[2], Number(process.argv[3])];
 const app = express();
 const greet = (name) => `hello ${name}`;
 
 const begin = {
   async none() {
+    app.get('/login', (_, response) => response.cookie('id', 'none').send('welcome'));
     app.get('/', (_, response) => response.send(greet(shopData.name)));
-    return Array(visitors).fill('id=none');
   },
 
   async 'one shape'() {
@@ -24,7 +23,7 @@ const begin = {
       shareShape(response, 'sendDate');
       next();
     });
-    return this.none();
+    await this.none();
   },
 
   async 'express-session'() {
@@ -37,7 +36,6 @@ const begin = {
       response.send('welcome');
     });
     app.get('/', (request, response) => response.send(greet(request.session.name)));
-    return undefined;
   },
 
   async coatcheck() {
@@ -48,22 +46,12 @@ const begin = {
       response.send('welcome');
     });
     app.get('/', (request, response) => response.send(greet(request.session.data.name)));
-    return undefined;
   },
 };
 
-const known = await begin[name]();
-const server = app.listen(0, '127.0.0.1', async () => {
-  const { port } = server.address();
-  process.send({ port, cookies: known ?? (await Promise.all(Array.from({ length: visitors }, () => visit(port)))) });
-});
+await begin[process.argv[2]]();
+const server = app.listen(0, '127.0.0.1', () => process.send(server.address().port));
 // Whoever is not asked for a while, as it is another's turn, keeps its visitors.
 server.keepAliveTimeout = 0;
 process.on('message', () => process.send(process.cpuUsage()));
 process.on('disconnect', () => process.exit());
-
-async function visit(port) {
-  const response = await fetch(`http://127.0.0.1:${port}/login`);
-  await response.text();
-  return response.headers.getSetCookie()[0].split(';')[0];
-}

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Claim, Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { findSession } from './find.js';
-import { guardHead, mayBeGuarded } from './node-response.js';
 import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
@@ -24,11 +23,6 @@ export class HttpSessions {
   /** What a request already has, if that is a session of this manager. */
   has(session: unknown): boolean {
     return SessionOfRequest.isOf(this.#manager, session);
-  }
-
-  /** Whether a request has come through here before. Whose response is not guarded has not: that is told faster than what a request has. */
-  hasGiven(request: IncomingMessage, response: ServerResponse): boolean {
-    return mayBeGuarded(response) && this.has(Reflect.get(request, 'session'));
   }
 
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
@@ -58,8 +52,7 @@ export class HttpSessions {
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
     shareShape(request, 'complete');
     shareShape(response, 'sendDate');
-    const session = this.open(exchangeOf(request));
-    return session instanceof Promise ? session.then((late) => guarded(late, response)) : guarded(session, response);
+    return this.open(exchangeOf(request, response));
   }
 }
 
@@ -75,9 +68,4 @@ export async function sessionOf<D extends SessionData>(
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   const found = await sessions.find(exchangeOf(request), false);
   return found?.session as unknown as Session<D> | undefined;
-}
-
-function guarded(session: SessionOfRequest, response: ServerResponse): SessionOfRequest {
-  guardHead(response, session);
-  return session;
 }

@@ -1,7 +1,9 @@
 /** What the adapters have to know of a request, whatever framework it comes by. Runs in every thread of the host. */
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { clientAddress, isProxy } from './address.js';
+import type { TellsOfSession } from './head.js';
+import { HeadGuard } from './node-response.js';
 import type { ResolvedHttpOptions } from './options.js';
 
 export interface Exchange {
@@ -12,6 +14,11 @@ export interface Exchange {
   readonly peer: string | undefined;
   /** Whether that connection is over TLS. */
   readonly encrypted: boolean;
+  /**
+   * Called before a session is looked at or changed: has the head of the response tell of it, and if it is `changed` also wait for that, where the adapter does not see to it.
+   * False if the head is out already.
+   */
+  guard(session: TellsOfSession, changed: boolean): boolean;
 }
 
 /** A socket, as far as it is of interest: plain, TLS, of HTTP/2, or made up by a test. */
@@ -23,9 +30,19 @@ interface SocketLike {
 /** Of a request of node:http. Most of it is asked for by few requests, and looked at only then. */
 class NodeExchange implements Exchange {
   readonly #request: IncomingMessage;
+  readonly #response: ServerResponse | undefined;
+  /** Undefined before it is needed: most of what a site answers is not about the session. */
+  #guard: HeadGuard | undefined;
 
-  constructor(request: IncomingMessage) {
+  constructor(request: IncomingMessage, response: ServerResponse | undefined) {
     this.#request = request;
+    this.#response = response;
+  }
+
+  guard(session: TellsOfSession, changed: boolean): boolean {
+    if (this.#response === undefined) return true;
+    this.#guard ??= new HeadGuard(this.#response, session);
+    return changed ? this.#guard.hold() : this.#guard.tell();
   }
 
   get method(): string {
@@ -45,8 +62,9 @@ class NodeExchange implements Exchange {
   }
 }
 
-export function exchangeOf(request: IncomingMessage): Exchange {
-  return new NodeExchange(request);
+/** `response`: undefined where there is none, as for a WebSocket. */
+export function exchangeOf(request: IncomingMessage, response?: ServerResponse): Exchange {
+  return new NodeExchange(request, response);
 }
 
 /** Of a Web Request. `socket` is what it came by, where there is one. */
@@ -56,6 +74,7 @@ export function webExchangeOf(request: Request, socket: SocketLike | undefined):
     header: (name) => request.headers.get(name) ?? undefined,
     peer: peerOf(socket),
     encrypted: isEncrypted(socket) || (socket === undefined && request.url.startsWith('https:')),
+    guard: () => true,
   };
 }
 

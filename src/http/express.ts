@@ -30,7 +30,7 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return (request, response, next) => {
-    if (sessions.hasGiven(request, response)) return next();
+    if (sessions.has((request as { session?: unknown }).session)) return next();
     let session: SessionOfRequest | Promise<SessionOfRequest>;
     try {
       session = sessions.openNode(request, response);

@@ -13,6 +13,16 @@ export interface HeadChanges {
   readonly isPrivate: boolean;
 }
 
+/** The session of a request, as far as the response has to know of it. */
+export interface TellsOfSession {
+  /** Whether no change is under way, so that the head may go out. */
+  readonly isSettled: boolean;
+  /** Resolves when no change is under way. Never rejects. */
+  settled(): Promise<void>;
+  /** What the head says of the session. Asked for in the moment in which it goes out. */
+  headChanges(): HeadChanges;
+}
+
 /** The headers of a response that is not out yet. */
 export interface Head {
   get(name: string): string | undefined;

@@ -39,16 +39,20 @@ export class Holding {
     return this.#claim?.isGood ? this.#claim : undefined;
   }
 
-  /** The one to be sent with the response: of a token that the client does not have yet, or to renew it. */
-  get cookieToSend(): CookieData | undefined {
+  /** Whether there is a cookie to be sent: of a token that the client does not have yet, or to renew it. */
+  get isCookieDue(): boolean {
     const session = this.#session;
     const claim = this.#claim;
-    if (session === undefined || claim === undefined) return undefined;
-    const { isNews, seen } = claim;
-    if (!isNews && (seen === undefined || !isRenewalDue(session, seen))) return undefined;
-    const cookie = claim.getCookieData();
-    if (cookie === undefined || (!isNews && cookie.maxAge === undefined)) return undefined;
-    renewed(session);
+    if (session === undefined || claim === undefined) return false;
+    return claim.isNews || (claim.seen !== undefined && isRenewalDue(session, claim.seen));
+  }
+
+  /** The cookie to be sent with the response, if any is due. */
+  takeCookie(): CookieData | undefined {
+    if (!this.isCookieDue) return undefined;
+    const cookie = this.#claim?.getCookieData();
+    if (cookie === undefined || (cookie.maxAge === undefined && !this.#claim?.isNews)) return undefined;
+    if (this.#session !== undefined) renewed(this.#session);
     return cookie;
   }
 

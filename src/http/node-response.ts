@@ -8,103 +8,17 @@
 
 import { ServerResponse } from 'node:http';
 import { disguise, disguiseEnd, headIsOut, reveal } from './disguise.js';
-import { Guards } from './guards.js';
-import { changeHead, type Head } from './head.js';
-import type { SessionOfRequest } from './request-session.js';
+import { changeHead, type Head, type TellsOfSession } from './head.js';
 import { setHeaders } from './write-head.js';
 
 /** What sends the head, or something after it. */
-const sendings = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
-type Sending = (typeof sendings)[number];
-type Methods = Readonly<Record<Sending, (...args: never[]) => unknown>>;
+type Sending = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
-const guards = new Guards<HeadGuard>();
-
-/** A prototype whose methods ask for a guard, and what stood there before. */
-interface Hooked {
-  readonly prototype: ServerResponse;
-  readonly originals: Methods;
-}
-const hooked = new WeakMap<object, Hooked>();
-/** The one that was met last. */
-let latest: Hooked | undefined;
-
-/** False for a response that surely has no guard, or has ended. */
-export function mayBeGuarded(response: ServerResponse): boolean {
-  return guards.of(response) !== undefined || Object.hasOwn(response, 'end');
-}
-
-/** Holds the head of a response back until the session's changes are done, and then tells what is to be said of it. */
-export function guardHead(response: ServerResponse, session: SessionOfRequest): void {
-  const shared = isPatched(response) ? undefined : hookedOf(response);
-  if (shared === undefined) {
-    const guard = new HeadGuard(response, session, methodsOf(response));
-    for (const name of sendings) response[name] = (...args: unknown[]) => guard.called(name, args) as never;
-  } else {
-    const originals = guards.of(response)?.asMethods() ?? shared.originals;
-    guards.set(new HeadGuard(response, session, originals));
-  }
-}
-
-/** Whether another middleware has given it methods of its own, which may hold those that stood in the prototype before it was hooked. */
-function isPatched(response: ServerResponse): boolean {
-  return (
-    Object.hasOwn(response, 'end') ||
-    Object.hasOwn(response, 'writeHead') ||
-    Object.hasOwn(response, 'write') ||
-    Object.hasOwn(response, 'flushHeaders')
-  );
-}
-
-/** The hooked prototype of a response; undefined where it shares none with others but what its class has. */
-function hookedOf(response: ServerResponse): Hooked | undefined {
-  if (latest !== undefined && isAbove.call(latest.prototype, response)) return latest;
-  const shared = sharedPrototypeOf(Object.getPrototypeOf(response));
-  if (shared === undefined) return undefined;
-  latest = hooked.get(shared) ?? hook(shared);
-  return latest;
-}
-
-const isAbove = Object.prototype.isPrototypeOf;
-
-/**
- * What the responses of a framework have in common, where it has given them another prototype after they were made, as Express does. From then on a response shares its shape
- * with no other object: each property it is given costs a copy of that shape, and each that is read a search. So the hooks are put into that prototype, the topmost one, as those
- * of mounted applications come and go; and as little as can be is asked of such a response. Undefined for one that is as its class has made it.
- */
-function sharedPrototypeOf(prototype: object): ServerResponse | undefined {
-  if (Object.hasOwn(prototype, 'constructor')) return undefined;
-  const above = Object.getPrototypeOf(prototype);
-  if (above === null) return undefined;
-  if (above !== ServerResponse.prototype) return sharedPrototypeOf(above);
-  return Object.isExtensible(prototype) ? (prototype as ServerResponse) : undefined;
-}
-
-/** Has every response with this prototype ask for its guard; one that has none goes on as before. */
-function hook(prototype: ServerResponse): Hooked {
-  const originals = methodsOf(prototype);
-  for (const name of sendings) {
-    const original = originals[name];
-    const value = function (this: ServerResponse, ...args: never[]): unknown {
-      const guard = guards.of(this);
-      return guard === undefined ? Reflect.apply(original, this, args) : guard.called(name, args);
-    };
-    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
-  }
-  const made = { prototype, originals };
-  hooked.set(prototype, made);
-  return made;
-}
-
-function methodsOf({ writeHead, write, end, flushHeaders }: ServerResponse): Methods {
-  return { writeHead, write, end, flushHeaders };
-}
-
-class HeadGuard {
-  readonly response: ServerResponse;
-  readonly #session: SessionOfRequest;
-  /** As they were before: those of Node, or of a middleware that came before this one. */
-  readonly #originals: Methods;
+export class HeadGuard {
+  readonly #response: ServerResponse;
+  readonly #session: TellsOfSession;
+  /** As they were before: those of Node, or of a middleware that came before. Those that were not replaced are missing. */
+  readonly #originals: Partial<Record<Sending, (...args: never[]) => unknown>> = {};
   /** What was called while changes were under way; undefined where none are waited for. */
   #kept: (() => unknown)[] | undefined;
   /** How deep within the originals, which call one another. */
@@ -112,24 +26,38 @@ class HeadGuard {
   #isTold = false;
   #cookieTold: string | undefined;
 
-  constructor(response: ServerResponse, session: SessionOfRequest, originals: Methods) {
-    this.response = response;
+  constructor(response: ServerResponse, session: TellsOfSession) {
+    this.#response = response;
     this.#session = session;
-    this.#originals = originals;
   }
 
-  /** For a guard that comes before this one. */
-  asMethods(): Methods {
-    const methods = sendings.map((name) => [name, (...args: unknown[]) => this.called(name, args)]);
-    return Object.fromEntries(methods) as Methods;
+  /** Has the head tell of the session. False if it is out already. */
+  tell(): boolean {
+    if (this.#originals.writeHead !== undefined) return true;
+    if (this.#response.headersSent) return false;
+    this.#replace('writeHead');
+    return true;
   }
 
-  called(name: Sending, args: unknown[]): unknown {
-    const response = this.response;
+  /** As `tell`, and has the response wait for the session's changes. */
+  hold(): boolean {
+    if (!this.tell()) return false;
+    if (this.#originals.end === undefined)
+      for (const name of ['write', 'end', 'flushHeaders'] as const) this.#replace(name);
+    return true;
+  }
+
+  #replace(name: Sending): void {
+    this.#originals[name] = this.#response[name];
+    this.#response[name] = (...args: unknown[]) => this.#called(name, args) as never;
+  }
+
+  #called(name: Sending, args: unknown[]): unknown {
+    const response = this.#response;
     if (this.#kept === undefined) {
       if (this.#depth > 0 || this.#session.isSettled || response.headersSent || response.destroyed)
         return this.#call(name, args);
-      this.#hold();
+      this.#wait();
     } else if (name === 'writeHead') {
       throw headIsOut('write');
     }
@@ -140,30 +68,25 @@ class HeadGuard {
   }
 
   #call(name: Sending, args: unknown[]): unknown {
-    const response = this.response;
+    const original = this.#originals[name] as (...args: unknown[]) => unknown;
     this.#depth++;
     try {
-      const returned = Reflect.apply(this.#originals[name], response, this.#withHead(name, args) as never[]);
-      if (name === 'end') guards.delete(response);
-      return returned;
+      return Reflect.apply(original, this.#response, name === 'writeHead' ? this.#told(args) : args);
     } finally {
       this.#depth--;
     }
   }
 
-  #withHead(name: Sending, args: unknown[]): unknown[] {
-    if (name !== 'writeHead' || (this.#isTold && this.response.headersSent)) return args;
+  /** Adds to the head what is to be said of the session, and returns what `writeHead` is left with. */
+  #told(args: unknown[]): unknown[] {
+    const response = this.#response;
+    if (this.#isTold && response.headersSent) return args;
     this.#isTold = true;
-    return this.#headTold(args);
-  }
-
-  /** Adds what is to be said of the session, and returns what `writeHead` is left with. */
-  #headTold(args: unknown[]): unknown[] {
     const changes = this.#session.headChanges();
     const isSilent = changes.setCookie === undefined && changes.clearSiteData === undefined && !changes.isRead;
     if (isSilent && this.#cookieTold === undefined) return args;
-    const rest = setHeaders(this.response, args);
-    const head = new NodeHead(this.response);
+    const rest = setHeaders(response, args);
+    const head = new NodeHead(response);
     // A head that was refused, for a bad status say, is told anew.
     if (this.#cookieTold !== undefined) head.remove('Set-Cookie', this.#cookieTold);
     this.#cookieTold = changes.setCookie;
@@ -171,8 +94,8 @@ class HeadGuard {
     return rest;
   }
 
-  #hold(): void {
-    const response = this.response;
+  #wait(): void {
+    const response = this.#response;
     const { statusCode } = response;
     // HTTP/2 has none, and warns of whoever asks.
     const hasMessage = response instanceof ServerResponse;
@@ -189,7 +112,7 @@ class HeadGuard {
   }
 
   #release(): void {
-    const response = this.response;
+    const response = this.#response;
     const calls = this.#kept ?? [];
     this.#kept = undefined;
     reveal(response);

@@ -12,7 +12,7 @@ import {
 } from '../index.js';
 import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
 import { clientOf, type Exchange, isSecure } from './exchange.js';
-import { clearSiteDataOf, type HeadChanges } from './head.js';
+import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from './head.js';
 import { Holding } from './holding.js';
 import { logIn } from './login.js';
 import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
@@ -27,7 +27,7 @@ type Data = Record<string, unknown>;
 const nothing: Readonly<Data> = Object.freeze({});
 const ignore = (): void => undefined;
 
-export class SessionOfRequest implements RequestSession<Data> {
+export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   readonly #manager: SessionManager;
   readonly #options: ResolvedHttpOptions;
   readonly #exchange: Exchange;
@@ -49,12 +49,24 @@ export class SessionOfRequest implements RequestSession<Data> {
     this.#exchange = exchange;
     this.#came = came;
     this.#holding = new Holding(manager, came);
+    if (this.#holding.isCookieDue) this.#guard(false);
+  }
+
+  #guard(changed: boolean): void {
+    if (!this.#exchange.guard(this, changed)) this.#isHeadOut = true;
+  }
+
+  /** Notes that the answer may depend on the session. */
+  #look(): void {
+    if (this.#isRead) return;
+    this.#isRead = true;
+    this.#guard(false);
   }
 
   // ------------------------------------------------------------ reading
 
   get current(): Session | undefined {
-    this.#isRead = true;
+    this.#look();
     const { session } = this.#holding;
     return session?.alive ? session : undefined;
   }
@@ -71,7 +83,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   get data(): Readonly<Data> {
-    this.#isRead = true;
+    this.#look();
     try {
       return this.#holding.session?.data ?? nothing;
     } catch (error) {
@@ -163,7 +175,10 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   #run<T>(change: () => Promise<T>): Promise<T> {
-    this.#writes ??= new Writes(this.#options.onLostWrite);
+    if (this.#writes === undefined) {
+      this.#writes = new Writes(this.#options.onLostWrite);
+      this.#guard(true);
+    }
     return this.#writes.run(change);
   }
 
@@ -199,7 +214,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   csrfToken(): Promise<string> {
     return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
-      this.#isRead = true;
+      this.#look();
       if (this.#holding.session === undefined) await this.#begin({});
       const { session, claim } = this.#holding;
       if (claim !== undefined) return csrfTokenOf(claim);
@@ -208,7 +223,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   }
 
   checkCsrf(token: unknown = this.#exchange.header('x-csrf-token')): void {
-    this.#isRead = true;
+    this.#look();
     if (isSafeMethod(this.#exchange.method)) return;
     const isOwn = this.#came !== undefined && this.current !== undefined && isCsrfTokenOf(this.#came, token);
     if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
@@ -248,7 +263,7 @@ export class SessionOfRequest implements RequestSession<Data> {
   /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */
   headChanges(): HeadChanges {
     this.#isHeadOut = true;
-    const cookie = this.#holding.cookieToSend ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
+    const cookie = this.#holding.takeCookie() ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
     return {
       setCookie: cookie === undefined ? undefined : this.#secured(cookie.toString()),
       clearSiteData: this.#clearSiteData,
