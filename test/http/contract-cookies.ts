@@ -159,6 +159,20 @@ export function cookieContract({
       expect((await visitor.visit('/')).body).toBe('[null,{}]');
     });
 
+    test('one that is due is sent with an answer that never looked at the session, too, and with no other such answer', async () => {
+      const own = await startManager({ idleTimeout: '30m', absoluteTimeout: '2h' });
+      const visitor = new Browser(await start(everyday, {}, own));
+      await visitor.visit('/login');
+      for (const isDue of [false, true, false]) {
+        if (isDue) clock.advance(4 * MINUTE);
+        const answer = await visitor.visit('/untouched');
+        expect([answer.body, setCookies(answer).length]).toEqual(['nothing was looked at', isDue ? 1 : 0]);
+        expect([answer.headers.get('vary'), answer.headers.get('cache-control')]).toEqual(
+          isDue ? ['Cookie', 'no-store'] : [null, null],
+        );
+      }
+    });
+
     test.each([
       ...[true, false].flatMap((persistent) =>
         [

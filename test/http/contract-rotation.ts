@@ -42,6 +42,14 @@ export function rotationContract({ clock, start, startManager }: Setting): void 
       expect([(await calls()) - before, visitor.cookie]).toEqual([1, old]);
     });
 
+    test('a token that is due is renewed by an answer that never looked at the session, too', async () => {
+      const { given, old, visitor } = await begin();
+      clock.advance(EVERY);
+      expect(given(await visitor.visit('/untouched'))).toEqual([visitor.cookie]);
+      expect(visitor.cookie).not.toBe(old);
+      expect((await visitor.visit('/')).body).toBe(inside);
+    });
+
     test('of many requests at once with a token that is due, one renews it and all are given the same new one', async () => {
       const { as, calls, given, old, visitor } = await begin();
       clock.advance(EVERY);
