@@ -32,8 +32,6 @@ export class Facts {
   lastSeenAt = 0;
   /** When this thread last marked it as seen; `lastSeenAt` is as it was before, until it is read again. */
   touchedAt = 0;
-  /** Bytes of the record. */
-  recordBytes = 0;
   data: Readonly<Record<string, unknown>> | undefined;
   /** The session's token, where this record was found to bear its digest: to prove that takes long. */
   token: string | undefined;
@@ -68,7 +66,6 @@ export class Facts {
     this.tokenIssuedAt = head.tokenIssuedAt;
     this.authenticatedAt = head.authenticatedAt;
     this.version = head.version;
-    this.recordBytes = head.length;
     // A session under a key may lose either again.
     if (head.userBytes === 0) this.userId = undefined;
     if (head.clientBytes === 0) this.client = NO_CLIENT;

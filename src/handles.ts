@@ -92,6 +92,8 @@ export interface MemoEntry {
   readonly pointer: number;
   readonly stampLow: number;
   readonly stampHigh: number;
+  /** Of that record. */
+  readonly bytes: number;
   /** From when on the token is honoured no more; Infinity for a current one. */
   readonly until: number;
   /** Undefined for a key, and until it is asked for. */
@@ -114,7 +116,7 @@ export class Memo {
 
   set(cookie: string, entry: MemoEntry): void {
     this.#young.set(cookie, entry);
-    this.#bytes += entry.handle.recordBytes;
+    this.#bytes += entry.bytes;
     if (this.#young.size < MOST_ENTRIES && this.#bytes < MOST_BYTES) return;
     this.#old = this.#young;
     this.#young = new Map();

@@ -100,7 +100,7 @@ export class Lookup {
         return undefined;
       }
       const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
-      const { stampLow, stampHigh } = head;
+      const { stampLow, stampHigh, length: bytes } = head;
       const handle = this.#hold(slot);
       if (handle === undefined) return undefined;
       if (!handle.see(now, touch)) {
@@ -111,7 +111,7 @@ export class Lookup {
       // A copy of its own: a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
-      const entry = { handle, pointer, stampLow, stampHigh, until: goodUntil, carried: undefined };
+      const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, carried: undefined };
       memo.set(ownText(text), entry);
       return entry;
     }

@@ -24,7 +24,7 @@ export class SessionView {
   readonly #generation: number;
   /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
   #token: string | undefined;
-  /** What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by their maker. */
+  /** What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by their maker. Told by methods: V8 takes long for private getters. */
   #known: Facts | undefined;
   // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning, and how it was wanted. Small integers,
   // which lie in the object itself: much of what a new session costs is to keep it through the collections of garbage that follow.
@@ -49,11 +49,6 @@ export class SessionView {
 
   get generation(): number {
     return this.#generation;
-  }
-
-  /** Bytes of the record that was read last. */
-  get recordBytes(): number {
-    return this.#facts().recordBytes;
   }
 
   protected get context(): SessionContext {
@@ -84,7 +79,6 @@ export class SessionView {
     this.#group = group;
   }
 
-  // A method, and so is `#latest`: V8 takes many times as long for a private getter.
   #facts(): Facts {
     return this.#known ?? this.#firstFacts();
   }

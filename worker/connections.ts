@@ -40,7 +40,7 @@ export class Connection {
     this.#missed = Atomics.load(words, CONNECTION.eventsMissed) >>> 0;
   }
 
-  get #unread(): number {
+  #unread(): number {
     return (this.#told - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
   }
 
@@ -51,7 +51,7 @@ export class Connection {
 
   /** Appends an event, unless the thread is too far behind. */
   tell(notice: Uint8Array): void {
-    if (this.#unread >= MOST_UNREAD) {
+    if (this.#unread() >= MOST_UNREAD) {
       Atomics.store(this.words, CONNECTION.eventsMissed, ++this.#missed);
       return;
     }
@@ -62,7 +62,7 @@ export class Connection {
 
   /** Tells how many events were dropped, once there is room again. */
   tellGap(): void {
-    if (this.#missed === 0 || this.#unread >= MOST_UNREAD / 2) return;
+    if (this.#missed === 0 || this.#unread() >= MOST_UNREAD / 2) return;
     writeGap(this.#notices, this.#missed);
     this.#missed = 0;
   }

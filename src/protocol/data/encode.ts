@@ -79,7 +79,7 @@ class Walk {
     return this.refusal;
   }
 
-  get #room(): number {
+  #room(): number {
     return this.#end - this.#writer.length;
   }
 
@@ -140,7 +140,7 @@ class Walk {
   }
 
   #string(text: string): void {
-    if (!writeString(this.#writer, text, this.#room)) throw this.#tooLarge();
+    if (!writeString(this.#writer, text, this.#room())) throw this.#tooLarge();
   }
 
   #number(value: number): void {
@@ -173,7 +173,7 @@ class Walk {
       return;
     }
     // Before any copy is made of it: whether it fits at all.
-    if (BigInt.asIntN(8 * Math.max(this.#room, 0), value) !== value) throw this.#tooLarge();
+    if (BigInt.asIntN(8 * Math.max(this.#room(), 0), value) !== value) throw this.#tooLarge();
     const digits = (value < 0n ? -value : value).toString(16);
     const size = Math.ceil(digits.length / 2);
     writer.u8(value < 0n ? tag.BIGINT_NEGATIVE : tag.BIGINT_POSITIVE);
@@ -269,7 +269,7 @@ class Walk {
 
   #bytes(bytes: Uint8Array | undefined): void {
     if (bytes === undefined) throw this.refuse('bytes whose buffer is detached');
-    if (bytes.length > this.#room) throw this.#tooLarge();
+    if (bytes.length > this.#room()) throw this.#tooLarge();
     this.#writer.varint(bytes.length);
     this.#writer.raw(bytes);
   }
@@ -290,7 +290,7 @@ class Walk {
   #itemsOf(value: object, kind: 'Map' | 'Set'): unknown[] {
     const items: unknown[] = [];
     const take = (item: unknown) => {
-      if (items.push(item) > this.#room) throw this.#tooLarge();
+      if (items.push(item) > this.#room()) throw this.#tooLarge();
     };
     if (kind === 'Set') Set.prototype.forEach.call(value as Set<unknown>, take);
     else Map.prototype.forEach.call(value as Map<unknown, unknown>, (item, key) => [key, item].forEach(take));
