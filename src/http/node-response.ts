@@ -14,6 +14,11 @@ import { setHeaders } from './write-head.js';
 /** What sends the head, or something after it. */
 type Sending = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
+/** By this Node asks for the head of what it is about to write. It has no use for a head that is held back then. */
+interface WithImplicitHead {
+  _implicitHeader?: () => void;
+}
+
 export class HeadGuard {
   readonly #response: ServerResponse;
   readonly #session: TellsOfSession;
@@ -42,9 +47,21 @@ export class HeadGuard {
   /** As `tell`, and has the response wait for the session's changes. */
   hold(): boolean {
     if (!this.tell()) return false;
-    if (this.#originals.end === undefined)
-      for (const name of ['write', 'end', 'flushHeaders'] as const) this.#replace(name);
+    if (this.#originals.end !== undefined) return true;
+    for (const name of ['write', 'end', 'flushHeaders'] as const) this.#replace(name);
+    this.#passImplicitHead(this.#response as WithImplicitHead);
     return true;
+  }
+
+  /** What is written past the replaced methods, by a middleware that keeps an answer back with methods that it took before, is written now: with its head, which tells what there is to tell. */
+  #passImplicitHead(response: WithImplicitHead): void {
+    const { _implicitHeader: original } = response;
+    if (original === undefined) return;
+    response._implicitHeader = () => {
+      reveal(this.#response);
+      this.#within(() => Reflect.apply(original, response, []));
+      if (this.#kept !== undefined) disguise(this.#response);
+    };
   }
 
   #replace(name: Sending): void {
@@ -54,9 +71,9 @@ export class HeadGuard {
 
   #called(name: Sending, args: unknown[]): unknown {
     const response = this.#response;
+    if (this.#depth > 0) return this.#call(name, args);
     if (this.#kept === undefined) {
-      if (this.#depth > 0 || this.#session.isSettled || response.headersSent || response.destroyed)
-        return this.#call(name, args);
+      if (this.#session.isSettled || response.headersSent || response.destroyed) return this.#call(name, args);
       this.#wait();
     } else if (name === 'writeHead') {
       throw headIsOut('write');
@@ -69,9 +86,13 @@ export class HeadGuard {
 
   #call(name: Sending, args: unknown[]): unknown {
     const original = this.#originals[name] as (...args: unknown[]) => unknown;
+    return this.#within(() => Reflect.apply(original, this.#response, name === 'writeHead' ? this.#told(args) : args));
+  }
+
+  #within<T>(run: () => T): T {
     this.#depth++;
     try {
-      return Reflect.apply(original, this.#response, name === 'writeHead' ? this.#told(args) : args);
+      return run();
     } finally {
       this.#depth--;
     }
@@ -116,14 +137,13 @@ export class HeadGuard {
     const calls = this.#kept ?? [];
     this.#kept = undefined;
     reveal(response);
-    this.#depth++;
     try {
-      for (const call of calls) call();
+      this.#within(() => {
+        for (const call of calls) call();
+      });
     } catch (error) {
       // Whoever called has gone on: there is nobody left to throw it at.
       response.destroy(error instanceof Error ? error : undefined);
-    } finally {
-      this.#depth--;
     }
     if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.emit('drain');
   }

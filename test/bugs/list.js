@@ -712,4 +712,11 @@ export const bugs = [
     replace: 'for (const [name, former] of [...state.formers].slice(9))',
     caughtBy: companions('is refused while the answer waits, and is there again afterwards'),
   },
+  {
+    name: 'a head that Node asks for is held back, and what it was asked for goes out without one',
+    file: 'src/http/node-response.ts',
+    find: 'this.#passImplicitHead(this.#response as WithImplicitHead);',
+    replace: '',
+    caughtBy: companions('an answer that a middleware used after it defers goes out whole'),
+  },
 ];

@@ -6,7 +6,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from 'node
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import compression from 'compression';
-import express, { type ErrorRequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import express4 from 'express4';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { coatcheck, sessionIn } from '../../dist/src/http/express.js';
@@ -42,6 +42,36 @@ describe('with others that patch the response', () => {
     expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^id=/)]);
     expect(await response.text()).toBe('long '.repeat(10_000));
   });
+
+  test.each([
+    ['before', true],
+    ['after', false],
+  ])(
+    'an answer that a middleware used %s it defers goes out whole, though the session is changed meanwhile',
+    async (_, isBefore) => {
+      const defer: RequestHandler = (_request, response, next) => {
+        const { end } = response;
+        response.end = (...args: unknown[]) => {
+          setImmediate(() => end.apply(response, args as never));
+          return response;
+        };
+        next();
+      };
+      const app = express();
+      const uses = [defer, coatcheck(manager)];
+      for (const use of isBefore ? uses : uses.reverse()) app.use(use);
+      app.get('/', (request, response) => {
+        void request.session.data;
+        response.send('deferred');
+        void request.session.update(async () => {
+          for (let i = 0; i < 5; i++) await new Promise((next) => setImmediate(next));
+          return { a: 1 };
+        });
+      });
+      const heard = await ask(await listening(app));
+      expect(heard).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\ndeferred$/);
+    },
+  );
 
   test('of two managers each has its own cookie, and the inner one its own session', async () => {
     const admin = await startSessionManager({ name: 'admin', cookie: { secure: false, name: 'admin' } });
