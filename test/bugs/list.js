@@ -703,7 +703,7 @@ export const bugs = [
     file: 'src/http/core.ts',
     find: "shareShape(request, 'complete');",
     replace: '',
-    caughtBy: companions('two requests at once have one shape'),
+    caughtBy: companions('requests have shapes in common'),
   },
   {
     name: 'a disguise is never seen through again',

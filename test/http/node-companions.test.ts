@@ -1,6 +1,6 @@
 /** The middleware beside others that patch the response, beside itself, and over HTTP/2. */
 
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +14,8 @@ import { type SessionManager, startSessionManager } from '../../dist/src/index.j
 import { collectGarbage } from './rubbish.js';
 import { ask } from './wire.js';
 
+/** How many are under way at once. */
+const REQUESTS = 40;
 /** How many go away, one after another. */
 const CLIENTS = 300;
 
@@ -58,7 +60,10 @@ describe('with others that patch the response', () => {
         next();
       };
       const app = express();
-      const uses = [defer, coatcheck(manager)];
+      const heardOfLoss = new EventEmitter();
+      const lost = once(heardOfLoss, 'lost');
+      const onLostWrite = (error: unknown) => heardOfLoss.emit('lost', error);
+      const uses = [defer, coatcheck(manager, { onLostWrite })];
       for (const use of isBefore ? uses : uses.reverse()) app.use(use);
       app.get('/', (request, response) => {
         void request.session.data;
@@ -70,6 +75,8 @@ describe('with others that patch the response', () => {
       });
       const heard = await ask(await listening(app));
       expect(heard).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\ndeferred$/);
+      // It would have begun a session, whose cookie cannot be sent any more.
+      expect(await lost).toMatchObject([{ code: 'ERR_INVALID_OPTION' }]);
     },
   );
 
@@ -211,7 +218,7 @@ describe('with others that patch the response', () => {
       expect(manager.getSession(/Set-Cookie: id=([\w-]{43})/.exec(heard)?.[1])?.data).toEqual({ from: 'within' });
     });
 
-    test('two requests at once have one shape, and so do their responses, and nothing of them is lost', async () => {
+    test('requests have shapes in common, and so have their responses, and nothing of them is lost', async () => {
       setFlagsFromString('--allow-natives-syntax');
       const haveOneShape = new Function('a', 'b', 'return %HaveSameMap(a, b)') as (a: object, b: object) => boolean;
       const propertiesOf = (it: object) => Object.entries(Object.getOwnPropertyDescriptors(it)).sort();
@@ -226,14 +233,18 @@ describe('with others that patch the response', () => {
           const ofRequest = propertiesOf(request).filter(([name]) => name !== 'session');
           changed.push([[ofRequest, propertiesOf(response)], before]);
           met.push([request, response]);
-          if (met.length === 2) for (const [, each] of met) each.end();
+          if (met.length === REQUESTS) for (const [, each] of met) each.end();
         });
       });
       const port = await listening(app);
-      await Promise.all([ask(port), ask(port)]);
-      const [[request, response], [otherRequest, otherResponse]] = met as [(typeof met)[0], (typeof met)[0]];
+      await Promise.all(Array.from({ length: REQUESTS }, () => ask(port)));
       for (const [after, before] of changed as [unknown, unknown][]) expect(after).toEqual(before);
-      expect([haveOneShape(request, otherRequest), haveOneShape(response, otherResponse)]).toEqual([true, true]);
+      for (const which of [0, 1] as const) {
+        const shapes: object[] = [];
+        for (const pair of met) if (!shapes.some((known) => haveOneShape(known, pair[which]))) shapes.push(pair[which]);
+        // V8 changes its mind about the first few, and forgets a shape when it collects garbage.
+        expect(shapes.length).toBeLessThan(REQUESTS / 4);
+      }
     });
 
     test('an application without sessions beside it answers as it did', async () => {
