@@ -28,7 +28,6 @@ export class SessionClaim implements Claim {
   readonly #came: Carried | undefined;
   /** The last token that this client was known to have a right to. */
   #token: string;
-
   #seen: Seen | undefined;
 
   constructor(context: ClaimContext, session: SessionHandle, token: string, came?: Carried, seen?: Seen) {

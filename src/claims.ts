@@ -27,9 +27,9 @@ export class Claims {
   byCookie(cookie: string, touch: boolean): SessionClaim | undefined {
     const found = this.#lookup.entryOf(cookie, touch);
     if (found === undefined) return undefined;
-    const { handle: session } = found;
-    const carried = found.carried ?? this.#lookup.carriedBy(cookie, found);
+    const carried = this.#lookup.carriedBy(cookie, found);
     if (carried === undefined) return undefined;
+    const { handle: session } = found;
     return new SessionClaim(this.#context, session, carried.token, carried, touch ? session.seen : undefined);
   }
 

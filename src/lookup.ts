@@ -48,6 +48,7 @@ export class Lookup {
 
   /** The token in a cookie that has just opened a session. */
   carriedBy(cookie: string, entry: MemoEntry): Carried | undefined {
+    if (entry.carried !== undefined) return entry.carried;
     const token = this.#format.tokenOf(cookie, this.#now());
     if (token === undefined) return undefined;
     entry.carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };

@@ -5,7 +5,7 @@ import { startSessionManager } from 'coatcheck';
 import { coatcheck } from 'coatcheck/express';
 import express from 'express';
 import session from 'express-session';
-import { shareShape } from '../../dist/src/http/shapes.js';
+import { shareShapes } from '../../dist/src/http/shapes.js';
 import { shopData } from '../data.js';
 
 const app = express();
@@ -19,8 +19,7 @@ const begin = {
 
   async 'one shape'() {
     app.use((request, response, next) => {
-      shareShape(request, 'complete');
-      shareShape(response, 'sendDate');
+      shareShapes(request, response);
       next();
     });
     await this.none();

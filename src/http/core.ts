@@ -7,7 +7,7 @@ import { findSession } from './find.js';
 import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
-import { shareShape } from './shapes.js';
+import { shareShapes } from './shapes.js';
 
 /** The sessions of one manager, as they come over HTTP. */
 export class HttpSessions {
@@ -50,8 +50,7 @@ export class HttpSessions {
 
   /** As `open`, and the response waits for the session's changes and is told of its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
-    shareShape(request, 'complete');
-    shareShape(response, 'sendDate');
+    shareShapes(request, response);
     return this.open(exchangeOf(request, response));
   }
 }

@@ -7,11 +7,20 @@
  * From version 13 on they share their shapes without that, and a table would be slower.
  */
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
 const isNeeded = Number.parseInt(process.versions.v8, 10) < 13;
 
-/** For an object with another prototype than it was made with. `name`: a property of its own that does no harm while it is gone. */
-export function shareShape<N extends string>(object: { [name in N]: unknown }, name: N): void {
-  if (!isNeeded || Object.hasOwn(Object.getPrototypeOf(object) ?? {}, 'constructor')) return;
+/** For a request and its response. Does nothing to those that have the prototypes they were made with. */
+export function shareShapes(request: IncomingMessage, response: ServerResponse): void {
+  if (!isNeeded) return;
+  shareShape(request, 'complete');
+  shareShape(response, 'sendDate');
+}
+
+/** `name`: a property of the object's own that does no harm while it is gone. */
+function shareShape<N extends string>(object: { [name in N]: unknown }, name: N): void {
+  if (Object.hasOwn(Object.getPrototypeOf(object) ?? {}, 'constructor')) return;
   const property = Object.getOwnPropertyDescriptor(object, name);
   // As Node makes it, so that it can be put back like that.
   if (property?.writable && property.enumerable && Reflect.deleteProperty(object, name)) object[name] = property.value;
