@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Session, SessionInfo, SessionManager } from '../dist/src/index.js';
 import { STEPS, type Step } from '../dist/worker/failpoints.js';
-import { Mortal, WAYS } from './failpoints.js';
+import { Mortal, WAYS, type Way } from './failpoints.js';
 import { Thread } from './threads.js';
 
-/** Managers at once: to hang takes time, but no processor. */
-const AT_ONCE = 4;
+/** Managers at once: to hang takes longer than to end, and if in a system call no processor. */
+const atOnce = (way: Way) => (way === 'blocking in a system call' ? 12 : way === 'hanging busy' ? 8 : 4);
 const TIMEOUT = 300_000;
 let runs = 0;
 
@@ -22,14 +22,14 @@ const ofUse = STEPS.filter((step) => ![...ofStop, ...ofSuccessor, ...ofThread].i
 
 describe.each(WAYS)('a manager that ends by %s', (way) => {
   test('at any step of a call or a sweep is replaced: each call is done once and answered', { timeout: TIMEOUT }, () =>
-    share(ofUse, async (step, mortal) => {
+    share(way, ofUse, async (step, mortal) => {
       await mortal.dieAt(step, way, () => useAll(mortal));
       await emptyAndWhole(mortal);
     }),
   );
 
   test('at any step of taking over is replaced once more', { timeout: TIMEOUT }, () =>
-    share(ofSuccessor, async (step, mortal) => {
+    share(way, ofSuccessor, async (step, mortal) => {
       const { manager } = mortal;
       const kept = await Promise.all(Array.from({ length: 5 }, (_, n) => manager.newSession({ data: { n } })));
       const cookies = kept.map((session) => manager.getCookieData(session).value);
@@ -45,7 +45,7 @@ describe.each(WAYS)('a manager that ends by %s', (way) => {
   );
 
   test('while a thread joins or leaves is replaced, and the thread notices nothing', { timeout: TIMEOUT }, () =>
-    share(ofThread, async (step, mortal) => {
+    share(way, ofThread, async (step, mortal) => {
       await mortal.dieAt(step, way, () => joinAndLeave(mortal));
       await emptyAndWhole(mortal);
     }),
@@ -67,10 +67,14 @@ describe.each(WAYS)('a manager that ends by %s', (way) => {
 });
 
 /** Has each step come to its end in one of some managers that live on. */
-async function share(steps: readonly Step[], run: (step: Step, mortal: Mortal) => Promise<void>): Promise<void> {
+async function share(
+  way: Way,
+  steps: readonly Step[],
+  run: (step: Step, mortal: Mortal) => Promise<void>,
+): Promise<void> {
   const left = [...steps];
   await Promise.all(
-    Array.from({ length: Math.min(AT_ONCE, steps.length) }, async () => {
+    Array.from({ length: Math.min(atOnce(way), steps.length) }, async () => {
       const mortal = await Mortal.start();
       for (let step = left.shift(); step !== undefined; step = left.shift()) {
         await run(step, mortal).catch((error) => {

@@ -1,9 +1,14 @@
 /** Cookies that are more than the token: signed ones, and JWTs, of which some differ each time they are made. A part of the adapters' contract. */
 
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveCookieOptions } from '../../dist/src/cookie-options.js';
 import { createCookieFormat } from '../../dist/src/cookies.js';
-import type { CookieOptions } from '../../dist/src/index.js';
+import {
+  type CookieOptions,
+  type ManagerOptions,
+  type SessionManager,
+  startSessionManager,
+} from '../../dist/src/index.js';
 import { pairFor } from '../support/jwt.js';
 import { gate, MINUTE, type Routes, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
@@ -27,8 +32,8 @@ const formats = [
   jwt('ES256'),
 ];
 
-export function formatContract({ clock, start, startManager }: Setting): void {
-  describe.each(formats)('$name', ({ keys, cookie }) => {
+export function formatContract({ site, clock, start, startManager }: Setting): void {
+  describe.each(formats)('$name', ({ name, keys, cookie }) => {
     const [key = '', nextKey = ''] = keys;
     const routes: Routes = {
       ...everyday,
@@ -36,8 +41,14 @@ export function formatContract({ clock, start, startManager }: Setting): void {
       '/others': async ({ session }) => ({ body: String(await session.closeOthers()) }),
       '/change': ({ session }) => session.checkCsrf(),
     };
-    const begin = async (more: object = {}, by: Keys = [key]) => {
-      const manager = await startManager({ cookie: cookie(by), ...more });
+    /** Of all tests that ask for no other. */
+    let shared: SessionManager;
+    beforeAll(async () => {
+      shared = await startSessionManager({ name: `of ${site.name}, ${name}`, clock, cookie: cookie([key]) });
+    });
+    afterAll(() => shared?.stop());
+    const begin = async (more?: ManagerOptions) => {
+      const manager = more === undefined ? shared : await startManager({ cookie: cookie([key]), ...more });
       const running = await start(routes, {}, manager);
       return { manager, running, visitor: new Browser(running) };
     };
@@ -105,7 +116,6 @@ export function formatContract({ clock, start, startManager }: Setting): void {
 
     test('S-04 of a login that came meanwhile is told to no request from before', async () => {
       const [began, goOn] = [gate(), gate()];
-      const manager = await startManager({ cookie: cookie([key]) });
       const running = await start(
         {
           ...everyday,
@@ -116,7 +126,7 @@ export function formatContract({ clock, start, startManager }: Setting): void {
           },
         },
         {},
-        manager,
+        shared,
       );
       const visitor = new Browser(running);
       await visitor.visit('/login');
@@ -129,7 +139,7 @@ export function formatContract({ clock, start, startManager }: Setting): void {
     });
 
     test('that was signed with a key which does not sign any more is sent anew, once', async () => {
-      const { visitor } = await begin({}, [nextKey, key]);
+      const { visitor } = await begin({ cookie: cookie([nextKey, key]) });
       await visitor.visit('/login');
       const formatOf = (by: string) => createCookieFormat(resolveCookieOptions(cookie([by])));
       const token = formatOf(nextKey).tokenOf(visitor.cookies.get('id') ?? '', clock.now()) ?? '';
