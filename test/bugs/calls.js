@@ -1,0 +1,45 @@
+/** How calls are done. */
+
+export const ofCalls = [
+  {
+    name: 'no gate before Comlink',
+    file: 'worker/gate.ts',
+    find: '|| !isCall(',
+    replace: '|| port === undefined && !isCall(',
+    caughtBy: { file: 'test/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
+  },
+  {
+    name: 'a call that was given up is done all the same',
+    file: 'worker/executor.ts',
+    find: "if (((by.call - Atomics.load(connection.words, CONNECTION.givenUp)) | 0) <= 0) return 'given-up';",
+    replace: '',
+    caughtBy: {
+      file: 'test/calls.test.ts',
+      test: 'lets no call wait beyond callTimeout; what was not begun is never done',
+    },
+  },
+  {
+    name: 'it is not said that a call was begun',
+    file: 'worker/executor.ts',
+    find: 'Atomics.store(connection.words, CONNECTION.begun, by.call | 0);',
+    replace: '',
+    caughtBy: { file: 'test/calls.test.ts', test: 'which had begun a call: nobody can know, and the call says so' },
+  },
+  {
+    name: 'a call has no deadline',
+    file: 'src/connection.ts',
+    find: 'if (batch === undefined || batch.deadline > now) break;',
+    replace: 'if (batch === undefined || batch.deadline > 0) break;',
+    caughtBy: {
+      file: 'test/calls.test.ts',
+      test: 'lets no call wait beyond callTimeout; what was not begun is never done',
+    },
+  },
+  {
+    name: 'a login as nobody is let in',
+    file: 'src/protocol/calls.ts',
+    find: 'if (user.length === 0) throw',
+    replace: 'if (user.length > MAX_TEXT_BYTES) throw',
+    caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
+  },
+];

@@ -1,0 +1,83 @@
+/** JWTs, and what policies demand. */
+
+const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
+const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
+
+export const ofCookies = [
+  {
+    name: 'a JWT may have any header',
+    file: 'src/jwt.ts',
+    find: 'if (cookie.length > LONGEST || !cookie.startsWith(head)) return undefined;',
+    replace: 'if (cookie.length > LONGEST) return undefined;',
+    caughtBy: jwt('that were signed with the same key for another purpose are none'),
+  },
+  {
+    name: 'a JWT may have any claims',
+    file: 'src/jwt.ts',
+    find: '\\\\}$`,',
+    replace: '`,',
+    caughtBy: jwt('S-24: duplicate keys are none'),
+  },
+  {
+    name: 'a signature may be spelt in any way',
+    file: 'src/jwt.ts',
+    find: "if (signature.toString('base64url') !== cookie.slice(end + 1)) return undefined;",
+    replace: '',
+    caughtBy: jwt('S-24: malleable base64 is none'),
+  },
+  {
+    name: 'an ECDSA signature may be its twin',
+    file: 'src/jwt.ts',
+    find: "if (algorithm === 'ES256' && isGreater(parts.signature)) return undefined;",
+    replace: '',
+    caughtBy: jwt('an ECDSA signature’s twin, which is as valid, is none'),
+  },
+  {
+    name: 'a JWT that was looked up is remembered beyond its end',
+    file: 'src/lookup.ts',
+    find: 'Math.min(until, this.#format.goodUntil(text))',
+    replace: 'until',
+    caughtBy: {
+      file: 'test/jwt-sessions.test.ts',
+      test: 'an `exp` that passes ends the cookie, also one that was looked up before, and not the session',
+    },
+  },
+  {
+    name: 'a public key is taken for a secret',
+    file: 'src/cookie-keys.ts',
+    find: 'if (algorithm !== undefined && isNoSecret(bytes))',
+    replace: 'if (algorithm !== undefined && isNoSecret(bytes) && bytes.length === 0)',
+    caughtBy: {
+      file: 'test/jwt-keys.test.ts',
+      test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
+    },
+  },
+  {
+    name: 'a policy does not limit timeouts',
+    file: 'src/policy.ts',
+    find: 'acceptedDuration(most)',
+    replace: 'timeoutLimits.most',
+    caughtBy: policies('a timeout that a policy does not allow is refused'),
+  },
+  {
+    name: 'a session’s own timeouts are held to no policy',
+    file: 'src/manager.ts',
+    find: 'limits: timeoutLimitsUnder(settings.policy),',
+    replace: 'limits: timeoutLimitsUnder(undefined),',
+    caughtBy: policies('a session’s own timeouts are held to the policy, in every thread'),
+  },
+  {
+    name: 'setIdleTimeout is held to no policy',
+    file: 'src/session.ts',
+    find: 'this.context.limits.idle',
+    replace: '{ ...this.context.limits.idle, most: 1e12, orFalse: true }',
+    caughtBy: policies('a session’s own timeouts are held to the policy, in every thread'),
+  },
+  {
+    name: 'a cookie is held to no policy',
+    file: 'src/options.ts',
+    find: 'checkCookieUnder(policy, resolved);',
+    replace: 'checkCookieUnder(undefined, resolved);',
+    caughtBy: policies('a cookie that a policy does not allow is refused'),
+  },
+];

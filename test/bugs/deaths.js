@@ -1,0 +1,112 @@
+/** What follows the death of a manager. */
+
+const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
+const resent = (name) => ({ file: 'test/resent-calls.test.ts', test: name });
+const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
+
+export const ofDeaths = [
+  {
+    name: 'calls that were answered are done again',
+    file: 'worker/executor.ts',
+    find: 'return isDoneAgain(which) ? again()',
+    replace: 'return isDoneAgain(which) || i < done ? again()',
+    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+  },
+  {
+    name: 'the record that holds the answer of a take is freed',
+    file: 'worker/changes.ts',
+    find: 'pins.push(old);',
+    replace: 'table.cells.retire(old);',
+    caughtBy: resent('what a take has answered is kept until it has arrived'),
+  },
+  {
+    name: 'a call in doubt is taken for not done, whatever record it left',
+    file: 'worker/recovery.ts',
+    find: 'if (isDone || isEnding) journal.settle(place);',
+    replace: 'if (isEnding || (isDone && place < 0)) journal.settle(place);',
+    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+  },
+  {
+    name: 'a successor keeps a record that does not prove itself',
+    file: 'worker/recovery.ts',
+    find: 'if (!view.copyRecord(pointer)) return false;',
+    replace: 'view.copyRecord(pointer);',
+    caughtBy: recovery('whatever words are broken, nothing throws'),
+  },
+  {
+    name: 'a successor keeps a record of another generation',
+    file: 'worker/recovery.ts',
+    find: ' && head.generation === view.generation(slot) &&',
+    replace: ' &&',
+    caughtBy: recovery('takes a record of another generation of its place for none'),
+  },
+  {
+    name: 'a successor gives two records the same cell',
+    file: 'worker/cells.ts',
+    find: 'if (!(cell > 0 && cell < touched) || (taken[cell >>> 5] as number) & (1 << (cell & 31))) {',
+    replace: 'if (!(cell > 0 && cell < touched)) {',
+    caughtBy: recovery('of two whole records that share a cell, keeps one'),
+  },
+  {
+    name: 'a successor lets a free place under the generation that it had',
+    file: 'worker/table.ts',
+    find: 'if (this.view.slots[at + 1] !== -1) this.#age(slot);',
+    replace: 'this.view.slots[at + 1] = (this.view.slots[at + 1] as number) - 1;\n    this.#age(slot);',
+    caughtBy: recovery('gives no handle of a former session the next one in its place'),
+  },
+  {
+    name: 'an ending of many that was decided is forgotten',
+    file: 'worker/recovery.ts',
+    find: 'isDecided && (reasons[slot] as number) & PICKED',
+    replace: 'isDecided && slot < 0 && (reasons[slot] as number) & PICKED',
+    caughtBy: recovery('ends what an ending of many had picked if that was decided, and nothing if it was not'),
+  },
+  {
+    name: 'a heart that stands still is not noticed',
+    file: 'src/supervisor.ts',
+    find: 'still < HUNG_AFTER',
+    replace: 'still < HUNG_AFTER * 1e6',
+    caughtBy: {
+      file: 'test/supervisor.test.ts',
+      test: 'a manager whose heart stands still is given up after a second',
+    },
+  },
+  {
+    name: 'a supervisor that was held up itself gives its manager up',
+    file: 'src/supervisor.ts',
+    find: 'still = stands && !isLate ?',
+    replace: 'still = stands && (!isLate || stands) ?',
+    caughtBy: {
+      file: 'test/supervisor.test.ts',
+      test: 'in which the supervisor itself was never held up',
+    },
+  },
+  {
+    name: 'a manager is replaced for ever',
+    file: 'src/supervisor.ts',
+    find: 'return this.#restartedAt.length < most;',
+    replace: 'return most >= 0;',
+    caughtBy: restart('more often than is allowed has failed for good; lookups go on'),
+  },
+  {
+    name: 'a successor does not know who listens',
+    file: 'worker/serve.ts',
+    find: 'connections.subscribe(to, events);',
+    replace: 'connections.subscribe(to, events & 0);',
+    caughtBy: restart('signals abort and listeners hear, in every thread'),
+  },
+  {
+    name: 'a successor does not know who watches',
+    file: 'worker/serve.ts',
+    find: 'if (manager.isAlive(target)) connections.watch(to, target.slot);',
+    replace: 'if (manager.isAlive(target)) continue;',
+    caughtBy: restart('signals abort and listeners hear, in every thread'),
+  },
+  {
+    name: 'a successor does not know which thread a session is linked to',
+    file: 'worker/sessions.ts',
+    find: 'this.table.dataBytes += head.dataBytes;\n    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);',
+    replace: 'this.table.dataBytes += head.dataBytes;',
+    caughtBy: restart('a linked session lives on, and ends with its thread'),
+  },
+];

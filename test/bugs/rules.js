@@ -1,0 +1,129 @@
+/** The rules of sessions and their tokens. */
+
+const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
+const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
+const interleavings = {
+  file: 'test/interleavings.test.ts',
+  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
+};
+
+export const ofRules = [
+  {
+    name: 'a new session may have a digest that is in use',
+    file: 'worker/manager.ts',
+    find: 'if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
+    replace: 'if (this.#sessions.byId(call.id) >= 0) return',
+    caughtBy: {
+      file: 'test/used.test.ts',
+      test: 'is given to nobody else: not at birth, not at login, not by rotation',
+    },
+  },
+  {
+    name: 'login takes a digest that its index cannot tell from the old one',
+    file: 'worker/token-changes.ts',
+    find: "if (table.sameEntry(head.digest, call.digest)) return 'used';",
+    replace: '',
+    caughtBy: {
+      file: 'test/look-alikes.test.ts',
+      test: 'a session gets no digest after another that its index could not tell apart',
+    },
+  },
+  {
+    name: 'ifVersion is not looked at',
+    file: 'worker/manager.ts',
+    find: 'ifVersion === undefined || ifVersion === head.version ?',
+    replace: 'ifVersion === undefined || head.version >= 0 ?',
+    caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
+  },
+  {
+    name: 'the old digest stays in the index after login',
+    file: 'worker/token-changes.ts',
+    find: 'table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);',
+    replace: '',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'an ended session leaves no entry in any index, whatever tokens it had',
+    },
+  },
+  {
+    name: 'the token before stays in the record after login',
+    file: 'worker/token-changes.ts',
+    find: 'head.hasPrevious = false;',
+    replace: '',
+    caughtBy: recovery('honours no token that was rotated out before a login'),
+  },
+  {
+    name: 'a rotation lays no way from the token before',
+    file: 'worker/token-changes.ts',
+    find: 'table.previous.insert(call.from[0] as number, call.from[1] as number, slot);',
+    replace: '',
+    caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
+  },
+  {
+    name: 'of two rotations from the same token both are done',
+    file: 'worker/token-changes.ts',
+    find: 'if (!sameDigest(head.digest, call.from)) {',
+    replace: 'if (!sameDigest(head.digest, call.from) && !head.hasPrevious) {',
+    caughtBy: interleavings,
+  },
+  {
+    name: 'a login is published before there is a way from its token',
+    file: 'worker/token-changes.ts',
+    find: `table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        failpoint('login: new digest entered');
+        this.#changes.see(slot, now);
+        prepared.apply(reply);`,
+    replace: `this.#changes.see(slot, now);
+        prepared.apply(reply);
+        table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        failpoint('login: new digest entered');`,
+    caughtBy: interleavings,
+  },
+  {
+    name: 'a change is noted in the journal only after it is published',
+    file: 'worker/changes.ts',
+    find: `by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        failpoint('change: intent noted');
+        table.publish(slot, pointer);
+        failpoint('change: published');`,
+    replace: `table.publish(slot, pointer);
+        failpoint('change: published');
+        by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        failpoint('change: intent noted');`,
+    caughtBy: interleavings,
+  },
+  {
+    name: 'a user may have one session more than is allowed',
+    file: 'worker/room.ts',
+    find: 'this.#sessions.users.count(user) + 1 -',
+    replace: 'this.#sessions.users.count(user) -',
+    caughtBy: bare('limits over the bare rules maxSessionsPerUser with end-oldest keeps the newest'),
+  },
+  {
+    name: 'data is let in without counting it',
+    file: 'worker/room.ts',
+    find: 'table.dataBytes + bytes <= this.#limits.maxBytes',
+    replace: 'table.dataBytes <= this.#limits.maxBytes',
+    caughtBy: bare('limits over the bare rules all of maxBytes can be used, and not one byte more'),
+  },
+  {
+    name: 'a session is freed before it is marked as ended',
+    file: 'worker/endings.ts',
+    find: 'const mark = Atomics.exchange(slots, markPlace(slot), ENDED);',
+    replace: 'const mark = Atomics.load(slots, markPlace(slot));',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'a session of which it is told that it is over is found by nobody',
+    },
+  },
+  {
+    name: 'the sweep ends a session that was seen while it judged it',
+    file: 'worker/endings.ts',
+    find: 'if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;',
+    replace: 'Atomics.store(view.slots, markPlace(slot), ENDED);',
+    caughtBy: {
+      file: 'test/endings.test.ts',
+      test: 'a session that is seen in its last millisecond, while the sweep judges it, lives on',
+    },
+  },
+];

@@ -1,0 +1,125 @@
+/** How the table is read, and how it is written. */
+
+const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
+const table = (name) => ({ file: 'test/table.test.ts', test: name });
+const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
+const interleavings = {
+  file: 'test/interleavings.test.ts',
+  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
+};
+
+export const ofTable = [
+  {
+    name: 'a copied record is believed whatever its checksum',
+    file: 'src/protocol/table.ts',
+    find: 'sumWords(words, headEnd, count, headEnd);',
+    replace: 'words[HEAD.bodySum];',
+    caughtBy: recovery('whatever words are broken, nothing throws'),
+  },
+  {
+    name: 'no second look at the pointer after the copy',
+    file: 'src/protocol/table.ts',
+    find: 'const same = this.pointer(slot) === pointer;',
+    replace: 'const same = slot >= 0;',
+    caughtBy: table('of a record that is replaced while it is copied, the newer is believed'),
+  },
+  {
+    name: 'a miss is believed though the index was switched',
+    file: 'src/protocol/table.ts',
+    find: 'if (Atomics.load(this.header, switchWord) === switches) return -1;',
+    replace: 'if (switches >= 0) return -1;',
+    caughtBy: table('a miss is not believed if the index was switched under it'),
+  },
+  {
+    name: 'a mark is taken for the session’s own, whatever its generation',
+    file: 'src/protocol/table.ts',
+    find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
+    replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
+    caughtBy: {
+      file: 'test/handles.test.ts',
+      test: 'a session whose place was let again between two looks is not taken for its successor',
+    },
+  },
+  {
+    name: 'a digest is compared by its first words only',
+    file: 'src/lookup.ts',
+    find: 'const isCurrent = sameDigest(head.digest, digest);',
+    replace: 'const isCurrent = head.digest[0] === digest[0] && head.digest[1] === digest[1];',
+    caughtBy: {
+      file: 'test/look-alikes.test.ts',
+      test: 'a token opens no session whose digest only begins like its own',
+    },
+  },
+  {
+    name: 'a seen mark is stored without a look at what it was',
+    file: 'src/protocol/seen.ts',
+    find: 'Atomics.compareExchange(words, at, read, markOf(side, now));',
+    replace: 'Atomics.exchange(words, at, markOf(side, now));',
+    caughtBy: {
+      file: 'test/lists.test.ts',
+      test: 'a mark is only ever raised, never lowered, and never taken from an ended session',
+    },
+  },
+  {
+    name: 'a look that is remembered is trusted, whatever has been published since',
+    file: 'src/lookup.ts',
+    find: 'if (this.#isCurrent(entry)) {',
+    replace: 'if (this.#isCurrent(entry) || entry.handle.alive) {',
+    caughtBy: interleavings,
+  },
+  {
+    name: 'the token that a thread drew takes the place of a later one that it was shown',
+    file: 'src/session-view.ts',
+    find: 'if (this.#newestToken() === undefined) this.#token = shown ?? token;',
+    replace: 'if (shown === token) return;',
+    caughtBy: {
+      file: 'test/handles.test.ts',
+      test: 'a thread that hears late of a token that it drew keeps the one that it was shown meanwhile',
+    },
+  },
+  {
+    name: 'a deposed manager writes on',
+    file: 'worker/owner.ts',
+    find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) depose();',
+    replace: 'if (Number.isNaN(this.epoch)) depose();',
+    caughtBy: recovery('a manager that was given up for dead writes nothing, whatever it is told to do'),
+  },
+  {
+    name: 'freed cells keep what was in them',
+    file: 'worker/cells.ts',
+    find: 'for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;',
+    replace: 'cells[start] = 0;',
+    caughtBy: table('what a session left is zeroed after two sweeps'),
+  },
+  {
+    name: 'no quarantine: cells are used again at once',
+    file: 'worker/cells.ts',
+    find: 'while (this.quarantined > QUARANTINE_CELLS + count) this.#release();',
+    replace: 'while (this.quarantined > QUARANTINE_CELLS * 0) this.#release();',
+    caughtBy: table('a record that was replaced stays whole for thousands of cells of further changes'),
+  },
+  {
+    name: 'a place is let again under the same generation',
+    file: 'worker/table.ts',
+    find: 'const next = ((this.view.slots[at + 1] as number) + 1) | 0;',
+    replace: 'const next = (this.view.slots[at + 1] as number) | 0;',
+    caughtBy: bare('data over the bare rules a handle of a session that ended never reaches the next one in its place'),
+  },
+  {
+    name: 'an index that is rebuilt misses what is entered meanwhile',
+    file: 'worker/index-writer.ts',
+    find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;',
+    replace: '',
+    caughtBy: table('all that is live is found, and nothing else, while the index is rebuilt again and again'),
+  },
+  {
+    name: 'a place keeps the reports of its former session',
+    file: 'worker/endings.ts',
+    find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) continue;',
+    replace: '',
+    caughtBy: {
+      file: 'test/rotation.test.ts',
+      test: 'does no harm to the next session in the place of the one it belonged to',
+    },
+  },
+];
