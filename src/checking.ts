@@ -3,6 +3,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
 import { acceptedDuration, type DurationLimits, durationRefusal } from './durations.js';
+import { isPlainObject } from './protocol/data/kinds.js';
 import { expected, SessionError } from './protocol/errors.js';
 
 /**
@@ -126,18 +127,6 @@ function path(where: string, key: string): string {
 function printable(key: string): string {
   const text = JSON.stringify(key.slice(0, 40)).slice(1, -1);
   return key.length <= 40 ? text : `${text}…`;
-}
-
-/** An object literal of any realm, or one without a prototype. */
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === null || prototype === Object.prototype) return true;
-  return (
-    typeof prototype === 'object' &&
-    Object.getPrototypeOf(prototype) === null &&
-    Object.hasOwn(prototype, 'isPrototypeOf')
-  );
 }
 
 /** The name that a misspelt one was most likely meant to be: at most two edits away, letter case aside. */

@@ -29,6 +29,12 @@ function isBuiltIn(prototype: object, name: string): boolean {
   return Function.prototype.toString.call(built) === `function ${name}() { [native code] }`;
 }
 
+/** An object literal of any realm, or one without a prototype. */
+export function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return isPlainPrototype(Object.getPrototypeOf(value));
+}
+
 export function isPlainPrototype(prototype: object | null): boolean {
   return prototype === Object.prototype || prototype === null || isBuiltIn(prototype, 'Object');
 }
