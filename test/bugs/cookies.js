@@ -1,7 +1,6 @@
 /** JWTs, and what policies demand. */
 
-const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
-const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
+import { jwt, policies } from './caught-by.js';
 
 export const ofCookies = [
   {

@@ -1,8 +1,6 @@
 /** What follows the death of a manager. */
 
-const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
-const resent = (name) => ({ file: 'test/resent-calls.test.ts', test: name });
-const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
+import { recovery, resent, restart } from './caught-by.js';
 
 export const ofDeaths = [
   {

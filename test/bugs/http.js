@@ -1,10 +1,6 @@
 /** What travels over HTTP. */
 
-const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });
-const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
-const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
-const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
-const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
+import { companions, every, http, raw, store } from './caught-by.js';
 
 export const ofHttp = [
   {

@@ -1,6 +1,6 @@
 /** Sessions under a caller's own key. */
 
-const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
+import { keyed } from './caught-by.js';
 
 export const ofKeyed = [
   {

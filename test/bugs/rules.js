@@ -1,11 +1,6 @@
 /** The rules of sessions and their tokens. */
 
-const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
-const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
-const interleavings = {
-  file: 'test/interleavings.test.ts',
-  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
-};
+import { bare, interleavings, recovery } from './caught-by.js';
 
 export const ofRules = [
   {

@@ -1,12 +1,6 @@
 /** How the table is read, and how it is written. */
 
-const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
-const table = (name) => ({ file: 'test/table.test.ts', test: name });
-const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
-const interleavings = {
-  file: 'test/interleavings.test.ts',
-  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
-};
+import { bare, interleavings, recovery, table } from './caught-by.js';
 
 export const ofTable = [
   {

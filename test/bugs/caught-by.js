@@ -1,0 +1,19 @@
+/** The tests by which bugs are caught, by the file that they stand in. */
+
+export const bare = (name) => ({ file: 'test/contract.test.ts', test: name });
+export const table = (name) => ({ file: 'test/table.test.ts', test: name });
+export const recovery = (name) => ({ file: 'test/recovery.test.ts', test: name });
+export const resent = (name) => ({ file: 'test/resent-calls.test.ts', test: name });
+export const interleavings = {
+  file: 'test/interleavings.test.ts',
+  test: 'whatever order calls, answers, lookups and deaths of the manager come in',
+};
+export const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
+export const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
+export const policies = (name) => ({ file: 'test/policies.test.ts', test: name });
+export const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });
+export const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
+export const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
+export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
+export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
+export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
