@@ -1,14 +1,9 @@
 /** Cookies that are more than the token: signed ones, and JWTs, of which some differ each time they are made. A part of the adapters' contract. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { resolveCookieOptions } from '../../dist/src/cookie-options.js';
 import { createCookieFormat } from '../../dist/src/cookies.js';
-import {
-  type CookieOptions,
-  type ManagerOptions,
-  type SessionManager,
-  startSessionManager,
-} from '../../dist/src/index.js';
+import type { CookieOptions, ManagerOptions } from '../../dist/src/index.js';
 import { pairFor } from '../support/jwt.js';
 import { gate, MINUTE, type Routes, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
@@ -32,8 +27,8 @@ const formats = [
   jwt('ES256'),
 ];
 
-export function formatContract({ site, clock, start, startManager }: Setting): void {
-  describe.each(formats)('$name', ({ name, keys, cookie }) => {
+export function formatContract({ clock, start, shareManager, startManager }: Setting): void {
+  describe.each(formats)('$name', ({ keys, cookie }) => {
     const [key = '', nextKey = ''] = keys;
     const routes: Routes = {
       ...everyday,
@@ -42,13 +37,9 @@ export function formatContract({ site, clock, start, startManager }: Setting): v
       '/change': ({ session }) => session.checkCsrf(),
     };
     /** Of all tests that ask for no other. */
-    let shared: SessionManager;
-    beforeAll(async () => {
-      shared = await startSessionManager({ name: `of ${site.name}, ${name}`, clock, cookie: cookie([key]) });
-    });
-    afterAll(() => shared?.stop());
+    const shared = shareManager({ cookie: cookie([key]) });
     const begin = async (more?: ManagerOptions) => {
-      const manager = more === undefined ? shared : await startManager({ cookie: cookie([key]), ...more });
+      const manager = more === undefined ? shared() : await startManager({ cookie: cookie([key]), ...more });
       const running = await start(routes, {}, manager);
       return { manager, running, visitor: new Browser(running) };
     };
@@ -126,7 +117,7 @@ export function formatContract({ site, clock, start, startManager }: Setting): v
           },
         },
         {},
-        shared,
+        shared(),
       );
       const visitor = new Browser(running);
       await visitor.visit('/login');

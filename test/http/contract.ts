@@ -23,6 +23,8 @@ export interface Setting {
   readonly clock: ReturnType<typeof createManualClock>;
   /** Of all tests that ask for no other. Its cookie is named 'id' and not Secure. */
   readonly manager: () => SessionManager;
+  /** Of the tests beside which it is called: one that is started before them and stopped after them. */
+  readonly shareManager: (options: ManagerOptions) => () => SessionManager;
   /** Starts a manager for one test. */
   readonly startManager: (options: ManagerOptions) => Promise<SessionManager>;
   /** Starts the site for one test. */
@@ -49,17 +51,20 @@ const parts = [lifeContract, endingContract, cookieContract, guardContract, bind
 
 export function adapterContract(site: Site, held: readonly ((setting: Setting) => void)[] = parts): void {
   const clock = createManualClock(Date.UTC(2030, 0, 1));
-  let shared: SessionManager | undefined;
   let managers = 0;
   const name = () => `${site.name} ${++managers}`;
   const cookie = { secure: false };
 
-  beforeAll(async () => {
-    shared = await startSessionManager({ name: name(), clock, cookie });
-  });
-  afterAll(() => shared?.stop());
+  const shareManager: Setting['shareManager'] = (options) => {
+    let shared: SessionManager | undefined;
+    beforeAll(async () => {
+      shared = await startSessionManager({ name: name(), clock, cookie, ...options });
+    });
+    afterAll(() => shared?.stop());
+    return () => shared as SessionManager;
+  };
 
-  const manager = () => shared as SessionManager;
+  const manager = shareManager({});
   const start: Setting['start'] = async (routes, options, of = manager()) => {
     const running = await site.start(
       of,
@@ -76,6 +81,7 @@ export function adapterContract(site: Site, held: readonly ((setting: Setting) =
     clock,
     manager,
     start,
+    shareManager,
     async startManager(options) {
       const started = await startSessionManager({ name: name(), clock, cookie, ...options });
       onTestFinished(() => started.stop());
