@@ -8,7 +8,7 @@ export default defineConfig({
     // Printed as it comes, so that it can be looked at.
     disableConsoleIntercept: true,
     setupFiles: ['test/support/token-scanner.ts'],
-    testTimeout: 120_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     server: { deps: { external: [/dist/] } },
   },

@@ -79,7 +79,7 @@ describe('a line of a log', () => {
     const started = performance.now();
     for (const piece of [' [', '"', '\\"', '\\', '" 200 1', ` [${time}] "`, '" "', '1', '\0'])
       parseLogLine(`h - - [${time}] "${piece.repeat(200_000)}`);
-    expect(performance.now() - started).toBeLessThan(60_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('never makes the parser throw', () => {

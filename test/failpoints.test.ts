@@ -7,8 +7,8 @@ import { STEPS, type Step } from '../dist/worker/failpoints.js';
 import { Mortal, WAYS, type Way } from './failpoints.js';
 import { Thread } from './threads.js';
 
-/** Managers at once: to hang takes longer than to end, and if in a system call no processor. */
-const atOnce = (way: Way) => (way === 'blocking in a system call' ? 12 : way === 'hanging busy' ? 8 : 4);
+/** Managers at once, where not 4: to hang takes longer than to end, and if in a system call no processor. */
+const AT_ONCE: Partial<Record<Way, number>> = { 'blocking in a system call': 12, 'hanging busy': 8 };
 const TIMEOUT = 300_000;
 let runs = 0;
 
@@ -74,7 +74,7 @@ async function share(
 ): Promise<void> {
   const left = [...steps];
   await Promise.all(
-    Array.from({ length: Math.min(atOnce(way), steps.length) }, async () => {
+    Array.from({ length: Math.min(AT_ONCE[way] ?? 4, steps.length) }, async () => {
       const mortal = await Mortal.start();
       for (let step = left.shift(); step !== undefined; step = left.shift()) {
         await run(step, mortal).catch((error) => {

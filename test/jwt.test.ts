@@ -273,11 +273,10 @@ describe.each(algorithms)('JWTs signed by %s', (algorithm) => {
 
   test('that are huge or rubbish are none, soon, and nothing throws', () => {
     const huge = 'x'.repeat(4_000_000);
-    // What grew with the square of the length would take hours.
     const began = performance.now();
     for (const jwt of [huge, `${head}.${huge}.${signature}`, `${head}.${body}.${huge}`, '.'.repeat(4_000_000)])
       expect(taken(jwt)).toBeUndefined();
-    expect(performance.now() - began).toBeLessThan(60_000);
+    expect(performance.now() - began).toBeLessThan(2000);
     for (const jwt of ['', '.', '..', '...', `${head}..`, `${head}.`, head, '\0', '😀.😀.😀', `${head}.${body}.\ud83d`])
       expect(taken(jwt)).toBeUndefined();
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => taken(text) === undefined));

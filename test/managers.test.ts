@@ -10,7 +10,7 @@ import { wrongWith } from './torture/managers.js';
 
 const AT_ONCE = 50;
 /** A thousand in `npm run torture -- --managers 1000`. */
-const IN_TURN = 100;
+const IN_TURN = 200;
 
 test(`${AT_ONCE} managers in one process keep their sessions apart, and each outlives its thread`, {
   timeout: 120_000,
