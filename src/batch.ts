@@ -14,8 +14,13 @@ export interface Batch {
   readonly calls: Call[];
   readonly deadline: number;
   bytes: number;
-  /** What is sent, and sent again to a manager's successor; undefined while it is gathered. */
+  /** What is sent, and sent again to a manager's successor; undefined while the batch is gathered. */
   message: ArrayBuffer | undefined;
+}
+
+/** The number of its last call. */
+export function lastOf({ first, calls }: Batch): number {
+  return first + calls.length - 1;
 }
 
 /** What a batch was answered; where that is no reply at all, there is nothing in it to read. */

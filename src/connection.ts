@@ -4,17 +4,20 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { BATCH_HEADER, type Batch, readerOf, settleSome } from './batch.js';
+import { BATCH_HEADER, type Batch, lastOf, readerOf, settleSome } from './batch.js';
 import { type Call, writeCall } from './call.js';
 import { type ConnectionListener, type Line, Link } from './link.js';
 import { type ByteReader, ByteWriter } from './protocol/bytes.js';
-import { CONNECTION, MOST_CALLS } from './protocol/calls.js';
+import { CONNECTION, MOST_CALLS, MOST_IN_FLIGHT } from './protocol/calls.js';
 import { SessionError } from './protocol/errors.js';
 import type { Welcome } from './protocol/greeting.js';
 import { Refused, refusedAt } from './refused.js';
 
 /** Bytes that may wait in one thread. */
 const MOST_BYTES = 64 * 1024 * 1024;
+/** Calls, or their bytes, at which a batch is full. */
+const MOST_IN_BATCH = MOST_IN_FLIGHT / 2;
+const MOST_BATCH_BYTES = 1 << 20;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 
@@ -30,11 +33,16 @@ export class Connection {
   #writing = false;
   /** Calls made while another was being written. */
   readonly #nested: { readonly call: Call; readonly bytes: Uint8Array }[] = [];
-  /** What was sent and is not settled, oldest first. */
+  /** What is on its way to the manager, and what waits until less is, oldest first. */
   readonly #sent: Batch[] = [];
+  readonly #waiting: Batch[] = [];
+  /** Replies that have arrived and are being told to the callers, oldest first. */
+  readonly #telling: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
   readonly #settled = (): number => this.#calls--;
   #gathering: Batch | undefined;
   #next = 1;
+  /** As CONNECTION.settled has it. */
+  #lastSettled = 0;
   #calls = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -110,6 +118,7 @@ export class Connection {
     );
     this.#isUp = true;
     for (const batch of this.#sent) this.#post(batch);
+    this.#sendMore();
   }
 
   /** `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`. Never rejects. */
@@ -145,6 +154,7 @@ export class Connection {
       if (this.#nested.length > 0) this.#insertNested(start);
     }
     if (!this.#gather(call, bytes)) to.length -= bytes;
+    this.#sendIfFull();
   }
 
   /** Data may run code of the application while it is written (a getter), which may call in turn: that call is written elsewhere, and takes its place before the one at hand. */
@@ -158,7 +168,10 @@ export class Connection {
     const to = this.#writer;
     const behind = to.bytes.slice(start, to.length);
     to.length = start;
-    for (const { call, bytes } of this.#nested.splice(0)) if (this.#gather(call, bytes.length)) to.raw(bytes);
+    for (const { call, bytes } of this.#nested.splice(0)) {
+      if (this.#gather(call, bytes.length)) to.raw(bytes);
+      this.#sendIfFull();
+    }
     to.raw(behind);
   }
 
@@ -183,6 +196,12 @@ export class Connection {
     return true;
   }
 
+  /** A batch that is full is on its way while this thread makes the next: so neither the manager nor the journal ever has too much at once. */
+  #sendIfFull(): void {
+    const batch = this.#gathering;
+    if (batch !== undefined && (batch.calls.length >= MOST_IN_BATCH || batch.bytes >= MOST_BATCH_BYTES)) this.#send();
+  }
+
   #send(): void {
     const batch = this.#gathering;
     if (batch === undefined) return;
@@ -192,38 +211,71 @@ export class Connection {
     to.view.setUint32(8, batch.calls.length, true);
     // Kept until it is answered, and so copied on its way: a manager that dies has a successor who gets it again.
     batch.message = to.copy().buffer;
-    this.#sent.push(batch);
-    this.#post(batch);
+    to.reset();
+    to.reserve(BATCH_HEADER);
+    this.#waiting.push(batch);
+    this.#sendMore();
+  }
+
+  /** Sends what waits, as far as the calls under way allow it. */
+  #sendMore(): void {
+    const waiting = this.#waiting;
+    while (this.#isUp) {
+      const [batch] = waiting;
+      if (batch === undefined || lastOf(batch) - this.#lastSettled > MOST_IN_FLIGHT) return;
+      waiting.shift();
+      this.#sent.push(batch);
+      this.#post(batch);
+    }
   }
 
   #post(batch: Batch): void {
-    if (!this.#isUp || batch.message === undefined) return;
-    this.#link.execute(batch.message).then(
-      (reply) => this.#replied(batch, reply),
-      () => this.#settleBatch(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown')),
+    this.#link.execute(batch.message as ArrayBuffer).then(
+      (reply) => this.#hear(batch, reply),
+      () => {
+        this.#refuse(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown'));
+        this.#sendMore();
+      },
     );
   }
 
-  #replied(batch: Batch, reply: unknown): void {
+  #hear(batch: Batch, reply: unknown): void {
     const at = this.#sent.indexOf(batch);
     if (at < 0) return;
     this.#sent.splice(at, 1);
-    // Settled calls count as given up: the word never falls so far behind the numbers that it could be taken for one ahead of them.
-    Atomics.store(this.#words, CONNECTION.givenUp, (batch.first + batch.calls.length - 1) | 0);
-    this.#settleSome(batch, readerOf(reply), 0);
+    this.#settle(batch);
+    this.#sendMore();
+    this.#telling.push({ batch, from: readerOf(reply), next: 0 });
+    if (this.#telling.length === 1) this.#tell();
   }
 
-  /** Settles some calls, and the others in the next turns of the event loop. */
-  #settleSome(batch: Batch, from: ByteReader, start: number): void {
-    const end = settleSome(batch, from, start, this.#settled);
-    if (end < batch.calls.length) setImmediate(() => this.#settleSome(batch, from, end));
-    else this.#release(batch);
+  /** Tells some calls their answers, and the others in the next turns of the event loop. */
+  #tell(): void {
+    const [told] = this.#telling;
+    if (told === undefined) return;
+    told.next = settleSome(told.batch, told.from, told.next, this.#settled);
+    if (told.next === told.batch.calls.length) {
+      this.#telling.shift();
+      this.#release(told.batch);
+    }
+    if (this.#telling.length > 0) setImmediate(() => this.#tell());
   }
 
-  #settleBatch(batch: Batch, refuse: (call: number) => Refused): void {
-    const at = this.#sent.indexOf(batch);
+  /**
+   * Says that the answers up to this batch's last have arrived, or are waited for no longer. The word never falls so far behind the numbers that it could be taken for
+   * one ahead of them.
+   */
+  #settle(batch: Batch): void {
+    this.#lastSettled = Math.max(this.#lastSettled, lastOf(batch));
+    Atomics.store(this.#words, CONNECTION.settled, this.#lastSettled | 0);
+  }
+
+  #refuse(batch: Batch, refuse: (call: number) => Refused): void {
+    const list = this.#sent.includes(batch) ? this.#sent : this.#waiting;
+    const at = list.indexOf(batch);
     if (at < 0) return;
-    this.#sent.splice(at, 1);
+    list.splice(at, 1);
+    this.#settle(batch);
     batch.calls.forEach((call, i) => {
       this.#calls--;
       call.refused(refuse(batch.first + i));
@@ -260,16 +312,16 @@ export class Connection {
   #giveUp(): void {
     const now = performance.now();
     for (;;) {
-      const [batch] = this.#sent;
+      const batch = this.#sent[0] ?? this.#waiting[0];
       if (batch === undefined || batch.deadline > now) break;
-      const last = batch.first + batch.calls.length - 1;
       // Given up before it is looked what was begun; the manager says what it begins before it looks what was given up.
-      Atomics.store(this.#words, CONNECTION.givenUp, last | 0);
+      this.#settle(batch);
       const begun = Atomics.load(this.#words, CONNECTION.begun);
-      this.#settleBatch(batch, (call) => refusedAt(call, begun, 'ERR_TIMEOUT'));
+      this.#refuse(batch, (call) => refusedAt(call, begun, 'ERR_TIMEOUT'));
     }
+    this.#sendMore();
     if (this.#timer !== undefined) return;
-    const [oldest] = this.#sent;
+    const oldest = this.#sent[0] ?? this.#waiting[0];
     if (oldest !== undefined) this.#watch(oldest.deadline - now);
     else if (this.#gathering !== undefined) this.#watch(this.#callTimeout);
   }
@@ -279,13 +331,14 @@ export class Connection {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     this.#refuseGreeting();
-    if (this.#gathering !== undefined) this.#sent.push(this.#gathering);
+    if (this.#gathering !== undefined) this.#waiting.push(this.#gathering);
     this.#gathering = undefined;
     // What was not begun yet never will be.
-    Atomics.store(this.#words, CONNECTION.givenUp, (this.#next - 1) | 0);
+    this.#lastSettled = this.#next - 1;
+    Atomics.store(this.#words, CONNECTION.settled, this.#lastSettled | 0);
     const begun = Atomics.load(this.#words, CONNECTION.begun);
-    for (const batch of [...this.#sent]) {
-      this.#settleBatch(batch, (call) => refusedAt(call, begun, why.code));
+    for (const batch of [...this.#sent, ...this.#waiting]) {
+      this.#refuse(batch, (call) => refusedAt(call, begun, why.code));
     }
     clearTimeout(this.#timer);
     this.#link.close();

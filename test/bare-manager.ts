@@ -3,17 +3,18 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Line, reserveLine } from '../dist/src/link.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { ANSWERS } from '../dist/src/protocol/calls.js';
+import { ANSWERS, CONNECTION } from '../dist/src/protocol/calls.js';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
+import { Batch } from '../dist/worker/batch.js';
 import { Connection, Connections } from '../dist/worker/connections.js';
 import { Endings } from '../dist/worker/endings.js';
 import { Executor } from '../dist/worker/executor.js';
 import { Journal } from '../dist/worker/journal.js';
 import { Manager } from '../dist/worker/manager.js';
 import { Owner } from '../dist/worker/owner.js';
+import { Pace } from '../dist/worker/pace.js';
 import { type Recovered, recover } from '../dist/worker/recovery.js';
 import { Sessions } from '../dist/worker/sessions.js';
-import { memoryStore } from '../dist/worker/stores/memory.js';
 import { TableWriter } from '../dist/worker/table.js';
 import type { Limits } from './bare-rules.js';
 
@@ -38,6 +39,13 @@ export function dyingAt(nth: number, work: () => void): boolean {
   }
 }
 
+/** Has whatever goes in steps yield wherever it can. Returns what ends that. */
+export function endEachStepAtOnce(): () => void {
+  const isOver = Object.getOwnPropertyDescriptor(Pace.prototype, 'isOver') as PropertyDescriptor;
+  Object.defineProperty(Pace.prototype, 'isOver', { configurable: true, get: () => true });
+  return () => void Object.defineProperty(Pace.prototype, 'isOver', isOver);
+}
+
 /** A call: which, and its fields. */
 export type Packed = readonly [which: number, fields: (to: ByteWriter) => void];
 export type Answered = readonly [answer: string, fields: ByteReader];
@@ -54,6 +62,8 @@ export class BareManager {
   executor!: Executor;
   connections!: Connection[];
   readonly #next: number[];
+  /** What goes on in another turn. */
+  readonly #later: (() => void)[] = [];
 
   /** `lines`: how many threads are connected. */
   constructor(limits: Limits, lines = 2) {
@@ -72,26 +82,30 @@ export class BareManager {
     const { owner } = this.table;
     const now = () => this.time;
     const audience = new Connections();
-    this.sessions = new Sessions(this.table, limits.whenFull === 'end-longest-idle');
+    this.sessions = new Sessions(this.table);
     this.endings = new Endings(this.sessions, audience, now);
     this.manager = new Manager(this.sessions, this.endings, audience, limits, now);
     const { manager, sessions, endings } = this;
-    const parts = { manager, sessions, endings, connections: audience, store: memoryStore, bytesReserved: 0 };
-    this.executor = new Executor({ ...parts, stop: async () => {}, die: () => {} });
-    const journals = this.lines.map(({ journal }) => new Journal(journal, owner));
-    const recovering = recover(
-      this.sessions,
-      journals.map((journal, n) => ({ number: n + 1, journal })),
-    );
+    const parts = { manager, sessions, endings, connections: audience, bytesReserved: 0 };
+    this.#later.length = 0;
+    this.executor = new Executor({ ...parts, *stop() {}, die: () => {} }, (work) => void this.#later.push(work));
+    const survivors = this.lines.map(({ words, journal }, n) => ({
+      number: n + 1,
+      words: new Int32Array(words),
+      journal: new Journal(journal, owner),
+    }));
+    const recovering = recover(this.sessions, survivors);
     let step = recovering.next();
-    while (!step.done) step = recovering.next();
-    const port = { postMessage() {}, close() {} } as unknown as MessagePort;
-    this.connections = this.lines.map(({ words }, n) => {
-      const connection = new Connection(n + 1, port, new Int32Array(words), journals[n] as Journal);
-      connection.pins.push(...(step.value?.pins.get(n + 1) ?? []));
+    for (; !step.done; step = recovering.next()) this.table.pace.begin();
+    const recovered = step.value;
+    for (const at of recovered.closings) this.endings.awaitClosing(at);
+    this.connections = survivors.map(({ number, words, journal }) => {
+      const port = { postMessage() {}, close() {} } as unknown as MessagePort;
+      const connection = audience.add(new Connection(number, port, words, journal, { isInherited: true }));
+      for (const pin of recovered.pins.get(number) ?? []) connection.pins.add(this.table, pin);
       return connection;
     });
-    return step.value;
+    return recovered;
   }
 
   /** Packs calls that travel together. */
@@ -109,12 +123,41 @@ export class BareManager {
     return to.copy().buffer;
   }
 
+  /** Has a batch done, to its end; its answers count as arrived only when `arrive` says so. */
   execute(line: number, batch: ArrayBuffer): Answered[] {
-    const reply = this.executor.execute(this.connections[line] as Connection, batch) as ArrayBuffer;
-    const from = new ByteReader(new Uint8Array(reply));
+    const begun = this.begin(line, batch);
+    this.goOn();
+    return this.answersOf(begun);
+  }
+
+  /** Has a batch begun, and done as far as one step goes. */
+  begin(line: number, batch: ArrayBuffer): Batch {
+    const connection = this.connections[line] as Connection;
+    const job = new Batch(this.executor, connection, batch);
+    this.executor.turns.add(connection.queue, job);
+    return job;
+  }
+
+  answersOf(job: Batch): Answered[] {
+    const from = new ByteReader(new Uint8Array(job.outcome() as ArrayBuffer));
     return Array.from({ length: from.u32() }, () => {
       const answer = ANSWERS[from.u8()] as string;
       return [answer, new ByteReader(from.raw(from.u32()).slice())];
     });
+  }
+
+  /** Lets the event loop turn for as long as anything waits for that, or so many times; returns how often it did. */
+  goOn(most = Number.POSITIVE_INFINITY): number {
+    for (let turns = 0; ; turns++) {
+      const work = turns < most ? this.#later.shift() : undefined;
+      if (work === undefined) return turns;
+      work();
+    }
+  }
+
+  /** All that a thread was answered has arrived there. */
+  arrive(line: number): void {
+    const { words } = this.connections[line] as Connection;
+    Atomics.store(words, CONNECTION.settled, Atomics.load(words, CONNECTION.begun));
   }
 }

@@ -5,7 +5,8 @@ import { Listing } from '../dist/src/listing.js';
 import { Lookup } from '../dist/src/lookup.js';
 import { timeoutLimitsUnder } from '../dist/src/policy.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { type Refusal, readText, type Target, writeTarget } from '../dist/src/protocol/calls.js';
+import { CONNECTION, type Refusal, readText, type Target, writeTarget } from '../dist/src/protocol/calls.js';
+import type { CloseAllCall } from '../dist/src/protocol/close-all.js';
 import { encodeData, encodePatch } from '../dist/src/protocol/data/encode.js';
 import { encodeKey } from '../dist/src/protocol/data/entries.js';
 import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
@@ -14,12 +15,14 @@ import type { SessionContext } from '../dist/src/session-context.js';
 import { drawIdInto } from '../dist/src/tokens.js';
 import type { SessionInfo } from '../dist/src/types.js';
 import { nobody } from '../dist/worker/audience.js';
+import { isPrepared, type Ruling } from '../dist/worker/changes.js';
 import { Endings } from '../dist/worker/endings.js';
 import { Journal } from '../dist/worker/journal.js';
 import { Manager } from '../dist/worker/manager.js';
 import { type Recovered, recover } from '../dist/worker/recovery.js';
 import { Sessions } from '../dist/worker/sessions.js';
 import { TableWriter } from '../dist/worker/table.js';
+import type { Steps } from '../dist/worker/turns.js';
 
 export interface Limits {
   readonly maxSessions: number;
@@ -28,10 +31,6 @@ export interface Limits {
   readonly maxSessionsPerUser: number;
   readonly whenOverLimit: 'reject' | 'end-oldest';
   readonly whenFull: 'reject' | 'end-longest-idle';
-}
-
-interface Prepared {
-  apply(reply: ByteWriter): void;
 }
 
 /** What another thread has to read with: views and memo of its own. */
@@ -71,7 +70,7 @@ export class BareRules {
   constructor(readonly limits: Limits) {
     this.memory = reserveTable(shapeFor(limits), [7, 11]);
     this.table = this.#own();
-    this.sessions = new Sessions(this.table, limits.whenFull === 'end-longest-idle');
+    this.sessions = new Sessions(this.table);
     this.endings = new Endings(this.sessions, nobody, this.now);
     this.manager = new Manager(this.sessions, this.endings, nobody, limits, this.now);
   }
@@ -85,18 +84,15 @@ export class BareRules {
   /** Forgets all that lies beside the table, and takes the table over as a successor does. */
   succeed(journals: readonly SharedArrayBuffer[] = [], suspect = -1): Recovered {
     this.table = this.#own();
-    this.sessions = new Sessions(this.table, this.limits.whenFull === 'end-longest-idle');
+    this.sessions = new Sessions(this.table);
     this.endings = new Endings(this.sessions, nobody, this.now);
     this.manager = new Manager(this.sessions, this.endings, nobody, this.limits, this.now);
     const survivors = journals.map((memory, n) => ({
       number: n + 1,
+      words: new Int32Array(CONNECTION.words),
       journal: new Journal(memory, this.table.owner),
     }));
-    const recovering = recover(this.sessions, survivors, suspect);
-    for (;;) {
-      const { done, value } = recovering.next();
-      if (done) return value;
-    }
+    return allOf(recover(this.sessions, survivors, suspect));
   }
 
   /** Has a session begin, empty and with the given digest; refused or made, where it lies. */
@@ -109,7 +105,7 @@ export class BareRules {
       client: nothing,
       data: packData({}),
     };
-    const reply = applied(this.manager.newSession({ digest, id, idle, ...rest }, this.by()));
+    const reply = applied(() => this.manager.newSession({ digest, id, idle, ...rest }, this.by()));
     return typeof reply === 'string' ? reply : { slot: reply.u32(), generation: reply.u32() | 0 };
   }
 
@@ -118,6 +114,23 @@ export class BareRules {
     const target = this.begin(digest, options);
     if (typeof target === 'string') throw new Error(target);
     return target;
+  }
+
+  sessionsOfUser(user: Uint8Array): Target[] {
+    const targets: Target[] = [];
+    allOf(this.manager.sessionsOfUser(user, (target) => targets.push(target)));
+    return targets;
+  }
+
+  closeAllSessions(filter: Partial<CloseAllCall> = {}): number {
+    const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
+    return allOf(this.manager.closeAllSessions({ ...everything, ...filter }));
+  }
+
+  /** A whole sweep. */
+  sweep(): number {
+    const { ended, isOver } = allOf(this.manager.sweep(Number.POSITIVE_INFINITY));
+    return isOver ? ended : ended + this.sweep();
   }
 
   by() {
@@ -130,7 +143,7 @@ export class BareRules {
     const call: SessionContext['call'] = async (_, write, read) => {
       const [asked, reply] = [new ByteWriter(64), new ByteWriter(64)];
       write(asked);
-      const targets = this.manager.sessionsOfUser(readText(new ByteReader(asked.copy())));
+      const targets = this.sessionsOfUser(readText(new ByteReader(asked.copy())));
       reply.u32(targets.length);
       for (const target of targets) writeTarget(reply, target);
       return read(new ByteReader(reply.copy()));
@@ -168,12 +181,27 @@ export class BareRules {
   }
 }
 
-/** Publishes what was prepared and returns the reply, or the refusal. */
-export function applied(prepared: Prepared | Refusal): ByteReader | Refusal {
-  if (typeof prepared === 'string') return prepared;
-  const reply = new ByteWriter(64);
-  prepared.apply(reply);
-  return new ByteReader(reply.copy());
+/** Goes through all steps of something. */
+export function allOf<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Asks a rule until it has made room, publishes what it has prepared and returns the reply, or the refusal. */
+export function applied(rule: () => Ruling): ByteReader | Refusal {
+  for (;;) {
+    const ruling = rule();
+    if (typeof ruling === 'string') return ruling;
+    if (isPrepared(ruling)) {
+      const reply = new ByteWriter(64);
+      ruling.apply(reply);
+      return new ByteReader(reply.copy());
+    }
+    const refusal = allOf(ruling);
+    if (refusal !== undefined) return refusal;
+  }
 }
 
 const written = (write: (to: ByteWriter) => void): Uint8Array => {

@@ -113,6 +113,10 @@ async function useAll({ manager, clock }: Mortal): Promise<void> {
   expect([one.userId, one.data, one.version]).toEqual(['bea', { late: true }, 4]);
   await two.setIdleTimeout('1s');
   expect(await listed(manager, 'ada')).toEqual([two.id, three.id]);
+  // More than one step of the manager does.
+  await three.set({ long: 'x'.repeat(4000) });
+  await Promise.all(Array.from({ length: 400 }, (_, n) => three.set({ n })));
+  expect([three.data.n, three.version]).toEqual([399, 401]);
   await three.close();
   expect(three.alive).toBe(false);
   clock.advance('2s');

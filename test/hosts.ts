@@ -9,7 +9,7 @@ import { Manager as ManagerProxy } from '../dist/src/manager.js';
 import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
 import { resolveOptions } from '../dist/src/options.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { CALL } from '../dist/src/protocol/calls.js';
+import { CALL, CONNECTION } from '../dist/src/protocol/calls.js';
 import { readClock } from '../dist/src/protocol/clock.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
 import type { Refused } from '../dist/src/refused.js';
@@ -23,8 +23,8 @@ import { Journal } from '../dist/worker/journal.js';
 import { Manager } from '../dist/worker/manager.js';
 import { serve } from '../dist/worker/serve.js';
 import { Sessions } from '../dist/worker/sessions.js';
-import { memoryStore } from '../dist/worker/stores/memory.js';
 import { TableWriter } from '../dist/worker/table.js';
+import { Queue } from '../dist/worker/turns.js';
 
 /** Any instant: tests are about what comes after it. */
 export const START = Date.UTC(2026, 0, 1);
@@ -46,11 +46,11 @@ export const overBareRules: StartHost = async (options) => {
   const connection = parts.connections.add(
     new Connection(1, port as unknown as MessagePort, new Int32Array(line.words), journal),
   );
-  const { executor, endings } = parts;
+  const { executor } = parts;
   let made = 0;
   const answer = async (call: Call, batch: ArrayBuffer) => {
     const reply = await executor.execute(connection, batch);
-    if (endings.hasMoreToFree) queueMicrotask(() => endings.freeSome(Number.POSITIVE_INFINITY));
+    Atomics.store(connection.words, CONNECTION.settled, Atomics.load(connection.words, CONNECTION.begun));
     readAnswer(new ByteReader(new Uint8Array(reply), 4), call);
   };
   const calls = {
@@ -84,9 +84,7 @@ export const overBareRules: StartHost = async (options) => {
 export const overPort: StartHost = async (options) => {
   const { clock, memory, resolved, parts } = assemble(options);
   const { port1, port2 } = new MessageChannel();
-  const { endings } = parts;
-  const freeEnded = () => setImmediate(() => endings.freeSome(Number.POSITIVE_INFINITY));
-  serve(port2, { ...parts, settings: settingsOf(resolved), freeEnded, newNumber: () => 1, joined: () => {} });
+  serve(port2, { ...parts, settings: settingsOf(resolved), newNumber: () => 1, joined: () => {} });
   port2.unref();
   const manager = await ManagerProxy.greet(port1, memberOf(memory, clock));
   return { manager: manager as unknown as SessionManager, clock };
@@ -113,29 +111,35 @@ function assemble(options: ManagerOptions | undefined) {
   header[HEADER.ownerEpoch] = 1;
   const connections = new Connections();
   const table = new TableWriter(memory, 1);
-  const sessions = new Sessions(table, resolved.whenFull === 'end-longest-idle');
+  const sessions = new Sessions(table);
   const endings = new Endings(sessions, connections, now);
   const manager = new Manager(sessions, endings, connections, resolved, now);
-  const stop = async () => {
-    const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
-    manager.closeAllSessions(everything, 'stopped');
-    endings.freeSome(Number.POSITIVE_INFINITY);
-    connections.flush();
-    Atomics.store(header, HEADER.status, STATUS.stopped);
-    setImmediate(() => connections.closeAll());
-  };
-  const executor = new Executor({
+  const executor: Executor = new Executor({
     manager,
     sessions,
     endings,
     connections,
-    store: memoryStore,
     bytesReserved: 0,
-    stop,
+    *stop() {
+      const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
+      yield* manager.closeAllSessions(everything, 'stopped');
+      yield* endings.freeing();
+      connections.flush();
+      Atomics.store(header, HEADER.status, STATUS.stopped);
+      setImmediate(() => connections.closeAll());
+    },
     die: (error) => {
       throw error;
     },
   });
+  const freeing = new Queue();
+  endings.onToFree = () =>
+    setImmediate(() =>
+      executor.turns.do(freeing, function* freeAndTell() {
+        yield* endings.freeing();
+        connections.flush();
+      }),
+    );
   return { clock, memory, resolved, parts: { manager, endings, connections, executor, owner: table.owner } };
 }
 

@@ -61,7 +61,7 @@ class Keys {
       case 'put': {
         const { key, user, text } = step;
         const call = { ...times, digest: digest(key), id: drawIdInto(new Int32Array(4)), user: packUser(user) };
-        const reply = applied(manager.putSession({ ...call, data: packData({ text }) }, rules.by()));
+        const reply = applied(() => manager.putSession({ ...call, data: packData({ text }) }, rules.by()));
         this.look();
         if ((this.buried.get(key) ?? 0) > rules.time) {
           this.refusals++;
@@ -77,7 +77,7 @@ class Keys {
       case 'new': {
         const call = { ...times, digest: digestOf(drawToken()), id: drawIdInto(new Int32Array(4)) };
         const data = packData({ text: step.text });
-        applied(manager.newSession({ ...call, user: packUser(step.user), data }, rules.by()));
+        applied(() => manager.newSession({ ...call, user: packUser(step.user), data }, rules.by()));
         return;
       }
       case 'close':
@@ -90,15 +90,14 @@ class Keys {
         this.reader.lookup.byKey(step.key, true);
         return;
       case 'closeAll': {
-        const filter = { except: undefined, createdBefore: Infinity, limit: Infinity };
-        manager.closeAllSessions({ ...filter, user: step.user === undefined ? undefined : packUser(step.user) });
+        rules.closeAllSessions({ user: step.user === undefined ? undefined : packUser(step.user) });
         return;
       }
       case 'advance':
         rules.time += step.by;
         return;
       case 'sweep':
-        manager.sweep();
+        rules.sweep();
         return;
       case 'free':
         rules.endings.freeSome(1);
@@ -130,7 +129,7 @@ class Keys {
     for (const key of this.#ended) {
       const call = { idle: 1, absolute: 1, linked: false, client: NOTHING, user: NOTHING, data: packData({}) };
       const put = { ...call, digest: digest(key), id: drawIdInto(new Int32Array(4)) };
-      expect([key, applied(rules.manager.putSession(put, rules.by()))]).toEqual([key, 'ERR_SESSION_ENDED']);
+      expect([key, applied(() => rules.manager.putSession(put, rules.by()))]).toEqual([key, 'ERR_SESSION_ENDED']);
     }
     this.#ended.clear();
     for (const user of ['ann', 'bob']) {
@@ -154,9 +153,9 @@ test('whatever is called in whatever order, lists and records agree, and a key t
     }
     puts += keys.puts;
     refusals += keys.refusals;
-    const { manager, table, sessions } = keys.rules;
-    manager.closeAllSessions({ user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity });
-    for (let n = 0; n < 3; n++) manager.sweep();
+    const { table, sessions } = keys.rules;
+    keys.rules.closeAllSessions();
+    for (let n = 0; n < 3; n++) keys.rules.sweep();
     expect([sessions.live, table.slotsLet, table.dataBytes, table.cells.inUse]).toEqual([0, 0, 0, 0]);
     expect(USERS.map((user) => sessions.users.count(packUser(user)))).toEqual([0, 0, 0]);
   };

@@ -9,7 +9,7 @@ import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { Buried } from '../dist/worker/buried.js';
 import { Deposed, Owner } from '../dist/worker/owner.js';
 import { dyingAt } from './bare-manager.js';
-import { applied, BareRules, packData, packUser } from './bare-rules.js';
+import { allOf, applied, BareRules, packData, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
 
 const limits = {
@@ -35,7 +35,7 @@ interface Put {
 
 function put(rules: BareRules, key: string, data: object, { user = '', idle = HOUR, absolute = 10 * HOUR }: Put = {}) {
   const call = { digest: digestOfKey(key), id: drawIdInto(new Int32Array(4)), idle, absolute, linked: false };
-  const reply = applied(
+  const reply = applied(() =>
     rules.manager.putSession({ ...call, user: packUser(user), client: NOTHING, data: packData(data) }, rules.by()),
   );
   return typeof reply === 'string' ? reply : { slot: reply.u32(), generation: reply.u32() | 0 };
@@ -54,7 +54,7 @@ const find = (rules: BareRules, key: string) => rules.reader().lookup.byKey(key,
 /** A token's session beside those of keys. */
 function newSession(rules: BareRules, user = '', digest = digestOf(drawToken())) {
   const call = { digest, id: drawIdInto(new Int32Array(4)), idle: HOUR, absolute: DAY, linked: false, client: NOTHING };
-  return applied(rules.manager.newSession({ ...call, user: packUser(user), data: packData({}) }, rules.by()));
+  return applied(() => rules.manager.newSession({ ...call, user: packUser(user), data: packData({}) }, rules.by()));
 }
 
 describe('a session under a key', () => {
@@ -88,7 +88,7 @@ describe('a session under a key', () => {
   test('goes over to the user it is put for, or to none', () => {
     const rules = new BareRules(limits);
     const target = made(rules, 'a', { user: 'ann' });
-    const of = (user: string) => rules.manager.sessionsOfUser(packUser(user));
+    const of = (user: string) => rules.sessionsOfUser(packUser(user));
     put(rules, 'a', {}, { user: 'bea' });
     expect([of('ann'), of('bea'), find(rules, 'a')?.userId]).toEqual([[], [target], 'bea']);
     put(rules, 'a', {}, { user: 'bea' });
@@ -147,10 +147,10 @@ describe('a key is no token, and a token is no key', () => {
     const rules = new BareRules(limits);
     const target = made(rules, 'a');
     const login = { target, digest: digestOf(drawToken()), user: packUser('ann'), patch: NOTHING };
-    expect(applied(rules.manager.login(login, rules.by()))).toBe('ERR_TOKEN_UNKNOWN');
+    expect(applied(() => rules.manager.login(login, rules.by()))).toBe('ERR_TOKEN_UNKNOWN');
     const [from, to] = [`${purpose}a`, drawToken()];
     const rotate = { target, from: digestOf(from), to: digestOf(to), grace: 5, sealed: seal(from, to) };
-    expect(applied(rules.manager.rotate(rotate, rules.by()))).toBe('ERR_TOKEN_UNKNOWN');
+    expect(applied(() => rules.manager.rotate(rotate, rules.by()))).toBe('ERR_TOKEN_UNKNOWN');
     expect(() => find(rules, 'a')?.currentToken()).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_UNKNOWN' }));
     expect(rules.reader().lookup.byCookie(to, false)).toBeUndefined();
   });
@@ -170,8 +170,8 @@ describe('a key is no token, and a token is no key', () => {
 const endings: readonly (readonly [string, (rules: BareRules, target: ReturnType<typeof made>) => unknown])[] = [
   ['closed', (rules, target) => rules.manager.close(target, false, NOTHING)],
   ['closed', (rules) => close(rules, 'a')],
-  ['closed', (rules) => rules.manager.closeAllSessions(everything)],
-  ['stopped', (rules) => rules.manager.closeAllSessions(everything, 'stopped')],
+  ['closed', (rules) => rules.closeAllSessions()],
+  ['stopped', (rules) => allOf(rules.manager.closeAllSessions(everything, 'stopped'))],
   ['terminated', (rules, target) => rules.manager.close(target, true, NOTHING)],
   ['idle', (rules) => pass(rules, HOUR)],
   ['expired', (rules) => lasting(rules, 10 * HOUR)],
@@ -181,14 +181,14 @@ const endings: readonly (readonly [string, (rules: BareRules, target: ReturnType
 
 function pass(rules: BareRules, time: number): void {
   rules.time += time;
-  rules.manager.sweep();
+  rules.sweep();
 }
 
 /** Time goes by, and it is seen all the while. */
 function lasting(rules: BareRules, time: number): void {
   const { lookup } = rules.reader();
   for (const end = rules.time + time; rules.time < end; rules.time += HOUR / 2) lookup.byKey('a', true);
-  rules.manager.sweep();
+  rules.sweep();
 }
 
 function fill(rules: BareRules): void {
@@ -272,7 +272,7 @@ test('nothing is buried of sessions with a token', () => {
   const rules = new BareRules(limits);
   made(rules, 'a');
   for (let n = 0; n < 5; n++) newSession(rules);
-  rules.manager.closeAllSessions(everything);
+  rules.closeAllSessions();
   expect(new Float64Array(rules.memory.buried)[BURIED.written]).toBe(1);
 });
 
@@ -285,7 +285,7 @@ describe('a successor', () => {
     expect(rules.succeed().sessions).toBe(1);
     expect([find(rules, 'a')?.data, find(rules, 'b')]).toEqual([{ key: 'a' }, undefined]);
     put(rules, 'a', { again: 1 }, { user: 'ann' });
-    expect([find(rules, 'a')?.data, rules.manager.sessionsOfUser(packUser('ann')).length]).toEqual([{ again: 1 }, 1]);
+    expect([find(rules, 'a')?.data, rules.sessionsOfUser(packUser('ann')).length]).toEqual([{ again: 1 }, 1]);
   });
 
   test('that counts from the beginning again is no reason to take a key’s next session for its last', () => {
@@ -335,9 +335,10 @@ describe('a successor', () => {
     const rules = new BareRules(limits);
     const { slot } = made(rules, 'a');
     dyingAtDecision(rules);
-    expect([new Uint8Array(rules.memory.reasons)[slot], new Int32Array(rules.memory.header)[HEADER.endingAll]]).toEqual(
-      [PICKED | (REASONS.indexOf('closed') + 1), 1],
-    );
+    expect([
+      new Uint8Array(rules.memory.reasons)[slot],
+      new Int32Array(rules.memory.header)[HEADER.endingMany],
+    ]).toEqual([PICKED | (REASONS.indexOf('closed') + 1), 1]);
     rules.succeed();
     expect([find(rules, 'a'), put(rules, 'a', {})]).toEqual([undefined, 'ERR_SESSION_ENDED']);
   });
@@ -346,8 +347,8 @@ describe('a successor', () => {
   function dyingAtDecision(rules: BareRules): void {
     const header = new Int32Array(rules.memory.header);
     for (let nth = 1; ; nth++) {
-      if (!dyingAt(nth, () => rules.manager.closeAllSessions(everything))) throw new Error('it came to its end');
-      if (header[HEADER.endingAll] === 1) return;
+      if (!dyingAt(nth, () => rules.closeAllSessions())) throw new Error('it came to its end');
+      if (header[HEADER.endingMany] === 1) return;
     }
   }
 });
@@ -365,8 +366,8 @@ test('a manager that was given up for dead puts and buries nothing', () => {
     ...{ user: packUser('bob'), client: NOTHING, data: packData({}) },
   });
   for (const doing of [
-    () => applied(manager.putSession(call('a'), rules.by())),
-    () => applied(manager.putSession(call('b'), rules.by())),
+    () => applied(() => manager.putSession(call('a'), rules.by())),
+    () => applied(() => manager.putSession(call('b'), rules.by())),
     () => manager.closeSessionByKey({ digest: digestOfKey('a'), absolute: 5, note: NOTHING }),
     () => manager.closeSessionByKey({ digest: digestOfKey('b'), absolute: 5, note: NOTHING }),
   ]) {

@@ -17,9 +17,9 @@ function begin(digest: Int32Array) {
   const rules = new BareRules(few);
   const target = rules.made(digest);
   const rotate = (from: Int32Array, to: Int32Array, sealed = seal(drawToken(), drawToken())) =>
-    applied(rules.manager.rotate({ target, from, to, grace: 50, sealed }, rules.by()));
+    applied(() => rules.manager.rotate({ target, from, to, grace: 50, sealed }, rules.by()));
   const login = (to: Int32Array) =>
-    applied(rules.manager.login({ target, digest: to, user: NOTHING, patch: NOTHING }, rules.by()));
+    applied(() => rules.manager.login({ target, digest: to, user: NOTHING, patch: NOTHING }, rules.by()));
   return { rules, target, rotate, login, lookup: rules.reader().lookup };
 }
 

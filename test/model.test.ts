@@ -74,6 +74,6 @@ test('what closeAllSessions ended ends no second time, though its timeout comes 
   model.do(fresh);
   model.do(fresh);
   endings.freeSome(10);
-  expect([sessions.live, sessions.ended.closed, sessions.ended.idle, manager.sweep().ended]).toEqual([2, 1, 0, 0]);
+  expect([sessions.live, sessions.ended.closed, sessions.ended.idle, model.rules.sweep()]).toEqual([2, 1, 0, 0]);
   expect([...model.live.values()].every(({ target }) => manager.isAlive(target))).toBe(true);
 });

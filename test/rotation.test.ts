@@ -7,7 +7,7 @@ import { createManualClock } from '../dist/src/testing.js';
 import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
 import { nobody } from '../dist/worker/audience.js';
 import { Endings } from '../dist/worker/endings.js';
-import { applied, BareRules, few } from './bare-rules.js';
+import { allOf, applied, BareRules, few } from './bare-rules.js';
 import { nextEnding, Thread } from './threads.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -138,7 +138,7 @@ describe('a token that comes back after its grace', () => {
     const [from, to, next] = [drawToken(), drawToken(), drawToken()];
     const first = rules.made(digestOf(from));
     const call = { target: first, from: digestOf(from), to: digestOf(to), grace: 0, sealed: seal(from, to) };
-    applied(rules.manager.rotate(call, rules.by()));
+    applied(() => rules.manager.rotate(call, rules.by()));
     const { lookup } = rules.reader();
     const endings = new Endings(rules.sessions, nobody, rules.now, true);
     // A reader that was stopped between its two stores: the generation stands there, the bit comes when the slot has its next session.
@@ -151,7 +151,7 @@ describe('a token that comes back after its grace', () => {
     expect(reports[0]).toBe(0);
     Atomics.store(reports, 0, late);
     Atomics.add(rules.table.view.header, 9, 1);
-    endings.tidy();
+    allOf(endings.tidying());
     expect(lookup.byCookie(next, false)).toMatchObject(second);
   });
 });

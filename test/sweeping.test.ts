@@ -3,11 +3,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { SessionEvents } from '../dist/src/index.js';
 import { digestOf, drawToken } from '../dist/src/tokens.js';
+import { STEP, UNITS } from '../dist/worker/pace.js';
 import { Sweeper } from '../dist/worker/sweeper.js';
+import { Turns } from '../dist/worker/turns.js';
 import { BareRules, few } from './bare-rules.js';
 import { overPort, overThread } from './hosts.js';
-
-const SLICE = 1000;
 
 function rulesWith(count: number): BareRules {
   const rules = new BareRules({ ...few, maxSessions: count, maxBytes: 2 ** 20 });
@@ -16,28 +16,25 @@ function rulesWith(count: number): BareRules {
   return rules;
 }
 
-test('a sweep at its time ends no more than a thousand between two turns of the event loop', async () => {
+test('a sweep at its time goes in steps, each with a beat and a turn of the event loop behind it', async () => {
   const rules = rulesWith(10_500);
-  const slices: number[] = [];
-  let turns = 0;
-  const alone = (work: () => unknown) => {
-    const { live } = rules.sessions;
-    const result = work();
-    slices.push(live - rules.sessions.live);
-    return result;
+  const steps: (() => void)[] = [];
+  const fail = (error: unknown) => {
+    throw error;
   };
-  const sweeper = new Sweeper('0 0 0 29 2 *', rules.endings, { alone } as never, { flush() {} } as never);
+  const turns = new Turns(rules.table.pace, fail, (step) => void steps.push(step));
+  const sweeper = new Sweeper('0 0 0 29 2 *', rules.endings, turns, { flush() {} } as never);
   onTestFinished(() => sweeper.stop());
-  let isOver = false;
-  const turn = () => {
-    turns++;
-    if (!isOver) setImmediate(turn);
-  };
-  setImmediate(turn);
-  await sweeper.sweep();
-  isOver = true;
-  expect(slices.filter((ended) => ended > 0)).toEqual([...Array(10).fill(SLICE), 500]);
-  expect(turns).toBeGreaterThanOrEqual(10);
+  const swept = sweeper.sweep();
+  const live = [10_500, rules.sessions.live];
+  for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+    step();
+    live.push(rules.sessions.live);
+  }
+  await swept;
+  const ended = live.slice(1).map((left, n) => (live[n] as number) - left);
+  expect(Math.max(...ended)).toBeLessThanOrEqual(STEP / (UNITS.end + UNITS.free) + 100);
+  expect(ended.length).toBeGreaterThanOrEqual(8);
   expect([rules.sessions.live, rules.sessions.ended.idle]).toEqual([0, 10_500]);
 });
 
@@ -84,6 +81,6 @@ test('what begins in a table full of such sessions waits for as few of them to b
   expect(idle).toBeLessThanOrEqual(100);
   expect(live).toBe(3001 - idle);
   // Those that are left are swept, and found by nobody meanwhile.
-  expect(rules.manager.sweep().ended).toBe(3000 - idle);
+  expect(rules.sweep()).toBe(3000 - idle);
   expect(rules.sessions.live).toBe(1);
 });

@@ -13,10 +13,10 @@ function begin() {
   const made = (token: string) => rules.made(digestOf(token), { idle: 10 });
   const rotate = (target: ReturnType<typeof made>, from: string, to: string) => {
     const call = { target, from: digestOf(from), to: digestOf(to), grace: 5, sealed: seal(from, to) };
-    return applied(rules.manager.rotate(call, rules.by()));
+    return applied(() => rules.manager.rotate(call, rules.by()));
   };
   const login = (target: ReturnType<typeof made>, token: string) =>
-    applied(rules.manager.login({ target, digest: digestOf(token), user, patch: NOTHING }, rules.by()));
+    applied(() => rules.manager.login({ target, digest: digestOf(token), user, patch: NOTHING }, rules.by()));
   return { rules, make, made, rotate, login };
 }
 

@@ -1,6 +1,7 @@
 /** Who makes a call, as the rules of sessions see it. Manager's thread. */
 
 import type { Journal } from './journal.js';
+import type { Pins } from './pins.js';
 
 /** Who made a call, and which of its calls it is: each record names the call that made it. */
 export interface Caller {
@@ -8,8 +9,8 @@ export interface Caller {
   readonly call: number;
   /** Where what the call publishes is noted before. */
   readonly journal?: Journal | undefined;
-  /** Records that hold answers which may not have arrived. */
-  readonly pins?: number[] | undefined;
+  /** Where the values are kept that its answers hold. */
+  readonly pins?: Pins | undefined;
 }
 
 /** The manager's own doings. */

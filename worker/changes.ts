@@ -6,32 +6,35 @@ import { ByteWriter } from '../src/protocol/bytes.js';
 import type { Refusal, Target } from '../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../src/protocol/data/entries.js';
 import type { Head } from '../src/protocol/head.js';
-import { HEAD } from '../src/protocol/layout.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
 import type { Caller } from './caller.js';
 import type { Endings } from './endings.js';
 import { failpoint } from './failpoints.js';
-import type { Limits, Room } from './room.js';
+import type { Limits, Room, RoomMaking } from './room.js';
 import type { Sessions } from './sessions.js';
-import type { StoreChange } from './stores/contract.js';
 import type { TableWriter } from './table.js';
 
 /** A change that was checked and written, and that nobody can see yet. */
 export interface Prepared {
-  readonly change: StoreChange;
   /** Publishes it and writes the fields of the reply. */
   apply(reply: ByteWriter): void;
-  /** Takes it back, if the store would not keep it. */
-  cancel(): void;
+}
+
+/** What a rule comes to; or what has to be done before it can be asked again. */
+export type Ruling = Prepared | Refusal | RoomMaking;
+
+/** Whether a rule has prepared a change. */
+export function isPrepared(ruling: Ruling): ruling is Prepared {
+  return typeof ruling !== 'string' && 'apply' in ruling;
 }
 
 /** What a change makes of a session: a function for its data (undefined: as it is), one for its head. */
 export interface Makings {
   /** The user who gets one session more by it. */
   readonly joins?: Uint8Array | undefined;
-  /** The record that is replaced holds the answer. */
-  readonly answers?: boolean;
+  /** The value that the answer holds, asked once the data was made; undefined for none. */
+  readonly answer?: () => Uint8Array | undefined;
   /** The client's texts; undefined: as they are. */
   readonly client?: Uint8Array;
   data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
@@ -58,7 +61,7 @@ export class Changes {
   }
 
   /** Prepares the next record of a live session. */
-  prepare(target: Target, by: Caller, makings: Makings): Prepared | Refusal {
+  prepare(target: Target, by: Caller, makings: Makings): Ruling {
     const table = this.#table;
     const { view } = table;
     const { slot } = target;
@@ -89,25 +92,26 @@ export class Changes {
     if (pointer === 0) return 'ERR_TABLE_FULL';
     failpoint('change: written');
     const { generation, createdAt } = head;
-    const pins = makings.answers ? by.pins : undefined;
+    const value = by.pins && makings.answer?.();
+    const pinned = value === undefined ? 0 : table.pin(value);
+    if (value !== undefined && pinned === 0) {
+      table.cells.retire(pointer);
+      return 'ERR_TABLE_FULL';
+    }
     return {
-      change: this.keep(head.id, pointer),
       apply: () => {
-        by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        by.journal?.intend({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');
         table.publish(slot, pointer);
         failpoint('change: published');
-        if (pins === undefined) table.cells.retire(old);
-        else {
-          pins.push(old);
-          failpoint('take: pinned');
-        }
+        table.cells.retire(old);
         failpoint('change: old one retired');
+        if (value !== undefined) by.pins?.add(table, { call: by.call, pointer: pinned, bytes: value.length });
+        failpoint('change: value pinned');
         table.dataBytes += growth;
         if (made !== undefined) this.tell('changed', slot);
         failpoint('change: told');
       },
-      cancel: () => table.cells.retire(pointer),
     };
   }
 
@@ -118,16 +122,6 @@ export class Changes {
     mergeEntries(data, patch, this.#merged);
     failpoint('set: merged');
     return this.#merged.bytes.subarray(0, this.#merged.length);
-  }
-
-  /** What a store has to keep of a record that is not published yet. */
-  keep(id: Int32Array, pointer: number): StoreChange {
-    const { view } = this.#table;
-    const record = () => {
-      const length = view.copyRecord(pointer) ? view.words[HEAD.length] : 0;
-      return view.bytes.subarray(0, length);
-    };
-    return { kind: 'put', id, record };
   }
 
   /** Marks a session as seen. Before a change is published that would have the mark as it is judged anew. */

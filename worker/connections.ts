@@ -9,6 +9,9 @@ import { CONNECTION, type Target } from '../src/protocol/calls.js';
 import { NOTICE, type Reason, writeGap, writeOver } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
 import type { Journal } from './journal.js';
+import { Pins } from './pins.js';
+import type { TableWriter } from './table.js';
+import { Queue } from './turns.js';
 
 /** Events that a thread may be behind before more are dropped for it. */
 const MOST_UNREAD = 16_384;
@@ -20,8 +23,12 @@ export class Connection {
   /** CONNECTION words, shared with the caller. */
   readonly words: Int32Array;
   readonly journal: Journal;
-  /** Records that hold answers which may not have arrived. */
-  readonly pins: number[] = [];
+  /** Its batches, in their order. */
+  readonly queue: Queue;
+  /** The values that its answers hold. */
+  readonly pins = new Pins();
+  /** The call that a former manager was at when it died; undefined if none served this connection. */
+  readonly inDoubt: number | undefined;
   /** Bits of the events it listens to. */
   events: number;
   readonly watched = new Set<number>();
@@ -29,15 +36,29 @@ export class Connection {
   #told: number;
   #missed: number;
 
-  constructor(number: number, port: MessagePort, words: Int32Array, journal: Journal) {
+  /** `isInherited`: whether a former manager served it. */
+  constructor(
+    number: number,
+    port: MessagePort,
+    words: Int32Array,
+    journal: Journal,
+    { queue = new Queue(), isInherited = false } = {},
+  ) {
     this.number = number;
     this.port = port;
     this.words = words;
     this.journal = journal;
+    this.queue = queue;
+    this.inDoubt = isInherited ? Atomics.load(words, CONNECTION.begun) : undefined;
     // A thread that is blocked while one manager follows another is behind as far as it was, and is told of no less.
     this.events = Atomics.load(words, CONNECTION.listensTo);
     this.#told = Atomics.load(words, CONNECTION.eventsSent);
     this.#missed = Atomics.load(words, CONNECTION.eventsMissed) >>> 0;
+  }
+
+  /** Up to which call the answers have arrived, or are waited for no longer. */
+  get settled(): number {
+    return Atomics.load(this.words, CONNECTION.settled);
   }
 
   #unread(): number {
@@ -91,10 +112,19 @@ export class Connections implements Audience {
     return this.#all.size;
   }
 
+  get queues(): Queue[] {
+    return [...this.#all.values()].map(({ queue }) => queue);
+  }
+
   add(connection: Connection): Connection {
     this.#all.set(connection.port, connection);
     this.#count();
     return connection;
+  }
+
+  /** Gives up all values whose answers have arrived, or are waited for no longer. */
+  unpin(table: TableWriter): void {
+    for (const { pins, settled } of this.#all.values()) pins.releaseUpTo(table, settled);
   }
 
   /** Closes the port to a thread that is gone; what follows is as if it had closed by itself. */

@@ -1,8 +1,8 @@
 /**
- * How sessions end: one by one, by their time, to make room, or all at once. Manager's thread; knows the time only as it is given it.
+ * How sessions end: one by one, by their time, to make room, or many for one call. Manager's thread; knows the time only as it is given it.
  *
  * An ending is one store of ENDED into the slot's mark: from then on no thread finds the session. What follows (lists, listeners, index,
- * cells) only frees; for many at once it is done in slices, and before any limit is judged.
+ * cells) only frees; for many it is done in slices, and before any limit is judged.
  */
 
 import { BURIED_FOR } from '../src/protocol/buried.js';
@@ -13,7 +13,10 @@ import { markPlace } from '../src/protocol/table.js';
 import type { Audience } from './audience.js';
 import type { Caller } from './caller.js';
 import { failpoint } from './failpoints.js';
+import { LongestIdle } from './longest-idle.js';
+import { type Pace, UNITS } from './pace.js';
 import type { Sessions } from './sessions.js';
+import type { Steps } from './turns.js';
 
 const NO_NOTE = new Uint8Array(0);
 /** Slots that are looked at, or freed, before it is asked whether there is room by now. */
@@ -22,7 +25,7 @@ const SETTLED_AT_ONCE = 100;
 /** The note of a session that ends because of it. */
 const TOKEN_REUSED = new TextEncoder().encode('a token came back after its grace');
 
-/** Sessions ended in one step whose memory is still to be freed. */
+/** Sessions ended by one slice whose memory is still to be freed. */
 interface Ended {
   readonly slots: Int32Array;
   readonly marks: Int32Array;
@@ -34,15 +37,26 @@ export class Endings {
   readonly #sessions: Sessions;
   readonly #audience: Audience;
   readonly #now: () => number;
+  readonly pace: Pace;
+  readonly #longestIdle: LongestIdle;
   readonly #toFree: Ended[] = [];
+  /** Told when there is something to free. */
+  onToFree: () => void = () => {};
   readonly #endsReused: boolean;
   #reportsSeen = 0;
+  /** Endings of many that are under way. */
+  #closings = 0;
+  #firstNotBefore = Number.NEGATIVE_INFINITY;
+  /** No session begins before this instant: so those begun during an ending of many are told from those that lived before. */
+  notBefore = Number.NEGATIVE_INFINITY;
 
   /** `endsReused`: whether a session ends when a token of it comes back after its grace, or is only reported. */
   constructor(sessions: Sessions, audience: Audience, now: () => number, endsReused = false) {
     this.#sessions = sessions;
     this.#audience = audience;
     this.#now = now;
+    this.pace = sessions.table.pace;
+    this.#longestIdle = new LongestIdle(sessions.table, now);
     this.#endsReused = endsReused;
   }
 
@@ -58,6 +72,7 @@ export class Endings {
       const mark = view.mark(target.slot);
       const pointer = whole ? view.load(target.slot, true) : this.#sessions.load(target.slot);
       if (pointer === 0) return 0;
+      if (whole) this.pace.spend(view.head.length / UNITS.bytes);
       if (mark !== ENDED && view.head.endsAt(view.seen(target.slot, mark)) > this.#now()) return pointer;
       if (this.#endIfOver(target.slot)) return 0;
     }
@@ -80,9 +95,14 @@ export class Endings {
     const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
     failpoint('close: ended');
     failpoint('close: reason given');
+    this.#ended(reason);
+    this.#free(slot, mark, reason, note);
+  }
+
+  #ended(reason: Reason): void {
+    this.pace.spend(UNITS.end);
     this.#sessions.live--;
     this.#sessions.ended[reason]++;
-    this.#free(slot, mark, reason, note);
   }
 
   /**
@@ -120,8 +140,7 @@ export class Endings {
     if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
     failpoint('sweep: ended');
     failpoint('sweep: judged');
-    this.#sessions.live--;
-    this.#sessions.ended[reason]++;
+    this.#ended(reason);
     this.#free(slot, mark, reason, NO_NOTE);
     return true;
   }
@@ -163,6 +182,7 @@ export class Endings {
     for (; looked < most && due.size > 0; looked++) {
       const slot = due.first();
       if (due.instant(slot) > now) break;
+      this.pace.spend(UNITS.record);
       if (this.#endIfOver(slot)) ended++;
       else if (sessions.isOpen(slot)) sessions.reschedule(slot);
       else due.remove(slot);
@@ -173,76 +193,104 @@ export class Endings {
   // ------------------------------------------------------------ to make room
 
   /** Ends the session that was not seen for the longest, `spare` excepted. False if there is none. */
-  endLongestIdle(spare: number): boolean {
-    const { idle, table } = this.#sessions;
-    if (idle === undefined) return false;
-    const spared = spare >= 0 ? idle.instant(spare) : 0;
-    if (spare >= 0) idle.remove(spare);
-    let found = false;
-    while (!found && idle.size > 0) {
-      const slot = idle.first();
-      const mark = table.view.mark(slot);
-      if (mark === ENDED || this.#sessions.load(slot) === 0) {
-        idle.remove(slot);
-        continue;
-      }
-      // What is known of a session is never later than what is true: so the first whose instant is still true is the longest idle of all.
-      const seen = table.view.seen(slot, mark);
-      if (seen > idle.instant(slot)) idle.put(slot, seen);
-      else {
-        this.end(slot, 'evicted');
-        found = true;
-      }
-    }
-    if (spare >= 0) idle.put(spare, spared);
-    return found;
+  *endLongestIdle(spare: number): Steps<boolean> {
+    const slot = yield* this.#longestIdle.find(spare);
+    if (slot < 0) return false;
+    this.end(slot, 'evicted');
+    return true;
   }
 
-  // ------------------------------------------------------------ all at once
+  // ------------------------------------------------------------ many for one call
 
   /**
-   * Ends every session that `picks` accepts among `slots`, in one step, and leaves the freeing for later. Returns how many. Each is marked as picked first, then one
-   * store decides that they end: a manager that dies before it has ended none, and one that dies after it has a successor who ends them.
+   * Ends the sessions that `picks` accepts among `slots`, no more than `most`, and leaves the freeing for later. Returns how many, with those that a former manager had
+   * ended for the same call.
+   *
+   * It goes in slices, between which others begin and end; those that begin are told by their creation. In each slice, sessions are marked as picked
+   * first, then one store decides that they end, and how many it are by then: a manager that dies before it has ended none of the slice, and one
+   * that dies after it has a successor who ends them all.
    */
-  endAll(slots: Iterable<number>, reason: Reason, most: number, by: Caller, picks: (slot: number) => boolean): number {
-    const { view, owner, counters } = this.#sessions.table;
-    const { header } = view;
+  *endMany(
+    slots: () => Iterable<number>,
+    reason: Reason,
+    most: number,
+    by: Caller,
+    picks: (slot: number) => boolean,
+  ): Steps<number> {
+    const begins = Math.max(this.#now(), this.notBefore);
+    const { at, count } = by.journal?.beginClosing(begins) ?? { at: begins, count: 0 };
+    this.#closings++;
+    this.notBefore = Math.max(this.notBefore, at + 1);
+    // What is over already is not counted among them.
+    yield* this.settling();
     const picked: number[] = [];
-    owner.check();
-    Atomics.store(header, HEADER.endingAll, 0);
-    for (const slot of slots) {
-      if (picked.length >= most) break;
-      if (!this.#sessions.isOpen(slot) || !picks(slot)) continue;
-      this.#bury(slot);
-      this.#giveReason(slot, reason, PICKED);
-      failpoint('close all: half picked');
-      picked.push(slot);
+    let total = count;
+    for (const slot of slots()) {
+      if (total + picked.length >= most) break;
+      this.pace.spend(UNITS.slot);
+      const isPicked = this.#sessions.isOpen(slot) && !(this.#sessions.table.createdAt(slot) > at) && picks(slot);
+      if (isPicked) this.#pick(slot, reason, picked);
+      if (!this.pace.isOver) continue;
+      total = this.#endPicked(picked, total, reason, by);
+      yield;
     }
-    by.journal?.intendCount(picked.length);
-    failpoint('close all: picked');
-    const marks = new Int32Array(picked.length);
-    owner.check();
-    header[HEADER.endingConnection] = by.connection;
-    counters[COUNTER.endingCall] = by.call;
-    Atomics.store(header, HEADER.endingAll, 1);
-    failpoint('close all: decided');
-    for (let i = 0; i < picked.length; i++) {
+    total = this.#endPicked(picked, total, reason, by);
+    if (--this.#closings === 0) this.notBefore = this.#firstNotBefore;
+    return total;
+  }
+
+  /** An ending of many that began at this instant is to be gone on with: sessions that begin before it is are none of its. */
+  awaitClosing(at: number): void {
+    this.#firstNotBefore = Math.max(this.#firstNotBefore, at + 1);
+    this.notBefore = this.#firstNotBefore;
+  }
+
+  #pick(slot: number, reason: Reason, picked: number[]): void {
+    const { owner, view } = this.#sessions.table;
+    if (picked.length === 0) {
       owner.check();
-      marks[i] = Atomics.exchange(view.slots, markPlace(picked[i] as number), ENDED);
+      Atomics.store(view.header, HEADER.endingMany, 0);
+    }
+    this.#bury(slot);
+    this.#giveReason(slot, reason, PICKED);
+    failpoint('close all: half picked');
+    picked.push(slot);
+    this.pace.spend(UNITS.end);
+  }
+
+  /** Ends what was picked; returns how many the call has ended by then. */
+  #endPicked(picked: number[], before: number, reason: Reason, by: Caller): number {
+    const { view, owner, counters } = this.#sessions.table;
+    failpoint('close all: picked');
+    if (picked.length === 0) return before;
+    const slots = Int32Array.from(picked.splice(0));
+    const marks = new Int32Array(slots.length);
+    const total = before + slots.length;
+    owner.check();
+    view.header[HEADER.endingConnection] = by.connection;
+    counters[COUNTER.endingCall] = by.call;
+    counters[COUNTER.endingCount] = total;
+    Atomics.store(view.header, HEADER.endingMany, 1);
+    failpoint('close all: decided');
+    for (let i = 0; i < slots.length; i++) {
+      owner.check();
+      marks[i] = Atomics.exchange(view.slots, markPlace(slots[i] as number), ENDED);
       failpoint('close all: half ended');
     }
-    this.#sessions.live -= picked.length;
-    this.#sessions.ended[reason] += picked.length;
+    by.journal?.intendCount(total);
+    this.#sessions.live -= slots.length;
+    this.#sessions.ended[reason] += slots.length;
     failpoint('close all: ended');
-    if (picked.length > 0) this.#toFree.push({ slots: Int32Array.from(picked), marks, reason, next: 0 });
-    return picked.length;
+    this.#toFree.push({ slots, marks, reason, next: 0 });
+    this.onToFree();
+    return total;
   }
 
   get hasMoreToFree(): boolean {
     return this.#toFree.length > 0;
   }
 
-  /** Frees at most so many of the sessions that were ended all at once. */
+  /** Frees at most so many of the sessions that were ended in slices. */
   freeSome(most: number): void {
     for (let left = most; left > 0; left--) {
       const ended = this.#toFree[0];
@@ -255,42 +303,63 @@ export class Endings {
     }
   }
 
-  /** Brings the lists up to date before a limit is judged: nothing that has ended may count. Only as far as is needed, where that can be told. */
-  settle(isEnough = () => false): void {
-    while (this.hasMoreToFree && !isEnough()) this.freeSome(SETTLED_AT_ONCE);
-    for (let looked = SETTLED_AT_ONCE; looked === SETTLED_AT_ONCE && !isEnough(); ) {
-      looked = this.endDue(SETTLED_AT_ONCE).looked;
+  *freeing(): Steps<void> {
+    while (this.hasMoreToFree) {
+      this.freeSome(SETTLED_AT_ONCE);
+      if (this.pace.isOver) yield;
+    }
+  }
+
+  /** True while something that is over stands in the lists: it may not count where a limit is judged. */
+  get isUnsettled(): boolean {
+    const { due } = this.#sessions;
+    return this.hasMoreToFree || (due.size > 0 && due.instant(due.first()) <= this.#now());
+  }
+
+  /** Brings the lists up to date, or as far as is enough. */
+  *settling(isEnough = () => false): Steps<void> {
+    while (this.isUnsettled && !isEnough()) {
+      if (this.hasMoreToFree) this.freeSome(SETTLED_AT_ONCE);
+      else this.endDue(SETTLED_AT_ONCE);
+      if (this.pace.isOver) yield;
     }
   }
 
   // ------------------------------------------------------------ after a sweep
 
   /** Reports tokens that came back after their grace, and zeroes what was replaced before the last time. */
-  tidy(): void {
+  *tidying(): Steps<void> {
     const { table } = this.#sessions;
     const reports = Atomics.load(table.view.header, HEADER.reports);
     if (reports !== this.#reportsSeen) {
       this.#reportsSeen = reports;
-      this.#reportReused();
+      yield* this.#reportReused();
     }
     failpoint('sweep: reports read');
+    table.unpin();
     table.cells.drainQuarantine();
   }
 
-  #reportReused(): void {
+  *#reportReused(): Steps<void> {
     const { view } = this.#sessions.table;
     for (let word = 0; word < view.reports.length; word++) {
+      this.pace.spend(UNITS.slot);
       this.#sessions.table.owner.check();
       let bits = view.reports[word] === 0 ? 0 : Atomics.exchange(view.reports, word, 0);
       for (; bits !== 0; bits &= bits - 1) {
-        const slot = word * 32 + 31 - Math.clz32(bits & -bits);
-        if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) continue;
-        if (Atomics.load(view.reported, slot) !== view.head.generation) continue;
-        const bit = EVENT_BITS['token-reused'];
-        if (this.#audience.wanted & bit)
-          this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
-        if (this.#endsReused) this.end(slot, 'closed', TOKEN_REUSED);
+        this.pace.spend(UNITS.record);
+        this.#reportReusedIn(word * 32 + 31 - Math.clz32(bits & -bits));
       }
+      if (this.pace.isOver) yield;
     }
+  }
+
+  #reportReusedIn(slot: number): void {
+    const { view } = this.#sessions.table;
+    if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) return;
+    if (Atomics.load(view.reported, slot) !== view.head.generation) return;
+    const bit = EVENT_BITS['token-reused'];
+    if (this.#audience.wanted & bit) this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+    if (this.#endsReused) this.end(slot, 'closed', TOKEN_REUSED);
   }
 }

@@ -16,7 +16,7 @@ const FULL = 0.65;
 /** Slots that are carried over, or words cleared divided by 64, at one change. */
 const STEP = 128;
 /** Words cleared, or entered, between two yields. */
-const SLICE = 1 << 19;
+const SLICE = 1 << 16;
 
 /** The two words of a slot's key in this index, put into `key`; false if the slot has none. */
 export type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
@@ -188,6 +188,7 @@ export class IndexWriter {
       spare[at] = numbers[i] as number;
       if ((i + 1) % SLICE === 0) yield;
     }
+    yield;
     this.#spareUsed = count;
   }
 

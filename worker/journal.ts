@@ -1,7 +1,7 @@
 /** Writing a connection's journal, and reading what a former manager wrote. Manager's thread. What it means is drawn in src/protocol/journal.ts. */
 
-import { ANSWERS, type Answer } from '../src/protocol/calls.js';
-import { ENTRY, JOURNAL } from '../src/protocol/journal.js';
+import { ANSWERS, type Answer, MOST_IN_FLIGHT } from '../src/protocol/calls.js';
+import { CLOSING_MANY, ENTRY, JOURNAL } from '../src/protocol/journal.js';
 import type { Owner } from './owner.js';
 
 /** What a call changes and answers, noted before it is published. */
@@ -9,56 +9,56 @@ export interface Intent {
   readonly slot: number;
   readonly generation: number;
   readonly createdAt: number;
-  /** The record that holds the answer; 0: none. */
+  /** Where the value lies that the answer holds; 0: nowhere. */
   readonly pinned: number;
 }
+
+/** How far an ending of many sessions has come. */
+export interface Closing {
+  /** When it began: sessions that were created later are not touched. */
+  readonly at: number;
+  readonly count: number;
+}
+
+const placeOf = (call: number): number => JOURNAL.entries + (call & (MOST_IN_FLIGHT - 1)) * JOURNAL.entryWords;
 
 export class Journal {
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #owner: Owner;
-  readonly #room: number;
-  /** Where the entry of the call at hand begins; 0 where there is none. */
-  #entry = 0;
+  /** Where the entry of the call at hand begins. */
+  #entry: number = JOURNAL.entries;
 
   constructor(memory: SharedArrayBuffer, owner: Owner) {
-    this.#words = new Int32Array(memory, 0, memory.byteLength >> 2);
-    this.#numbers = new Float64Array(memory, 0, memory.byteLength >> 3);
+    this.#words = new Int32Array(memory);
+    this.#numbers = new Float64Array(memory);
     this.#owner = owner;
-    this.#room = Math.max(0, Math.floor((this.#words.length - JOURNAL.entries) / JOURNAL.entryWords));
   }
 
-  /** Opens the journal for a batch. Returns how many of its calls a former manager has answered; -1 for a batch that none has begun. */
-  begin(first: number, count: number): number {
-    const words = this.#words;
-    this.#entry = 0;
-    if (count < 1 || count > this.#room) return -1;
-    if (words[JOURNAL.count] === count && this.#numbers[JOURNAL.first / 2] === first) {
-      return Math.min(Math.max(words[JOURNAL.done] as number, 0), count);
-    }
-    this.#owner.check();
-    // Without a count there is no batch, as long as the rest says nothing whole.
-    Atomics.store(words, JOURNAL.count, 0);
-    this.#numbers[JOURNAL.first / 2] = first;
-    words[JOURNAL.done] = 0;
-    Atomics.store(words, JOURNAL.count, count);
-    return -1;
+  /** Whether a call was answered, by this manager or a former one, and its entry is still there. */
+  isDone(call: number): boolean {
+    const isBehind = ((call - (this.#words[JOURNAL.done] as number)) | 0) <= 0;
+    return isBehind && this.#field(call, ENTRY.call) === (call | 0);
   }
 
-  /** Turns to a call of the batch, with nothing noted of it. */
+  /** Turns to a call, with nothing noted of it. */
   turnTo(call: number): void {
-    const entry = JOURNAL.entries + call * JOURNAL.entryWords;
-    if (call >= this.#room) return;
-    this.#entry = entry;
+    this.#entry = placeOf(call);
     this.#owner.check();
-    this.#words[entry + ENTRY.slot] = -1;
-    this.#words[entry + ENTRY.pinned] = 0;
+    this.#words[this.#entry + ENTRY.slot] = -1;
+    this.#words[this.#entry + ENTRY.pinned] = 0;
+    this.#words[this.#entry + ENTRY.call] = call | 0;
+  }
+
+  /** Turns to the call that a former manager was at when it died. Of an ending of many sessions, what is noted of it stays. */
+  turnBackTo(call: number): void {
+    if (this.#words[placeOf(call) + ENTRY.slot] === CLOSING_MANY) this.#entry = placeOf(call);
+    else this.turnTo(call);
   }
 
   /** Notes what the call at hand is about to publish. */
   intend(intent: Intent): void {
     const entry = this.#entry;
-    if (entry === 0) return;
     const words = this.#words;
     this.#owner.check();
     words[entry + ENTRY.generation] = intent.generation;
@@ -69,35 +69,48 @@ export class Journal {
 
   /** Notes the number that the call at hand answers. */
   intendCount(count: number): void {
-    if (this.#entry === 0) return;
     this.#owner.check();
     this.#words[this.#entry + ENTRY.count] = count;
   }
 
-  /** The call at hand, the batch's `call`th, is answered. */
-  answered(call: number, answer: Answer): void {
+  /** Notes that the call at hand, an ending of many sessions, begins; or finds how far it had come under a former manager. */
+  beginClosing(at: number): Closing {
     const entry = this.#entry;
-    if (entry === 0) return;
+    const words = this.#words;
+    if (words[entry + ENTRY.slot] === CLOSING_MANY) return this.#closingIn(entry);
+    this.#owner.check();
+    words[entry + ENTRY.count] = 0;
+    this.#numbers[(entry + ENTRY.createdAt) / 2] = at;
+    words[entry + ENTRY.slot] = CLOSING_MANY;
+    return { at, count: 0 };
+  }
+
+  #closingIn(entry: number): Closing {
+    const at = this.#numbers[(entry + ENTRY.createdAt) / 2] as number;
+    return { at, count: (this.#words[entry + ENTRY.count] as number) >>> 0 };
+  }
+
+  /** The call at hand is answered. */
+  answered(call: number, answer: Answer): void {
     const place = ANSWERS.indexOf(answer);
     this.#owner.check();
-    this.#words[entry + ENTRY.answer] = place;
-    // Atomic: who finds the call done finds the answer.
-    Atomics.store(this.#words, JOURNAL.done, call + 1);
+    this.#words[placeOf(call) + ENTRY.answer] = place;
+    // Atomic: whoever finds the call done finds the answer.
+    Atomics.store(this.#words, JOURNAL.done, call | 0);
   }
 
   // ------------------------------------------------------------ what a former manager left
 
-  /** The answer that a former manager gave to a call of this batch. */
+  /** The answer that was given to a call. */
   answerOf(call: number): Answer {
     return ANSWERS[this.#field(call, ENTRY.answer)] ?? 'malformed';
   }
 
   intentOf(call: number): Intent {
-    const entry = JOURNAL.entries + call * JOURNAL.entryWords;
     return {
       slot: this.#field(call, ENTRY.slot),
       generation: this.#field(call, ENTRY.generation),
-      createdAt: this.#numbers[(entry + ENTRY.createdAt) / 2] as number,
+      createdAt: this.#numbers[(placeOf(call) + ENTRY.createdAt) / 2] as number,
       pinned: this.#field(call, ENTRY.pinned),
     };
   }
@@ -107,33 +120,27 @@ export class Journal {
   }
 
   #field(call: number, field: number): number {
-    return this.#words[JOURNAL.entries + call * JOURNAL.entryWords + field] as number;
+    return this.#words[placeOf(call) + field] as number;
   }
 
-  /** The call that was under way when its manager died, by its place in the batch and its number; undefined if none was. */
-  inDoubt(): { readonly place: number; readonly call: number } | undefined {
-    const words = this.#words;
-    const count = words[JOURNAL.count] as number;
-    const done = words[JOURNAL.done] as number;
-    if (count < 1 || count > this.#room || !(done >= 0 && done < count)) return undefined;
-    return { place: done, call: (this.#numbers[JOURNAL.first / 2] as number) + done };
+  /** The ending of many sessions that a call had begun; undefined if it is another call. */
+  closingOf(call: number): Closing | undefined {
+    return this.#field(call, ENTRY.slot) === CLOSING_MANY ? this.#closingIn(placeOf(call)) : undefined;
   }
 
-  /** The call in doubt turned out to be done. */
-  settle(place: number): void {
-    this.#entry = JOURNAL.entries + place * JOURNAL.entryWords;
-    this.answered(place, 'done');
-    this.#entry = 0;
+  /** A slice that was decided counts, whether or not its manager came to note it. */
+  settleClosing(call: number, count: number): void {
+    this.#entry = placeOf(call);
+    this.intendCount(count);
   }
 
-  /** Records that hold answers which may not have arrived. */
-  *pinned(): Iterable<number> {
-    const words = this.#words;
-    const count = Math.min(words[JOURNAL.count] as number, this.#room);
-    const done = Math.min(words[JOURNAL.done] as number, count);
-    for (let call = 0; call < done; call++) {
+  /** The calls after `settled` that were answered and for whose answers a value is pinned. */
+  *pinned(settled: number): Iterable<{ readonly call: number; readonly pointer: number }> {
+    const answered = ((this.#words[JOURNAL.done] as number) - settled) | 0;
+    for (let n = 1; n <= Math.min(answered, MOST_IN_FLIGHT); n++) {
+      const call = (settled + n) | 0;
       const pointer = this.#field(call, ENTRY.pinned);
-      if (pointer > 0) yield pointer;
+      if (pointer > 0 && this.#field(call, ENTRY.call) === call) yield { call, pointer };
     }
   }
 }

@@ -5,12 +5,12 @@
  */
 
 import { BURIED_FOR } from '../src/protocol/buried.js';
-import { type NewSessionCall, type Refusal, type Target, writeTarget } from '../src/protocol/calls.js';
+import { type NewSessionCall, type Target, writeTarget } from '../src/protocol/calls.js';
 import { checkEntries } from '../src/protocol/data/entries.js';
 import type { CloseByKeyCall } from '../src/protocol/keyed-calls.js';
 import { HEADER } from '../src/protocol/layout.js';
 import type { Caller } from './caller.js';
-import type { Changes, Prepared } from './changes.js';
+import { type Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
 import { failpoint } from './failpoints.js';
 import { type Sessions, userKey } from './sessions.js';
@@ -29,7 +29,7 @@ export class KeyedSessions {
   }
 
   /** Replaces what a live session under the key holds; has one `created` where the key is unknown; refuses a buried one. */
-  put(call: NewSessionCall, by: Caller, create: (call: NewSessionCall) => Prepared | Refusal): Prepared | Refusal {
+  put(call: NewSessionCall, by: Caller, create: (call: NewSessionCall) => Ruling): Ruling {
     checkEntries(call.data);
     const target = this.targetOf(call.digest);
     failpoint('put: looked up');
@@ -49,7 +49,7 @@ export class KeyedSessions {
     return this.#endings.alive(target, false) === 0 ? undefined : target;
   }
 
-  #replace(target: Target, call: NewSessionCall, by: Caller): Prepared | Refusal {
+  #replace(target: Target, call: NewSessionCall, by: Caller): Ruling {
     const sessions = this.#sessions;
     const { slot } = target;
     const now = this.#now();
@@ -68,7 +68,7 @@ export class KeyedSessions {
         return call.user;
       },
     });
-    if (typeof prepared === 'string') return prepared;
+    if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {

@@ -12,7 +12,6 @@ import {
   type ManagerStartup,
 } from '../src/protocol/startup.js';
 import { errorFor } from '../src/protocol/thread-error.js';
-import { itself } from './caller.js';
 import { Connections } from './connections.js';
 import { Endings } from './endings.js';
 import { Executor } from './executor.js';
@@ -23,9 +22,9 @@ import { Deposed } from './owner.js';
 import { type Recovered, recover } from './recovery.js';
 import { type Served, serve } from './serve.js';
 import { Sessions } from './sessions.js';
-import { memoryStore } from './stores/memory.js';
 import { Sweeper } from './sweeper.js';
 import { TableWriter } from './table.js';
+import { Queue, type Steps } from './turns.js';
 
 /** How often the manager says that it lives, in milliseconds. */
 const BEAT = 100;
@@ -42,16 +41,14 @@ const table = new TableWriter(startup.memory, startup.ownerEpoch);
 const { owner } = table;
 const { header } = table.view;
 const connections = new Connections();
-const sessions = new Sessions(table, startup.whenFull === 'end-longest-idle');
+const sessions = new Sessions(table);
 const endings = new Endings(sessions, connections, now, startup.whenReused === 'end-session');
 const manager = new Manager(sessions, endings, connections, startup, now);
-const store = memoryStore;
 const executor = new Executor({
   manager,
   sessions,
   endings,
   connections,
-  store,
   bytesReserved: reservedBytes(startup.memory),
   stop,
   die,
@@ -66,7 +63,10 @@ const inherited = startup.connections.map(({ number, port, words, journal }) => 
   journal: new Journal(journal, owner),
 }));
 const recovered = await takeOver();
-const sweeper = new Sweeper(startup.sweep, endings, executor, connections);
+// What other threads may have written there is no reason to let no session begin for years.
+for (const at of recovered.closings) if (at <= now()) endings.awaitClosing(at);
+const { turns } = executor;
+const sweeper = new Sweeper(startup.sweep, endings, turns, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
 const served: Served = {
@@ -76,13 +76,12 @@ const served: Served = {
   executor,
   owner,
   settings: startup.settings,
-  freeEnded: () => void sweeper.freeEnded(),
   newNumber: () => Atomics.add(header, HEADER.connections, 1) + 1,
   joined,
 };
 for (const each of inherited)
   serve(each.port, served, undefined, { ...each, pins: recovered.pins.get(each.number) ?? [] });
-endLinksOfTheLost();
+void turns.do(new Queue(), endLinksOfTheLost);
 // Other threads' ports come this way; anything else that is posted here is none of the manager's business.
 process.on('workerMessage', (value: unknown) => {
   if (isJoinMessage(value) && isPort(value.port)) {
@@ -115,20 +114,22 @@ function joined(member: Joined): void {
 
 /** Rebuilds what lies beside the table from what a former manager left in it: nothing, for the first one. */
 async function takeOver(): Promise<Recovered> {
-  if (startup.ownerEpoch === FIRST_EPOCH) return { sessions: 0, setAside: [], pins: new Map() };
+  if (startup.ownerEpoch === FIRST_EPOCH) return { sessions: 0, setAside: [], pins: new Map(), closings: [] };
   const recovering = recover(sessions, inherited, startup.suspect);
   for (;;) {
     const step = recovering.next();
     if (step.done) return step.value;
-    // Between two slices, so that this thread hears what it is told.
+    table.pace.begin();
+    // Between two steps, so that this thread hears what it is told.
     await turn();
   }
 }
 
 /** Threads that died when no manager was there to notice it. */
-function endLinksOfTheLost(): void {
+function* endLinksOfTheLost(): Steps<void> {
   const known = new Set(inherited.map(({ number }) => number));
-  for (const number of sessions.linkedConnections) if (!known.has(number)) manager.connectionLost(number);
+  for (const number of sessions.linkedConnections) if (!known.has(number)) yield* manager.connectionLost(number);
+  connections.flush();
 }
 
 /** Runs what has no caller: where it fails, this manager has to go. */
@@ -162,19 +163,18 @@ function followWallClock(): NodeJS.Timeout {
   }, 1000);
 }
 
-/** Ends every session, tells everyone who listens, and lets the thread end once the last replies are on their way. */
-async function stop(): Promise<void> {
+/** Ends every session, tells everyone who listens, and has the thread end once the last replies are on their way. */
+function* stop(): Steps<void> {
   const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
-  manager.closeAllSessions(everything, 'stopped', itself);
+  yield* manager.closeAllSessions(everything, 'stopped');
   failpoint('stop: sessions ended');
-  endings.freeSome(Number.POSITIVE_INFINITY);
+  for (const freeing = endings.freeing(); !freeing.next().done; yield) connections.flush();
   connections.flush();
   owner.check();
   Atomics.store(header, HEADER.status, STATUS.stopped);
   failpoint('stop: status stored');
   clearInterval(clock);
-  await sweeper.stop();
-  await store.close();
+  void sweeper.stop();
   setImmediate(() =>
     setImmediate(() => {
       failpoint('stop: ports closing');

@@ -2,27 +2,29 @@
  * The rules of sessions: what each call checks, changes and answers. They know neither ports nor threads nor clocks: they are handed a table, what
  * is derived from it, the time as a function, and an audience. Manager's thread. In the order of the calls in src/protocol/calls.ts.
  *
- * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns what the store has to keep and how to
- * publish. Nothing of it shows before `apply`, which cannot fail.
+ * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns how to publish it. Nothing of it shows
+ * before `apply`, which cannot fail. Where more has to be done before than a step allows (see pace.ts), it returns that work, and is asked again
+ * when it is done. What concerns many sessions is such work altogether: others have their turn in between.
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { LoginCall, NewSessionCall, Refusal, RotateCall, Swept, Target } from '../src/protocol/calls.js';
+import type { LoginCall, NewSessionCall, RotateCall, Swept, Target } from '../src/protocol/calls.js';
 import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
 import type { CloseByKeyCall } from '../src/protocol/keyed-calls.js';
 import type { Audience } from './audience.js';
 import { type Caller, itself } from './caller.js';
-import { Changes, type Prepared } from './changes.js';
+import { Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
 import { failpoint } from './failpoints.js';
 import { KeyedSessions } from './keyed.js';
+import { UNITS } from './pace.js';
 import { type Limits, Room } from './room.js';
 import type { Sessions } from './sessions.js';
-import type { StoreChange } from './stores/contract.js';
 import type { TableWriter } from './table.js';
 import { TokenChanges } from './token-changes.js';
+import type { Steps } from './turns.js';
 
 export class Manager {
   readonly #sessions: Sessions;
@@ -51,7 +53,7 @@ export class Manager {
 
   // ------------------------------------------------------------ new sessions
 
-  newSession(call: NewSessionCall, by: Caller): Prepared | Refusal {
+  newSession(call: NewSessionCall, by: Caller): Ruling {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     checkEntries(call.data);
     failpoint('create: read');
@@ -70,7 +72,6 @@ export class Manager {
     failpoint('create: written');
     const { createdAt, generation } = head;
     return {
-      change: this.#changes.keep(call.id, pointer),
       apply: (reply) => {
         table.open(slot, createdAt, call.digest, call.id);
         by.journal?.intend({ slot, generation, createdAt, pinned: 0 });
@@ -85,16 +86,12 @@ export class Manager {
         reply.u32(generation);
         reply.f64(createdAt);
       },
-      cancel: () => {
-        table.cells.retire(pointer);
-        table.freeSlot(slot);
-      },
     };
   }
 
   #newHead(call: NewSessionCall, by: Caller, slot: number): Head {
     const head = this.#head;
-    const now = this.#now();
+    const now = Math.max(this.#now(), this.#endings.notBefore);
     head.begin(slot, this.#table.view.generation(slot), now);
     head.digest.set(call.digest);
     head.id.set(call.id);
@@ -109,25 +106,24 @@ export class Manager {
 
   // ------------------------------------------------------------ sessions under a caller's own key
 
-  putSession(call: NewSessionCall, by: Caller): Prepared | Refusal {
+  putSession(call: NewSessionCall, by: Caller): Ruling {
     return this.#keyed.put(call, by, (unknown) => this.newSession(unknown, by));
   }
 
   /** After this the key has no session, and gets none for a while. */
-  closeSessionByKey(call: CloseByKeyCall): StoreChange | undefined {
+  closeSessionByKey(call: CloseByKeyCall): void {
     const target = this.#keyed.targetOf(call.digest);
-    if (target !== undefined) return this.close(target, false, call.note);
-    this.#keyed.bury(call);
-    return undefined;
+    if (target !== undefined) this.close(target, false, call.note);
+    else this.#keyed.bury(call);
   }
 
   // ------------------------------------------------------------ changes of one session
 
-  set(target: Target, patch: Uint8Array, by: Caller): Prepared | Refusal {
+  set(target: Target, patch: Uint8Array, by: Caller): Ruling {
     return this.#changes.prepare(target, by, { data: (data) => this.#changes.merge(data, patch) });
   }
 
-  replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Prepared | Refusal {
+  replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Ruling {
     checkEntries(data);
     failpoint('replace: checked');
     return this.#changes.prepare(target, by, {
@@ -135,10 +131,10 @@ export class Manager {
     });
   }
 
-  take(target: Target, key: Uint8Array, by: Caller): Prepared | Refusal {
+  take(target: Target, key: Uint8Array, by: Caller): Ruling {
     let taken: Uint8Array | undefined;
     const prepared = this.#changes.prepare(target, by, {
-      answers: true,
+      answer: () => taken,
       data: (data) => {
         const entry = findEntry(data, key);
         if (entry === undefined) return undefined;
@@ -150,8 +146,8 @@ export class Manager {
         return this.#merged.bytes.subarray(0, this.#merged.length);
       },
     });
-    if (typeof prepared === 'string' || taken === undefined) return prepared;
     const value = taken;
+    if (!isPrepared(prepared) || value === undefined) return prepared;
     return {
       ...prepared,
       apply: (reply) => {
@@ -161,22 +157,22 @@ export class Manager {
     };
   }
 
-  login(call: LoginCall, by: Caller): Prepared | Refusal {
+  login(call: LoginCall, by: Caller): Ruling {
     return this.#tokens.login(call, by);
   }
 
-  rotate(call: RotateCall, by: Caller): Prepared | Refusal {
+  rotate(call: RotateCall, by: Caller): Ruling {
     return this.#tokens.rotate(call, by);
   }
 
-  setIdleTimeout(target: Target, idle: number, by: Caller): Prepared | Refusal {
+  setIdleTimeout(target: Target, idle: number, by: Caller): Ruling {
     const prepared = this.#changes.prepare(target, by, {
       head: (head) => {
         head.idle = idle;
         return undefined;
       },
     });
-    if (typeof prepared === 'string') return prepared;
+    if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {
@@ -191,50 +187,65 @@ export class Manager {
 
   // ------------------------------------------------------------ endings
 
-  /** An unknown or ended session is no error. The ending is published before a store hears of it. */
-  close(target: Target, terminated: boolean, note: Uint8Array): StoreChange | undefined {
-    if (this.#endings.alive(target, false) === 0) return undefined;
-    const id = this.#table.view.head.id.slice();
+  /** An unknown or ended session is no error. */
+  close(target: Target, terminated: boolean, note: Uint8Array): void {
+    if (this.#endings.alive(target, false) === 0) return;
     this.#endings.end(target.slot, terminated ? 'terminated' : 'closed', note.slice());
-    return { kind: 'end', id };
   }
 
-  closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed', by: Caller = itself): number {
-    this.#endings.settle();
-    const { view } = this.#table;
-    const spared = filter.except ? this.#sessions.byId(filter.except) : -1;
-    const anyAge = filter.createdBefore === Number.POSITIVE_INFINITY;
-    return this.#endings.endAll(this.#sessions.slots(filter.user), reason, filter.limit, by, (slot) => {
-      if (slot === spared) return false;
-      return anyAge || (view.load(slot, false) !== 0 && view.head.createdAt < filter.createdBefore);
-    });
+  /** Ends the sessions that lived when it began and that the filter picks. Returns how many. */
+  closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed', by: Caller = itself): Steps<number> {
+    const { view, pace } = this.#table;
+    const { user, except, createdBefore, limit } = filter;
+    const spared = except ? this.#sessions.byId(except) : -1;
+    const isAnyAge = createdBefore === Number.POSITIVE_INFINITY;
+    return this.#endings.endMany(
+      () => this.#sessions.slots(user),
+      reason,
+      limit,
+      by,
+      (slot) => {
+        if (slot === spared) return false;
+        if (isAnyAge) return true;
+        pace.spend(UNITS.record);
+        return view.load(slot, false) !== 0 && view.head.createdAt < createdBefore;
+      },
+    );
   }
 
   /** A connection is gone: what was linked to it ends. */
-  connectionLost(connection: number): void {
+  *connectionLost(connection: number): Steps<void> {
+    const { pace } = this.#table;
     for (const slot of this.#sessions.linkedTo(connection)) {
       if (this.#sessions.isOpen(slot)) this.#endings.end(slot, 'terminated');
+      if (pace.isOver) yield;
     }
   }
 
-  /** Frees what has ended, and says how many sessions had outlived their time: all of them, or a part that looks at, and frees, no more than `most`. */
-  sweep(most = Number.POSITIVE_INFINITY): Swept {
+  /** A part of a sweep, that looks at, and frees, no more than `most`; the last part tidies up. Says how many sessions had outlived their time. */
+  *sweep(most: number): Steps<Swept> {
     const { looked, ended } = this.#endings.endDue(most);
     this.#endings.freeSome(most);
     const isOver = looked < most && !this.#endings.hasMoreToFree;
-    if (isOver) this.#endings.tidy();
+    if (isOver) yield* this.#endings.tidying();
     return { ended, isOver };
   }
 
   // ------------------------------------------------------------ questions
 
-  /** The sessions of one user, as slots and generations, the longest held first. */
-  sessionsOfUser(user: Uint8Array): Target[] {
-    const targets: Target[] = [];
+  /** The sessions of one user, as slots and generations, the longest held first. One that becomes this user's anew meanwhile may be named again. */
+  *sessionsOfUser(user: Uint8Array, name: (target: Target) => void): Steps<number> {
+    const { view, pace } = this.#table;
+    let count = 0;
     for (const slot of this.#sessions.slots(user)) {
-      if (this.#sessions.isOpen(slot)) targets.push({ slot, generation: this.#table.view.generation(slot) });
+      pace.spend(UNITS.slot * 4);
+      if (this.#sessions.isOpen(slot)) {
+        name({ slot, generation: view.generation(slot) });
+        count++;
+      }
+      if (pace.isOver) yield;
     }
-    return targets;
+    return count;
   }
 
   isAlive(target: Target): boolean {

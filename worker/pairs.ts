@@ -7,7 +7,7 @@
 /** Parts of the memory: few enough to be written side by side, each small enough for a processor's cache. */
 const PARTS = 64;
 /** Pairs that are moved between two yields. */
-const SLICE = 1 << 20;
+const SLICE = 1 << 18;
 
 export class Pairs {
   readonly #shift: number;

@@ -4,17 +4,16 @@ import type { Connections } from './connections.js';
 import type { Endings } from './endings.js';
 import type { Manager } from './manager.js';
 import type { Sessions } from './sessions.js';
-import type { SessionStore } from './stores/contract.js';
+import type { Steps } from './turns.js';
 
 export interface ManagerParts {
   readonly manager: Manager;
   readonly sessions: Sessions;
   readonly endings: Endings;
   readonly connections: Connections;
-  readonly store: SessionStore;
   readonly bytesReserved: number;
   /** Called once, when a thread has asked for the end and what had arrived by then is done. */
-  readonly stop: () => Promise<void>;
+  readonly stop: () => Steps<void>;
   /** Called where something failed that must not fail: what lies beside the table may be half changed, so this manager has to go. */
   readonly die: (error: unknown) => void;
 }

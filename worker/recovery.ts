@@ -13,20 +13,25 @@
  */
 
 import { BURIED_FOR } from '../src/protocol/buried.js';
+import { CONNECTION } from '../src/protocol/calls.js';
 import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { REASONS } from '../src/protocol/notices.js';
 import { failpoint } from './failpoints.js';
 import type { Journal } from './journal.js';
+import { UNITS } from './pace.js';
+import type { Pin } from './pins.js';
 import type { Sessions } from './sessions.js';
+import type { Steps } from './turns.js';
 
-/** Slots that are judged, and cells that are freed, between two yields. */
-const SLICE_SLOTS = 8192;
-const SLICE_CELLS = 262_144;
+/** Cells that are freed between two yields. */
+const SLICE_CELLS = 131_072;
 
 /** A connection that survives its manager. */
 export interface Survivor {
   readonly number: number;
+  /** CONNECTION words. */
+  readonly words: Int32Array;
   readonly journal: Journal;
 }
 
@@ -35,14 +40,16 @@ export interface Recovered {
   readonly sessions: number;
   /** Sessions whose record was broken, by id where that could still be read, else by slot. */
   readonly setAside: readonly string[];
-  /** For each connection the records that hold answers which may not have arrived. */
-  readonly pins: ReadonlyMap<number, number[]>;
+  /** For each connection the values that its answers hold which may not have arrived. */
+  readonly pins: ReadonlyMap<number, readonly Pin[]>;
+  /** When the endings of many began that are to be gone on with. */
+  readonly closings: readonly number[];
 }
 
 /** `suspect`: the slot whose record has killed two managers, -1 for none. */
-export function* recover(sessions: Sessions, survivors: readonly Survivor[], suspect = -1): Generator<void, Recovered> {
+export function* recover(sessions: Sessions, survivors: readonly Survivor[], suspect = -1): Steps<Recovered> {
   const { table } = sessions;
-  const { view, cells, owner, counters } = table;
+  const { view, cells, owner, pace, counters } = table;
   const { header, reasons } = view;
   const { digests, previous, ids } = table;
   const setAside: string[] = [];
@@ -50,7 +57,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   const slots = header[HEADER.slotsTouched] as number;
   const end = header[HEADER.cellsTouched] as number;
   const taken = new Int32Array((end >>> 5) + 1);
-  const isDecided = header[HEADER.endingAll] === 1;
+  const isDecided = header[HEADER.endingMany] === 1;
   const heldSince = new Float64Array(slots);
   const stamps = new Float64Array(slots);
   let stampLow = 0;
@@ -133,37 +140,48 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     header[HEADER.workSlot] = slot + 1;
     judge(slot);
     failpoint('recovery: slot judged');
-    if ((slot + 1) % SLICE_SLOTS !== 0) continue;
-    owner.beat();
-    yield;
+    pace.spend(UNITS.record + (view.pointer(slot) === 0 ? 0 : view.head.length / UNITS.bytes));
+    if (pace.isOver) yield;
   }
   header[HEADER.workSlot] = 0;
 
   failpoint('recovery: slots judged');
-  const pins = new Map<number, number[]>();
-  for (const { number, journal } of survivors) {
-    settleDoubt(number, journal);
-    const pinned = [...journal.pinned()].filter((pointer) => view.copyRecord(pointer) && cells.claim(pointer, taken));
-    if (pinned.length > 0) pins.set(number, pinned);
+  const pins = new Map<number, Pin[]>();
+  const closings: number[] = [];
+  for (const survivor of survivors) {
+    settleDoubt(survivor);
+    pins.set(survivor.number, [...keptFor(survivor)]);
   }
 
   /** Of each connection's calls one may have been under way: the record that it left says whether it was done. */
-  function settleDoubt(number: number, journal: Journal): void {
-    const doubt = journal.inDoubt();
-    if (doubt === undefined) return;
-    const { place, call } = doubt;
-    const { slot, generation } = journal.intentOf(place);
+  function settleDoubt({ number, words, journal }: Survivor): void {
+    const call = Atomics.load(words, CONNECTION.begun);
+    if (journal.isDone(call)) return;
+    const closing = journal.closingOf(call);
+    if (closing !== undefined) {
+      closings.push(closing.at);
+      const isLast =
+        header[HEADER.endingConnection] === number && ((counters[COUNTER.endingCall] as number) | 0) === call;
+      if (isDecided && isLast) journal.settleClosing(call, counters[COUNTER.endingCount] as number);
+      return;
+    }
+    const { slot, generation } = journal.intentOf(call);
     const { head } = view;
     const left = slot >= 0 && slot < slots && view.load(slot, false) !== 0 && head.generation === generation;
-    const isDone = left && head.connection === number && head.call === call;
-    const isEnding = isDecided && header[HEADER.endingConnection] === number && counters[COUNTER.endingCall] === call;
-    if (isDone || isEnding) journal.settle(place);
+    if (left && head.connection === number && (head.call | 0) === call) journal.answered(call, 'done');
+  }
+
+  /** The values that answers hold which may not have arrived. */
+  function* keptFor({ words, journal }: Survivor): Iterable<Pin> {
+    for (const { call, pointer } of journal.pinned(Atomics.load(words, CONNECTION.settled))) {
+      const value = table.pinned(pointer);
+      if (value !== undefined && cells.claim(pointer, taken)) yield { call, pointer, bytes: value.length };
+    }
   }
 
   failpoint('recovery: doubts settled');
   for (let from = 1; from < end; from += SLICE_CELLS) {
     cells.reclaim(from, Math.min(from + SLICE_CELLS, end), taken);
-    owner.beat();
     yield;
   }
   failpoint('recovery: cells freed');
@@ -176,8 +194,8 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   table.resume(stampLow, stampHigh);
   sessions.recount();
   owner.check();
-  header[HEADER.endingAll] = 0;
+  header[HEADER.endingMany] = 0;
   header[HEADER.workAt] = WORK.nothing;
   failpoint('recovery: over');
-  return { sessions: sessions.live, setAside, pins };
+  return { sessions: sessions.live, setAside, pins, closings };
 }

@@ -1,9 +1,11 @@
 /** Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die. Manager's thread; Comlink is named here only. */
 
+import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { CONNECTION, type ManagerApi, MOST_COPIED } from '../src/protocol/calls.js';
 import type { Hello, Welcome } from '../src/protocol/greeting.js';
+import { JOURNAL_BYTES } from '../src/protocol/journal.js';
 import { LAYOUT_VERSION } from '../src/protocol/layout.js';
 import type { Joined } from '../src/protocol/startup.js';
 import { Connection, type Connections } from './connections.js';
@@ -14,6 +16,11 @@ import { guard } from './gate.js';
 import { Journal } from './journal.js';
 import type { Manager } from './manager.js';
 import type { Owner } from './owner.js';
+import { UNITS } from './pace.js';
+import type { Pin } from './pins.js';
+import { Queue, type Steps } from './turns.js';
+
+const { isArrayBuffer, isInt32Array, isSharedArrayBuffer } = types;
 
 /** What is behind every port. */
 export interface Served {
@@ -24,8 +31,6 @@ export interface Served {
   readonly owner: Owner;
   /** What a thread that joins has to know; handed on unread. */
   readonly settings: unknown;
-  /** Frees, in slices, what a call ended all at once. */
-  readonly freeEnded: () => void;
   /** A number that no connection of this table ever had. */
   readonly newNumber: () => number;
   /** Tells the supervisor of a thread that has joined. */
@@ -40,7 +45,7 @@ export interface Inherited {
   readonly number: number;
   readonly words: Int32Array;
   readonly journal: Journal;
-  readonly pins: readonly number[];
+  readonly pins: readonly Pin[];
 }
 
 /**
@@ -49,53 +54,55 @@ export interface Inherited {
  */
 export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
   const { manager, endings, connections, executor, owner } = served;
+  const { table, turns } = executor;
+  const queue = new Queue();
   let connection: Connection | undefined;
   let isSecondClosed = false;
-  const add = (number: number, words: Int32Array, journal: Journal): Connection => {
-    connection = connections.add(new Connection(number, port, words, journal));
+  const add = (number: number, words: Int32Array, journal: Journal, isInherited: boolean): Connection => {
+    connection = connections.add(new Connection(number, port, words, journal, { queue, isInherited }));
     return connection;
   };
   if (inherited !== undefined) {
-    add(inherited.number, inherited.words, inherited.journal).pins.push(...inherited.pins);
+    const { pins } = add(inherited.number, inherited.words, inherited.journal, true);
+    for (const pin of inherited.pins) pins.add(table, pin);
     failpoint('connect: taken over');
   }
   const api: ManagerApi = {
-    // As a call is: where it fails, this manager has to go, and may not leave a thread half entered.
-    greet: (hello: Hello) => executor.alone(() => welcome(hello)),
+    greet: (hello: Hello) => turns.do(queue, () => welcome(hello)),
     execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
-      const reply =
-        connection === undefined || !(batch instanceof ArrayBuffer)
-          ? new ArrayBuffer(0)
-          : executor.execute(connection, batch);
-      if (endings.hasMoreToFree) served.freeEnded();
-      return reply instanceof Promise ? reply.then(handOver) : handOver(reply);
+      if (connection === undefined || !isArrayBuffer(batch)) return new ArrayBuffer(0);
+      const reply = executor.execute(connection, batch);
+      return isArrayBuffer(reply) ? handOver(reply) : reply.then(handOver);
     },
   };
 
-  function welcome(hello: Hello): Welcome {
+  function* welcome(hello: Hello): Steps<Welcome> {
     if (!isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
     failpoint('connect: greeted');
     const { words, journal, events, watched } = hello;
     if (connection === undefined) {
       const number = served.newNumber();
-      add(number, new Int32Array(words), new Journal(journal, owner));
+      add(number, new Int32Array(words), new Journal(journal, owner), false);
       failpoint('connect: entered');
       // Without it nobody would tell the thread of this manager's death; most likely the thread is dead itself.
       if (isSecondClosed) port.close();
       else if (second !== undefined) served.joined({ number, words, journal, second });
       failpoint('connect: told the supervisor');
     }
-    return { accepted: true, settings: served.settings, over: resume(connection as Connection, events, watched) };
+    const over = yield* resume(connection as Connection, events, watched);
+    return { accepted: true, settings: served.settings, over };
   }
 
   /** Takes up what the thread listened to and watched. Returns which of the sessions watched have ended meanwhile. */
-  function resume(to: Connection, events: number, watched: Int32Array): Int32Array {
+  function* resume(to: Connection, events: number, watched: Int32Array): Steps<Int32Array> {
     const over: number[] = [];
     connections.subscribe(to, events);
     for (let i = 0; i + 1 < watched.length; i += 2) {
       const target = { slot: (watched[i] as number) >>> 0, generation: watched[i + 1] as number };
       if (manager.isAlive(target)) connections.watch(to, target.slot);
       else over.push(target.slot, target.generation, endings.reasonOf(target));
+      table.pace.spend(UNITS.record);
+      if (table.pace.isOver) yield;
     }
     return Int32Array.from(over);
   }
@@ -107,11 +114,14 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     connection = undefined;
     connections.remove(lost);
     failpoint('disconnect: port closed');
-    void executor.alone(() => {
-      executor.confirm(lost);
-      manager.connectionLost(lost.number);
-      connections.flush();
-    });
+    // Behind the batches that had arrived.
+    void turns.do(queue, () => forget(lost));
+  }
+
+  function* forget(lost: Connection): Steps<void> {
+    lost.pins.releaseAll(table);
+    yield* manager.connectionLost(lost.number);
+    connections.flush();
   }
 
   second?.once('close', () => {
@@ -127,12 +137,13 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
 function isHello(hello: Hello): boolean {
   return (
     hello?.layoutVersion === LAYOUT_VERSION &&
-    hello.words instanceof SharedArrayBuffer &&
+    isSharedArrayBuffer(hello.words) &&
     hello.words.byteLength >= CONNECTION.words * 4 &&
     hello.words.byteLength % 4 === 0 &&
-    hello.journal instanceof SharedArrayBuffer &&
+    isSharedArrayBuffer(hello.journal) &&
+    hello.journal.byteLength >= JOURNAL_BYTES &&
     Number.isInteger(hello.events) &&
-    hello.watched instanceof Int32Array
+    isInt32Array(hello.watched)
   );
 }
 

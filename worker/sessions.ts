@@ -22,15 +22,13 @@ export class Sessions {
   readonly users: Users;
   /** When each session has to be looked at again. */
   readonly due: SlotHeap;
-  /** When each was seen last, as far as known; kept only where a full table ends the longest idle. */
-  readonly idle: SlotHeap | undefined;
   /** Slots of sessions that end with a connection. */
   readonly #linked = new Map<number, Set<number>>();
   live = 0;
   /** Those that are not freed yet included. */
   readonly ended: Record<Reason, number>;
 
-  constructor(table: TableWriter, keepIdleOrder: boolean) {
+  constructor(table: TableWriter) {
     const { maxSessions } = table.view.shape;
     this.table = table;
     this.#scan = new TableView(table.memory);
@@ -39,7 +37,6 @@ export class Sessions {
       userOf: (slot) => (this.load(slot) === 0 ? NOBODY : this.loadedUserBytes()),
     });
     this.due = new SlotHeap(maxSessions);
-    this.idle = keepIdleOrder ? new SlotHeap(maxSessions) : undefined;
     this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
   }
 
@@ -124,10 +121,11 @@ export class Sessions {
   /** Slots in use: of one user, the longest held first; or all that were ever let. */
   *slots(user: Uint8Array | undefined): Iterable<number> {
     if (user === undefined) {
-      for (let slot = 0; slot < this.slotsTouched; slot++) yield slot;
+      const end = this.slotsTouched;
+      for (let slot = 0; slot < end; slot++) yield slot;
       return;
     }
-    for (let slot = this.users.first(user); slot >= 0; slot = this.users.after(slot)) yield slot;
+    yield* this.users.walk(user);
   }
 
   /** Enters a session whose record was just published. */
@@ -137,7 +135,6 @@ export class Sessions {
     this.table.dataBytes += dataBytes;
     if (user.length > 0) this.users.add(user, slot);
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
-    this.idle?.put(slot, head.createdAt);
     this.schedule(slot, head, head.createdAt);
   }
 
@@ -150,7 +147,6 @@ export class Sessions {
     this.table.slotsLet++;
     this.table.dataBytes += head.dataBytes;
     if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);
-    this.idle?.put(slot, seen);
     this.schedule(slot, head, seen);
     if (head.userBytes > 0) this.users.restore(this.loadedUserBytes(), slot);
   }
@@ -185,7 +181,6 @@ export class Sessions {
     const { head } = this.table.view;
     const { slot } = head;
     this.due.remove(slot);
-    this.idle?.remove(slot);
     if (head.userBytes > 0) this.users.remove(slot);
     if (head.linkedTo !== 0) this.#unlink(head.linkedTo, slot);
     this.table.dataBytes -= head.dataBytes;
@@ -226,8 +221,9 @@ export class Sessions {
     return [...this.#linked.keys()];
   }
 
-  linkedTo(connection: number): number[] {
-    return [...(this.#linked.get(connection) ?? [])];
+  /** The slots linked to a connection; steady while they are taken out. */
+  linkedTo(connection: number): Iterable<number> {
+    return this.#linked.get(connection) ?? [];
   }
 }
 

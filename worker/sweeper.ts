@@ -1,27 +1,28 @@
-/** Sweeps: at the times that a cron expression names, in slices, so that no call waits long. Manager's thread. */
+/** Sweeps: at the times that a cron expression names, in steps, so that no call waits long. Manager's thread. */
 
-import { setImmediate } from 'node:timers/promises';
 import { type ScheduledTask, schedule } from 'node-cron';
 import type { Connections } from './connections.js';
 import type { Endings } from './endings.js';
-import type { Executor } from './executor.js';
+import { Queue, type Steps, type Turns } from './turns.js';
 
-/** Slots that are looked at, or freed, between two calls. */
-const SLICE = 1000;
+/** Slots that are looked at before it is asked whether the step is over. */
+const SLICE = 100;
 
 const silent = { info() {}, warn() {}, error() {}, debug() {} };
 
 export class Sweeper {
   readonly #endings: Endings;
-  readonly #executor: Executor;
+  readonly #turns: Turns;
   readonly #connections: Connections;
   readonly #task: ScheduledTask;
-  #freeing = false;
+  readonly #sweeping = new Queue();
+  readonly #freeing = new Queue();
 
-  constructor(expression: string, endings: Endings, executor: Executor, connections: Connections) {
+  constructor(expression: string, endings: Endings, turns: Turns, connections: Connections) {
     this.#endings = endings;
-    this.#executor = executor;
+    this.#turns = turns;
     this.#connections = connections;
+    endings.onToFree = () => this.#free();
     this.#task = schedule(expression, () => this.sweep(), {
       noOverlap: true,
       suppressMissedWarning: true,
@@ -31,27 +32,25 @@ export class Sweeper {
 
   /** One whole sweep. */
   async sweep(): Promise<void> {
-    for (let looked = SLICE; looked === SLICE; await setImmediate()) {
-      looked = await this.#slice(() => this.#endings.endDue(SLICE).looked);
-    }
-    await this.freeEnded();
-    await this.#slice(() => this.#endings.tidy());
+    await this.#turns.do(this.#sweeping, () => this.#told(this.#sweep()));
   }
 
-  /** Frees what was ended all at once. */
-  async freeEnded(): Promise<void> {
-    if (this.#freeing) return;
-    this.#freeing = true;
-    for (; this.#endings.hasMoreToFree; await setImmediate()) await this.#slice(() => this.#endings.freeSome(SLICE));
-    this.#freeing = false;
+  *#sweep(): Steps<void> {
+    const { pace } = this.#endings;
+    while (this.#endings.endDue(SLICE).looked === SLICE) if (pace.isOver) yield;
+    yield* this.#endings.tidying();
   }
 
-  #slice<T>(work: () => T): T | Promise<T> {
-    return this.#executor.alone(() => {
-      const result = work();
-      this.#connections.flush();
-      return result;
-    });
+  /** Frees what an ending of many has left. */
+  #free(): void {
+    if (this.#freeing.jobs.length > 0) return;
+    void this.#turns.do(this.#freeing, () => this.#told(this.#endings.freeing()));
+  }
+
+  /** Has the listeners told after each step. */
+  *#told(steps: Steps<void>): Steps<void> {
+    for (; !steps.next().done; yield) this.#connections.flush();
+    this.#connections.flush();
   }
 
   async stop(): Promise<void> {

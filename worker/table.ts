@@ -4,9 +4,10 @@
  */
 
 import { sumWords } from '../src/protocol/checksum.js';
-import type { Head } from '../src/protocol/head.js';
+import { type Head, readF64 } from '../src/protocol/head.js';
 import {
   CELL_BYTES,
+  CELL_PAYLOAD,
   COUNTER,
   cellsFor,
   ENDED,
@@ -23,6 +24,7 @@ import { Cells } from './cells.js';
 import { failpoint } from './failpoints.js';
 import { IndexWriter } from './index-writer.js';
 import { Owner } from './owner.js';
+import { Pace, UNITS } from './pace.js';
 
 /** What a record holds behind its head. */
 export interface Body {
@@ -30,6 +32,10 @@ export interface Body {
   readonly client: Uint8Array;
   readonly data: Uint8Array;
 }
+
+/** In place of a slot's number, in the record of a pinned value; and the words before that value. */
+const NO_SLOT = -1;
+const PINNED_WORDS = HEAD.headSum + 1;
 
 export class TableWriter {
   readonly memory: TableMemory;
@@ -43,7 +49,12 @@ export class TableWriter {
   slotsLet = 0;
   /** Bytes of data in them. */
   dataBytes = 0;
+  /** Bytes of values that were taken and whose answers may not have arrived. */
+  pinnedBytes = 0;
+  /** Gives up what is pinned for answers that have arrived by now; called before it is said that there is no room. */
+  unpin: () => void = () => {};
   readonly owner: Owner;
+  readonly pace: Pace;
   /** COUNTER numbers, in the header. */
   readonly counters: Float64Array;
   readonly #freeSlots: Int32Array;
@@ -59,6 +70,7 @@ export class TableWriter {
     this.memory = memory;
     this.view = new TableView(memory);
     this.owner = new Owner(this.view.header, epoch);
+    this.pace = new Pace(this.owner);
     this.counters = new Float64Array(memory.header);
     this.cells = new Cells(this.view, this.owner);
     this.buried = new Buried(memory.buried, memory.shape.buried, this.owner);
@@ -133,6 +145,14 @@ export class TableWriter {
     this.#freeCount++;
   }
 
+  /** When the session in a slot was created, read from its record without a proof: for many, and where a change of it is not made by that alone. */
+  createdAt(slot: number): number {
+    const { view } = this;
+    const pointer = view.pointer(slot);
+    const at = HEAD.createdAt - (HEAD.createdAt % CELL_PAYLOAD);
+    return view.copyWords(pointer, at, at + CELL_PAYLOAD) ? readF64(view.words, HEAD.createdAt) : Number.NaN;
+  }
+
   // ------------------------------------------------------------ records
 
   /** The body of the record that was loaded last, whole; views, valid until the next load. */
@@ -159,7 +179,7 @@ export class TableWriter {
     const dataAt = clientAt + body.client.length;
     head.length = dataAt + body.data.length;
     const count = Math.ceil(head.length / 4);
-    const pointer = this.cells.allocate(cellsFor(head.length));
+    const pointer = this.#allocate(head.length);
     if (pointer === 0) return 0;
     this.#makeRoom(count);
     failpoint('create: cells taken');
@@ -177,6 +197,48 @@ export class TableWriter {
     words[HEAD.headSum] = headSum(words, start);
     this.cells.write(pointer, words, count);
     return pointer;
+  }
+
+  #allocate(bytes: number): number {
+    this.pace.spend(UNITS.record + bytes / UNITS.bytes);
+    const pointer = this.cells.allocate(cellsFor(bytes));
+    if (pointer !== 0) return pointer;
+    this.unpin();
+    return this.cells.allocate(cellsFor(bytes));
+  }
+
+  /**
+   * Pins a value: writes it where no slot points to, for an answer that may have to be given again, and returns where; 0 if there is no room. It has the form of a
+   * record without a session, so that its cells are kept and given up like a record's.
+   */
+  pin(value: Uint8Array): number {
+    const length = PINNED_WORDS * 4 + value.length;
+    const count = Math.ceil(length / 4);
+    const pointer = this.#allocate(length);
+    if (pointer === 0) return 0;
+    this.#makeRoom(count);
+    const words = this.#words;
+    words.fill(0, 0, PINNED_WORDS);
+    words[count - 1] = 0;
+    this.#bytes.set(value, PINNED_WORDS * 4);
+    words[HEAD.slot] = NO_SLOT;
+    words[HEAD.length] = length;
+    words[HEAD.headSum] = sumWords(words, PINNED_WORDS, count, length);
+    this.cells.write(pointer, words, count);
+    return pointer;
+  }
+
+  /** The value that is pinned there; undefined if the memory does not prove itself. */
+  pinned(pointer: number): Uint8Array | undefined {
+    const { view } = this;
+    if (!view.copyWords(pointer, 0, CELL_PAYLOAD)) return undefined;
+    const length = view.words[HEAD.length] as number;
+    const most = PINNED_WORDS * 4 + view.shape.maxSessionBytes;
+    if (view.words[HEAD.slot] !== NO_SLOT || !(length >= PINNED_WORDS * 4 && length <= most)) return undefined;
+    const count = Math.ceil(length / 4);
+    if (!view.copyWords(pointer, 0, count)) return undefined;
+    if (view.words[HEAD.headSum] !== sumWords(view.words, PINNED_WORDS, count, length)) return undefined;
+    return view.bytes.slice(PINNED_WORDS * 4, length);
   }
 
   #makeRoom(count: number): void {
@@ -214,7 +276,8 @@ export class TableWriter {
   /** Frees the slot of an ended session, whose head is given with the pointer it was loaded from. */
   release(head: Head, pointer: number): void {
     const { slot } = head;
-    this.owner.beat();
+    this.pace.spend(UNITS.free);
+    this.owner.check();
     // First, so that an index that is being rebuilt does not carry the slot over again.
     Atomics.store(this.view.slots, slot * SLOT_WORDS, 0);
     this.count(COUNTER.ended + Math.max(0, ((this.view.reasons[slot] as number) & ~PICKED) - 1));

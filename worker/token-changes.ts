@@ -1,10 +1,10 @@
 /** The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given up has one. Manager's thread. */
 
-import type { LoginCall, Refusal, RotateCall } from '../src/protocol/calls.js';
+import type { LoginCall, RotateCall } from '../src/protocol/calls.js';
 import { DIGEST_WORDS } from '../src/protocol/layout.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Caller } from './caller.js';
-import type { Changes, Prepared } from './changes.js';
+import { type Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
 import { failpoint } from './failpoints.js';
 import { type Sessions, userKey } from './sessions.js';
@@ -25,7 +25,7 @@ export class TokenChanges {
     this.#now = now;
   }
 
-  login(call: LoginCall, by: Caller): Prepared | Refusal {
+  login(call: LoginCall, by: Caller): Ruling {
     const sessions = this.#sessions;
     const table = this.#table;
     const { slot } = call.target;
@@ -54,7 +54,7 @@ export class TokenChanges {
         return call.user;
       },
     });
-    if (typeof prepared === 'string') return prepared;
+    if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {
@@ -76,7 +76,7 @@ export class TokenChanges {
     };
   }
 
-  rotate(call: RotateCall, by: Caller): Prepared | Refusal {
+  rotate(call: RotateCall, by: Caller): Ruling {
     const table = this.#table;
     const { slot } = call.target;
     if (this.#endings.isUsed(call.to)) return 'used';
@@ -101,7 +101,7 @@ export class TokenChanges {
         return undefined;
       },
     });
-    if (typeof prepared === 'string') return prepared;
+    if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {

@@ -6,11 +6,12 @@
  */
 
 import { Pairs } from './pairs.js';
+import type { Steps } from './turns.js';
 
 const NOBODY = -1;
 
-/** Slots linked between two yields. */
-const SLICE = 1 << 17;
+/** Slots that are linked, or compared, between two yields. */
+const SLICE = 1 << 14;
 
 /** What the records say of users. */
 export interface Records {
@@ -33,6 +34,8 @@ export class Users {
   readonly #before: Int32Array;
   /** How many sessions, at the first slot of a list; 0 at all others. */
   readonly #count: Int32Array;
+  /** Where walks along a list are; NOBODY behind its end. */
+  readonly #cursors = new Set<{ slot: number }>();
   /** After a manager's death: slots to be listed, each with its bucket. */
   #restored: Pairs | undefined;
 
@@ -81,6 +84,21 @@ export class Users {
     return next < 0 || (this.#count[next] as number) > 0 ? NOBODY : next;
   }
 
+  /** A user's slots in their order, while slots are added and removed: each that stays is met once, those that are added now at the end perhaps. */
+  *walk(user: Uint8Array): Iterable<number> {
+    const cursor = { slot: this.first(user) };
+    this.#cursors.add(cursor);
+    try {
+      while (cursor.slot >= 0) {
+        const { slot } = cursor;
+        cursor.slot = this.after(slot);
+        yield slot;
+      }
+    } finally {
+      this.#cursors.delete(cursor);
+    }
+  }
+
   /** Adds a slot behind the user's others. */
   add(user: Uint8Array, slot: number): void {
     const hash = this.#hash(user);
@@ -116,6 +134,7 @@ export class Users {
     const next = (this.#after[slot] as number) - 1;
     const last = (this.#before[slot] as number) - 1;
     if (next < 0) return;
+    for (const cursor of this.#cursors) if (cursor.slot === slot) cursor.slot = this.after(slot);
     const count = this.#count[slot] as number;
     if (next === slot) this.#lead(slot, NOBODY);
     else {
@@ -183,7 +202,7 @@ export class Users {
   }
 
   /** Lists the slots noted, those of one user in the order given. */
-  *listRestored(order: (one: number, other: number) => number): Generator<void> {
+  *listRestored(order: (one: number, other: number) => number): Steps<void> {
     const restored = this.#restored;
     if (restored === undefined) return;
     this.#restored = undefined;
@@ -196,7 +215,7 @@ export class Users {
       this.#append(slot, first);
       if ((i + 1) % SLICE === 0) yield;
     }
-    for (const first of outOfOrder) this.#sort(first, order);
+    for (const first of outOfOrder) yield* this.#sort(first, order);
   }
 
   /** The first of the slots listed that are of the same user as this one. */
@@ -209,11 +228,36 @@ export class Users {
     return at;
   }
 
-  #sort(first: number, order: (one: number, other: number) => number): void {
-    const slots: number[] = [];
-    for (let slot = first; slot >= 0; slot = this.after(slot)) slots.push(slot);
-    for (const slot of slots) this.remove(slot);
-    slots.sort(order);
-    for (const slot of slots) this.#append(slot, slot === slots[0] ? NOBODY : (slots[0] as number));
+  /** Sorts a list: by merging from the bottom up, as that can be interrupted (Knuth, The Art of Computer Programming, volume 3, 5.2.4). */
+  *#sort(first: number, order: (one: number, other: number) => number): Steps<void> {
+    const count = this.#count[first] as number;
+    let sorted = new Int32Array(count);
+    let merged = new Int32Array(count);
+    let worked = 0;
+    for (let slot = first, i = 0; slot >= 0; slot = this.after(slot), i++) {
+      sorted[i] = slot;
+      if (++worked % SLICE === 0) yield;
+    }
+    for (let width = 1; width < count; width *= 2) {
+      for (let from = 0; from < count; from += 2 * width) {
+        const middle = Math.min(from + width, count);
+        const end = Math.min(from + 2 * width, count);
+        for (let at = from, left = from, right = middle; at < end; at++) {
+          const isLeft =
+            left < middle && (right === end || order(sorted[left] as number, sorted[right] as number) <= 0);
+          merged[at] = sorted[isLeft ? left++ : right++] as number;
+          if (++worked % SLICE === 0) yield;
+        }
+      }
+      [sorted, merged] = [merged, sorted];
+    }
+    const leader = sorted[0] as number;
+    if (leader !== first) this.#lead(first, leader);
+    this.#count[first] = 0;
+    this.#count[leader] = count;
+    for (let i = 0; i < count; i++) {
+      this.#join(sorted[i] as number, sorted[(i + 1) % count] as number);
+      if (++worked % SLICE === 0) yield;
+    }
   }
 }

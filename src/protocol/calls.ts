@@ -66,8 +66,11 @@ export interface ManagerApi {
   /** Does a batch of calls, in order, and answers it. */
   execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer>;
 }
-/** Calls that may wait in one thread, and so the most that one batch holds. */
+/** Calls that may wait in one thread. */
 export const MOST_CALLS = 65_536;
+
+/** Calls of one thread that may be under way: sent, and not answered. A power of two. */
+export const MOST_IN_FLIGHT = 2048;
 
 export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
 
@@ -76,8 +79,11 @@ export const MOST_COPIED = 4096;
 
 /** Words shared by one connection's two ends; call numbers modulo 2^32. */
 export const CONNECTION = {
-  /** Calls up to this number are settled or given up: one that was not begun yet is never done. */
-  givenUp: 0,
+  /**
+   * Calls up to this number are settled: their answers have arrived, or they were given up. What was kept to answer them once more is kept no
+   * longer, and one that was not begun yet is never done.
+   */
+  settled: 0,
   /** The call that the manager began last. */
   begun: 1,
   /** Events that this thread has read, so that the manager knows how far it is behind. */

@@ -5,7 +5,8 @@ import { DIGEST_WORDS, FLAG, HEAD, headWords, MAX_HEAD_WORDS, SEALED_BYTES } fro
 const pair = new Int32Array(2);
 const pairAsF64 = new Float64Array(pair.buffer);
 
-function readF64(words: Int32Array, at: number): number {
+/** A number of eight bytes at a word of a record. */
+export function readF64(words: Int32Array, at: number): number {
   pair[0] = words[at] as number;
   pair[1] = words[at + 1] as number;
   return pairAsF64[0] as number;

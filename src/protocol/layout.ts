@@ -29,7 +29,7 @@
 import { MOST_BURIED, reserveBuried } from './buried.js';
 
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 export const MAGIC = 0x636f6174;
 
 /** Words of the header. */
@@ -60,8 +60,8 @@ export const HEADER = {
   restarts: 15,
   /** Batches that the manager in office has done. */
   served: 16,
-  /** An ending of many sessions in one step: whether it is decided, and who asked for it. */
-  endingAll: 17,
+  /** The last slice of an ending of many sessions: whether it is decided, and who asked for it. */
+  endingMany: 17,
   endingConnection: 18,
   /** What the manager is at: where (one of WORK), which slot plus one, whose call. A manager that dies twice at the same has died of it. */
   workAt: 19,
@@ -79,16 +79,20 @@ export const HEADER = {
 export const COUNTER = {
   /** Sessions ever created. */
   created: HEADER.counters / 2,
-  /** The call that asked for an ending of many sessions. */
+  /** The call that asked for the last ending of many sessions, and how many it has ended with its last slice. */
   endingCall: HEADER.counters / 2 + 1,
+  endingCount: HEADER.counters / 2 + 2,
   /** Sessions ended and freed, a number for each reason. */
-  ended: HEADER.counters / 2 + 2,
+  ended: HEADER.counters / 2 + 3,
 } as const;
 
 /** What a manager is at: nothing that a record could have to do with, rebuilding from a slot, or a call. */
 export const WORK = { nothing: 0, recovery: 1, call: 2 } as const;
 
-/** In a slot's byte of `reasons`: the session was picked for an ending of many; the reason's place in REASONS, plus one, is in the other bits. */
+/**
+ * In a slot's byte of `reasons`: the session was picked by the last slice of an ending of many; the reason's place in REASONS, plus one, is in
+ * the other bits.
+ */
 export const PICKED = 0x80;
 
 /** The owner epoch of a table's first manager, who finds nothing to recover. */
@@ -111,6 +115,9 @@ export const SEGMENT_MASK = SEGMENT_CELLS - 1;
 
 /** Cells that stay as they are after their record was replaced, before they are zeroed and used again. */
 export const QUARANTINE_CELLS = 4096;
+
+/** Cells beyond those of sessions, for values that were taken and whose answers may not have arrived. */
+const PINNED_CELLS = 16_384;
 
 /** Words of a record's head, counted without the links between cells. */
 export const HEAD = {
@@ -205,7 +212,8 @@ export interface TableMemory {
 export function shapeFor(limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number }): TableShape {
   const perSession = cellsFor(MAX_META_BYTES) + 1;
   const largest = cellsFor(MAX_META_BYTES + limits.maxSessionBytes);
-  const cells = 1 + cellsFor(limits.maxBytes) + limits.maxSessions * perSession + QUARANTINE_CELLS + 2 * largest;
+  const spare = 1 + QUARANTINE_CELLS + PINNED_CELLS + 2 * largest;
+  const cells = cellsFor(limits.maxBytes) + limits.maxSessions * perSession + spare;
   let indexWords = 64;
   while (indexWords < 2 * limits.maxSessions) indexWords *= 2;
   const { maxSessions, maxSessionBytes } = limits;
