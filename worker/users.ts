@@ -11,7 +11,7 @@ import type { Steps } from './turns.js';
 const NOBODY = -1;
 
 /** Slots that are linked, or compared, between two yields. */
-const SLICE = 1 << 14;
+const SLICE = 1 << 13;
 
 /** What the records say of users. */
 export interface Records {
