@@ -1,5 +1,6 @@
 /** Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die. Manager's thread; Comlink is named here only. */
 
+import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { CONNECTION, type ManagerApi, MOST_COPIED } from '../src/protocol/calls.js';
@@ -64,7 +65,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     greet: (hello: Hello) => executor.alone(() => welcome(hello)),
     execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
       const reply =
-        connection === undefined || !(batch instanceof ArrayBuffer)
+        connection === undefined || !types.isArrayBuffer(batch)
           ? new ArrayBuffer(0)
           : executor.execute(connection, batch);
       if (endings.hasMoreToFree) served.freeEnded();
@@ -127,12 +128,12 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
 function isHello(hello: Hello): boolean {
   return (
     hello?.layoutVersion === LAYOUT_VERSION &&
-    hello.words instanceof SharedArrayBuffer &&
+    types.isSharedArrayBuffer(hello.words) &&
     hello.words.byteLength >= CONNECTION.words * 4 &&
     hello.words.byteLength % 4 === 0 &&
-    hello.journal instanceof SharedArrayBuffer &&
+    types.isSharedArrayBuffer(hello.journal) &&
     Number.isInteger(hello.events) &&
-    hello.watched instanceof Int32Array
+    types.isInt32Array(hello.watched)
   );
 }
 
