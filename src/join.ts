@@ -67,7 +67,8 @@ async function join(
       );
   });
   deadline.catch(() => {});
-  const timer = setTimeout(() => late?.(), invitation.callTimeout);
+  // Behind a turn of the event loop: where this thread was blocked, the answer may have arrived and not been read.
+  const timer = setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout);
   const latest = performance.now() + invitation.callTimeout;
   try {
     for (;;) {

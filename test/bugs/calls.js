@@ -43,6 +43,16 @@ export const ofCalls = [
     caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
   },
   {
+    name: 'a join is given up before what has arrived is read',
+    file: 'src/join.ts',
+    find: 'setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout)',
+    replace: 'setTimeout(() => late?.(), invitation.callTimeout)',
+    caughtBy: {
+      file: 'test/joining.test.ts',
+      test: 'by a thread that is blocked for longer than callTimeout as soon as it has asked',
+    },
+  },
+  {
     name: 'a welcome is judged by a class, of which every realm has its own',
     file: 'src/link.ts',
     find: 'types.isInt32Array(over)',
