@@ -1,6 +1,7 @@
 /**
- * The package in Jest, which runs tests and what they import in a realm of its own: its Map, Date and Int32Array are other
- * classes than those of the values that Node itself makes. Copied beside the installed package by check-package.js.
+ * The package in Jest, which runs tests and what they import in a realm of its own: its Map, Date and Int32Array are
+ * other classes than those of the values that Node itself makes. Copied beside the installed package by
+ * check-package.js.
  */
 
 import { once } from 'node:events';

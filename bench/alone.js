@@ -1,6 +1,6 @@
 /**
- * Calls that come alone, beside the bare echo: a program of its own, so that all its threads can be pinned to one processor.
- * Run by `questions/alone.js`; prints its rows as JSON.
+ * Calls that come alone, beside the bare echo: a program of its own, so that all its threads can be pinned to one
+ * processor. Run by `questions/alone.js`; prints its rows as JSON.
  */
 
 import { compare } from './compare.js';

@@ -1,11 +1,11 @@
 /**
- * Decides whether a manager's thread hangs or fails to start, from looks at its heartbeat. Pure: the caller passes the time and
- * the heartbeat of each look. Used by the supervisor, in the thread that started the manager.
+ * Decides whether a manager's thread hangs or fails to start, from looks at its heartbeat. Pure: the caller passes the
+ * time and the heartbeat of each look. Used by the supervisor, in the thread that started the manager.
  *
- * What is measured is time in which the looking thread ran. Looks are due every TICK; one that comes late shows that this thread,
- * or the whole machine, was held up, and of the time since the look before it counts one TICK at most. So a host that was
- * blocked or a process that was stopped for minutes adds 0.1 s, after which a healthy manager has beaten again; and a host whose
- * every look is late still notices a hang, after ten looks without a beat.
+ * What is measured is time in which the looking thread ran. Looks are due every TICK; one that comes late shows that
+ * this thread, or the whole machine, was held up, and of the time since the look before it counts one TICK at most. So
+ * a host that was blocked or a process that was stopped for minutes adds 0.1 s, after which a healthy manager has
+ * beaten again; and a host whose every look is late still notices a hang, after ten looks without a beat.
  */
 
 /** How often the heartbeat is looked at, in milliseconds. */
@@ -28,7 +28,10 @@ export class HangDetector {
     this.#lookedAt = now;
   }
 
-  /** A manager was started. `beat` is the heartbeat before its first; `startTimeout` how long it may take, in milliseconds. */
+  /**
+   * A manager was started. `beat` is the heartbeat before its first; `startTimeout` how long it may take, in
+   * milliseconds.
+   */
   started(beat: number, startTimeout: number): void {
     this.#beat = beat;
     this.#stillFor = 0;
@@ -48,8 +51,8 @@ export class HangDetector {
   }
 
   /**
-   * One look. Until its first beat only the time to start counts, as loading its modules may take longer than a beat may.
-   * A verdict is repeated at every look until another manager is started.
+   * One look. Until its first beat only the time to start counts, as loading its modules may take longer than a beat
+   * may. A verdict is repeated at every look until another manager is started.
    */
   look(now: number, beat: number): Verdict | undefined {
     const ran = Math.min(now - this.#lookedAt, TICK);

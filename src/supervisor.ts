@@ -1,6 +1,6 @@
 /**
- * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in the thread
- * that started the manager.
+ * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
+ * the thread that started the manager.
  *
  * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat.
  * What was given up may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
@@ -285,7 +285,10 @@ export class Supervisor {
   }
 }
 
-/** As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read first. */
+/**
+ * As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read
+ * first.
+ */
 function afterTurn(milliseconds: number, then: () => unknown): NodeJS.Timeout {
   return setTimeout(() => setImmediate(then), milliseconds);
 }

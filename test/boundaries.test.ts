@@ -218,8 +218,9 @@ describe('what the files import', () => {
 });
 
 /**
- * Where a class of the language or of Node may be asked for by `instanceof`. It fails for what comes from another realm: a
- * `node:vm` context, the sandbox in which Jest runs each test file, another window; types.isDate of node:util and the like do not.
+ * Where a class of the language or of Node may be asked for by `instanceof`. It fails for what comes from another
+ * realm: a `node:vm` context, the sandbox in which Jest runs each test file, another window; types.isDate of node:util
+ * and the like do not.
  */
 const ASKED_BY_CLASS: readonly { readonly name: string; readonly in: RegExp; readonly why: string }[] = [
   { name: 'Promise', in: /^worker\//, why: 'made by functions of the manager itself, whose thread has one realm' },

@@ -1,6 +1,7 @@
 /**
- * A reader copies a record and then looks at its slot's mark. Between the two the slot may be freed and allocated to another
- * session, whose mark says that it lives. Here that happens at that very moment: the reader's look is held up for it.
+ * A reader copies a record and then looks at its slot's mark. Between the two the slot may be freed and allocated to
+ * another session, whose mark says that it lives. Here that happens at that very moment: the reader's look is held up
+ * for it.
  */
 
 import { afterEach, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** How the supervisor judges a heartbeat: by a table of looks, with its clock and its timer in our hands, and as it is. */
+/**
+ * How the supervisor judges a heartbeat: by a table of looks, with its clock and its timer in our hands, and as it is.
+ */
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { HangDetector } from '../dist/src/hang-detector.js';
@@ -13,7 +15,10 @@ afterEach(() => {
 describe('the judgement by looks', () => {
   const START_TIMEOUT = 10_000;
 
-  /** A detector of a manager that has beaten once, and is up. Each look: milliseconds since the one before, and whether there was a beat. */
+  /**
+   * A detector of a manager that has beaten once, and is up. Each look: milliseconds since the one before, and whether
+   * there was a beat.
+   */
   function judged() {
     let now = 5000;
     let beat = 7;

@@ -1,4 +1,7 @@
-/** The least that a call to another thread can cost: 200 bytes there and back over a MessagePort, with nothing around them. */
+/**
+ * The least that a call to another thread can cost: 200 bytes there and back over a MessagePort, with nothing around
+ * them.
+ */
 
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { windowed } from '../window.js';

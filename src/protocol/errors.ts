@@ -42,12 +42,15 @@ export const texts: Readonly<Record<SessionErrorCode, string>> = {
   ERR_STORE: 'The session store failed',
 };
 
-/** On the prototype of SessionError in every copy of the package: two copies in one thread share their managers, and so their errors. */
+/**
+ * On the prototype of SessionError in every copy of the package: two copies in one thread share their managers, and so
+ * their errors.
+ */
 const brand = Symbol.for('coatcheck.SessionError');
 
 /**
- * The one error class of the package: `code` says what happened, `outcome` whether anything was changed by the refused call.
- * `instanceof SessionError` holds for the errors of every copy of the package.
+ * The one error class of the package: `code` says what happened, `outcome` whether anything was changed by the refused
+ * call. `instanceof SessionError` holds for the errors of every copy of the package.
  */
 export class SessionError extends Error {
   static {

@@ -80,8 +80,9 @@ export function isReport(value: unknown): value is ManagerReport {
 }
 
 /**
- * Whether a value that was cloned from another thread is a MessagePort, told by its methods, which nothing else that can be cloned
- * has: another realm of this thread (a `node:vm` context, a test runner's sandbox) may have a MessagePort of its own.
+ * Whether a value that was cloned from another thread is a MessagePort, told by its methods, which nothing else that
+ * can be cloned has: another realm of this thread (a `node:vm` context, a test runner's sandbox) may have a
+ * MessagePort of its own.
  */
 export function isPort(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -7,8 +7,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * What must have been done for each minute of processor time that a campaign was given, which on a busy machine is less than
- * the minutes that went by: deaths, lookups, histories checked in which the manager died.
+ * What must have been done for each minute of processor time that a campaign was given, which on a busy machine is
+ * less than the minutes that went by: deaths, lookups, histories checked in which the manager died.
  */
 const LEAST = { deaths: 40, lookups: 3_000_000, histories: 1 };
 /** How Node says that it has failed itself, when a thread ends while V8 compiles for it: in none of our code, and nothing that a process survives. */
