@@ -5,6 +5,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+/** What is tried beside the package, and is none of its own tools. */
+const JEST = 'jest@30';
+
 const root = join(import.meta.dirname, '..');
 const temporary = mkdtempSync(join(tmpdir(), 'coatcheck-package-'));
 const failures = [];
@@ -80,9 +83,9 @@ function check(name, body) {
   }
 }
 
-/** What a command prints. Throws, with what it printed, if it fails or takes more than two minutes. */
+/** What a command prints. Throws, with what it printed, if it fails or takes more than three minutes. */
 function run(command, args, cwd) {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', timeout: 120_000, stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync(command, args, { cwd, encoding: 'utf8', timeout: 180_000, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** The tree as git knows it, with the dependencies: building there leaves the one at hand alone, and nothing stale is packed. */
@@ -127,7 +130,7 @@ function useIt(tarball) {
   const write = (name, text) => writeFileSync(join(folder, name), text);
   write('package.json', JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
   const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
-  const tools = ['typescript', '@types/node'].map((name) => `${name}@${version(name)}`);
+  const tools = [...['typescript', '@types/node'].map((name) => `${name}@${version(name)}`), JEST];
   const installed = check('installs in an empty folder', () => {
     run('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, ...tools], folder);
     return true;
@@ -141,6 +144,11 @@ function useIt(tarball) {
   );
   check('by import: makes a session, and ends by itself', () => expectTea(run('node', ['sessions.js'], folder)));
   check('by require: makes a session, and ends by itself', () => expectTea(run('node', ['required.cjs'], folder)));
+
+  cpSync(join(root, '.ci/in-jest.js'), join(folder, 'in-jest.test.js'));
+  check('in Jest: starts a manager, and is joined from a Worker', () => {
+    run('node', ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js'], folder);
+  });
 
   write(
     'typed.ts',

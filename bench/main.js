@@ -4,10 +4,9 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { openCoatcheck } from './peers/coatcheck.js';
 import { openConnectRedis } from './peers/connect-redis.js';
-import { openEmptyComlinkCall } from './peers/empty-comlink-call.js';
 import { openMemoryStore } from './peers/memory-store.js';
 
-const questions = ['get-repeated', 'get-at-first-sight', 'new-session', 'set'];
+const questions = ['get-repeated', 'get-at-first-sight', 'alone', 'new-session', 'set'];
 
 const asked = process.argv.slice(2);
 const chosen = asked.length === 0 ? questions : questions.filter((name) => asked.includes(name));
@@ -17,7 +16,6 @@ if (chosen.length === 0 || asked.some((name) => !questions.includes(name))) {
 }
 
 const coatcheck = await openCoatcheck();
-const emptyCall = openEmptyComlinkCall();
 const memoryStore = openMemoryStore();
 const redis = await openConnectRedis();
 const stores = redis === undefined ? [memoryStore] : [memoryStore, redis];
@@ -34,11 +32,11 @@ for (const name of chosen) {
   process.stderr.write(`${name} …\n`);
   const { question, ask } = await import(`./questions/${name}.js`);
   table.push([{ content: question, colSpan: 7 }]);
-  for (const row of await ask({ coatcheck, stores, emptyCall })) table.push(cells(row));
+  for (const row of await ask({ coatcheck, stores })) table.push(cells(row));
 }
 console.log(table.toString());
 
-for (const peer of [coatcheck, emptyCall, ...stores]) await peer.close();
+for (const peer of [coatcheck, ...stores]) await peer.close();
 
 function cells({ what, ours, peer, theirs, ratio, times, bar, met }) {
   const { median, min, max } = ratio;

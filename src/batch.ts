@@ -1,5 +1,6 @@
 /** Calls that travel together, and the settling of them from their reply. Used in every thread of the host. */
 
+import { types } from 'node:util';
 import { type Call, readAnswer } from './call.js';
 import { ByteReader } from './protocol/bytes.js';
 
@@ -25,7 +26,7 @@ export function lastOf({ first, calls }: Batch): number {
 
 /** What a batch was answered; where that is no reply at all, there is nothing in it to read. */
 export function readerOf(reply: unknown): ByteReader {
-  return new ByteReader(reply instanceof ArrayBuffer ? new Uint8Array(reply) : new Uint8Array(0));
+  return new ByteReader(types.isArrayBuffer(reply) ? new Uint8Array(reply) : new Uint8Array(0));
 }
 
 /**

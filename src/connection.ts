@@ -3,6 +3,7 @@
  * each up by its deadline, come what may. When its manager dies, it goes over to the next.
  */
 
+import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { BATCH_HEADER, type Batch, lastOf, readerOf, settleSome } from './batch.js';
 import { type Call, writeCall } from './call.js';
@@ -346,7 +347,7 @@ export class Connection {
 
   #notices(message: unknown): void {
     const notices = (message as { notices?: unknown } | null)?.notices;
-    if (!(notices instanceof ArrayBuffer)) return;
+    if (!types.isArrayBuffer(notices)) return;
     Atomics.add(this.#words, CONNECTION.eventsRead, this.#listener.notices(new Uint8Array(notices)));
   }
 }

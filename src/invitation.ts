@@ -1,5 +1,6 @@
 /** Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned threads inherit, or as a ticket. */
 
+import { types } from 'node:util';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { ClockMemory } from './protocol/clock.js';
 import { expected, SessionError } from './protocol/errors.js';
@@ -48,8 +49,8 @@ function isInvitation(value: unknown): value is Invitation {
     typeof name === 'string' &&
     Number.isInteger(threadId) &&
     typeof callTimeout === 'number' &&
-    memory?.header instanceof SharedArrayBuffer &&
-    clock instanceof SharedArrayBuffer
+    types.isSharedArrayBuffer(memory?.header) &&
+    types.isSharedArrayBuffer(clock)
   );
 }
 

@@ -1,7 +1,7 @@
 /** Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that calls it. */
 
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
-import { MessageChannel, MessagePort, postMessageToThread } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
 import { checkConnectOptions } from './arguments.js';
 import { defaults } from './defaults.js';
 import {
@@ -19,7 +19,7 @@ import { Manager } from './manager.js';
 import type { Follower } from './membership.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { HEADER, STATUS } from './protocol/layout.js';
-import { isThreadError, type JoinMessage, type SupervisorMessage } from './protocol/startup.js';
+import { isPort, isThreadError, type JoinMessage, type SupervisorMessage } from './protocol/startup.js';
 import { errorFrom } from './protocol/thread-error.js';
 import { forget, managerHere, register } from './registry.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from './types.js';
@@ -67,7 +67,8 @@ async function join(
       );
   });
   deadline.catch(() => {});
-  const timer = setTimeout(() => late?.(), invitation.callTimeout);
+  // Behind a turn of the event loop: where this thread was blocked, the answer may have arrived and not been read.
+  const timer = setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout);
   const latest = performance.now() + invitation.callTimeout;
   try {
     for (;;) {
@@ -172,9 +173,9 @@ function onceAlive(header: Int32Array, epoch: number, letGo: () => void): NodeJS
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
 function followSupervisor(second: MessagePort, follower: Follower, renewed: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
-    if (message?.coatcheck === 'renew' && message.port instanceof MessagePort) {
+    if (message?.coatcheck === 'renew' && isPort(message.port)) {
       renewed(message.epoch);
-      follower.renew(message.port);
+      follower.renew(message.port as MessagePort);
     } else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {
       const { why, restarts, recovered } = message;
       follower.restarted({ cause: errorFrom(why), restarts, recovered });

@@ -3,6 +3,7 @@
  * the only file on the callers' side that knows Comlink.
  */
 
+import { types } from 'node:util';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { CONNECTION, type ManagerApi } from './protocol/calls.js';
@@ -86,5 +87,5 @@ function isWelcome(value: unknown): value is Welcome {
   if (typeof value !== 'object' || value === null) return false;
   const { accepted, settings, over, layoutVersion } = value as Record<string, unknown>;
   if (accepted === false) return typeof layoutVersion === 'number';
-  return accepted === true && typeof settings === 'object' && settings !== null && over instanceof Int32Array;
+  return accepted === true && typeof settings === 'object' && settings !== null && types.isInt32Array(over);
 }

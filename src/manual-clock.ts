@@ -1,5 +1,6 @@
 /** A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the thread that made it. */
 
+import { types } from 'node:util';
 import { CENTURY, checkDuration } from './durations.js';
 import { type ClockMemory, clockOffset, reserveClock, setClockOffset } from './protocol/clock.js';
 import { expected } from './protocol/errors.js';
@@ -39,7 +40,7 @@ export function memoryOf(clock: ManualClock): ClockMemory {
 }
 
 function toTime(what: string, value: unknown, earliest: number): number {
-  const time = value instanceof Date ? value.getTime() : value;
+  const time = types.isDate(value) ? Date.prototype.getTime.call(value) : value;
   if (typeof time === 'number' && time >= earliest && time <= LAST_INSTANT) return Math.floor(time);
   throw expected(what, `an instant no earlier than ${earliest}, the session time now`, value);
 }

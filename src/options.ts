@@ -207,8 +207,11 @@ function isSweep(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 100 && !/\d{3}/.test(value) && isCron(value);
 }
 
+/** Of whichever realm: what has an address, as a URL has. */
 function isFileUrl(value: unknown): boolean {
-  return value instanceof URL && value.protocol === 'file:';
+  if (typeof value !== 'object' || value === null) return false;
+  const { href } = value as { href?: unknown };
+  return typeof href === 'string' && URL.canParse(href) && new URL(href).protocol === 'file:';
 }
 
 function isClock(value: unknown, isManualClock: (value: unknown) => boolean): boolean {

@@ -90,11 +90,18 @@ async function start(
     publishInvitation(invitation);
     return manager;
   } catch (error) {
+    // What is known before the thread is ended from here, as that gives it an exit code of its own.
+    const known = supervisor.cause ?? (isPortClosed(error) ? undefined : error);
     await supervisor.abort();
     throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', {
-      cause: supervisor.cause ?? error,
+      cause: known ?? supervisor.cause ?? error,
     });
   }
+}
+
+/** Whether an error says only that the port to the manager closed: its thread died, of what that thread says. */
+function isPortClosed(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'ERR_MANAGER_FAILED';
 }
 
 /** Makes this thread the first that the supervisor tells of restarts: without a port, as it lives here itself. */

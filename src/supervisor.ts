@@ -1,16 +1,18 @@
 /**
- * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in the thread that started the manager.
+ * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
+ * the thread that started the manager.
  *
- * A dead thread tells of itself by its `exit`. One that hangs does not: it is given up when its heartbeat has stood still for a second in which this thread's own
- * timer came in time. Where that timer was late, this thread or the whole machine was held up, and nothing can be said of the manager.
+ * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat.
  * What was given up may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
  */
 
-import { MessageChannel, MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { HangDetector, TICK, type Verdict } from './hang-detector.js';
 import { type Member, memberOf } from './members.js';
 import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
 import {
   type Gone,
+  isPort,
   isReport,
   type Joined,
   type ManagerReport,
@@ -22,15 +24,16 @@ import { Suspicion } from './suspicion.js';
 
 /** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
 const START_TIMEOUT = 10_000;
-/** How often the heartbeat is looked at. */
-const TICK = 100;
-/** How long it may stand still. */
-const HUNG_AFTER = 1000;
 /** How long a thread that was given up is waited for: one in a system call never ends. */
 const PATIENCE = 250;
 /** The pause after a manager that served nothing; it doubles each time, up to the longest. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2000;
+
+const reasons: Readonly<Record<Verdict, string>> = {
+  hung: 'its heart stood still for a second',
+  'not started': 'it did not start in time',
+};
 
 /** What a manager is started with, whichever it is. */
 export interface Post {
@@ -48,9 +51,7 @@ export class Supervisor {
   readonly #members = new Map<number, Member>();
   #worker: Worker | undefined;
   #epoch = 0;
-  /** The heartbeat as it stood when the manager in office was started. */
-  #beatBefore = 0;
-  #starting: NodeJS.Timeout | undefined;
+  readonly #detector = new HangDetector(performance.now());
   #pausing: NodeJS.Timeout | undefined;
   readonly #pulse: NodeJS.Timeout;
   /** Whether its end was asked for, and whether no manager will come any more. */
@@ -74,7 +75,7 @@ export class Supervisor {
     this.#header = new Int32Array(post.startup.memory.header);
     this.#suspicion = new Suspicion(this.#header);
     this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
-    this.#pulse = setInterval(this.#judge(), TICK).unref();
+    this.#pulse = setInterval(() => this.#look(), TICK).unref();
   }
 
   get threadId(): number {
@@ -103,7 +104,8 @@ export class Supervisor {
   start(): void {
     this.#byItself = false;
     this.#header[HEADER.served] = 0;
-    this.#beatBefore = Atomics.load(this.#header, HEADER.heartbeat);
+    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
+    this.#detector.started(Atomics.load(this.#header, HEADER.heartbeat), timeout);
     this.#header[HEADER.workAt] = WORK.nothing;
     this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
     const channels = [...this.#members.values()].map((member) => ({ member, ...new MessageChannel() }));
@@ -144,8 +146,6 @@ export class Supervisor {
     });
     // After its listeners: one for messages would keep this thread alive.
     worker.unref();
-    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
-    this.#starting = setTimeout(() => this.#giveUp(worker, 'it did not start in time'), timeout).unref();
     for (const { member, port1 } of channels) member.renew(port1, this.#epoch);
   }
 
@@ -156,7 +156,7 @@ export class Supervisor {
       this.#cause = report.why;
       this.#byItself = true;
     } else if (report.coatcheck === 'running') {
-      clearTimeout(this.#starting);
+      this.#detector.running();
       this.#suspicion.clear();
       for (const id of report.setAside) {
         process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
@@ -172,37 +172,26 @@ export class Supervisor {
   }
 
   #join(joined: Joined): void {
-    if (!(joined.second instanceof MessagePort)) return;
-    if (this.#over) joined.second.close();
+    if (!isPort(joined.second)) return;
+    if (this.#over) (joined.second as MessagePort).close();
     else this.enter(memberOf(joined, () => this.leave(joined.number)));
   }
 
   // ------------------------------------------------------------ its death
 
-  /** A look at the heartbeat, with what it has to remember between two. */
-  #judge(): () => void {
-    let before = performance.now();
-    let beat = 0;
-    let still = 0;
-    return () => {
-      const now = performance.now();
-      const isLate = now - before > 2 * TICK;
-      before = now;
-      const seen = Atomics.load(this.#header, HEADER.heartbeat);
-      // Until its first beat, only the time to start counts.
-      const stands = seen === beat && seen !== this.#beatBefore;
-      beat = seen;
-      still = stands && !isLate ? still + TICK : 0;
-      if (this.#worker === undefined || still < HUNG_AFTER) return;
-      still = 0;
-      this.#giveUp(this.#worker, 'its heart stood still for a second');
-    };
+  #look(): void {
+    const worker = this.#worker;
+    const verdict = this.#detector.look(performance.now(), Atomics.load(this.#header, HEADER.heartbeat));
+    if (worker === undefined || verdict === undefined) return;
+    if (verdict === 'hung') this.#giveUp(worker, reasons.hung);
+    // The message that it is up may have arrived and not been read.
+    else setImmediate(() => this.#detector.isRunning || this.#giveUp(worker, reasons[verdict]));
   }
 
   /** A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody any more. */
   cutOff(): void {
     const worker = this.#worker;
-    if (worker !== undefined) setTimeout(() => this.#giveUp(worker, 'its port was closed'), PATIENCE).unref();
+    if (worker !== undefined) afterTurn(PATIENCE, () => this.#giveUp(worker, 'its port was closed')).unref();
   }
 
   #giveUp(worker: Worker, why: string): void {
@@ -212,13 +201,12 @@ export class Supervisor {
     // From here on it writes nothing, wherever it stands.
     Atomics.add(this.#header, HEADER.ownerEpoch, 1);
     void worker.terminate();
-    setTimeout(() => this.#dead(worker), PATIENCE).unref();
+    afterTurn(PATIENCE, () => this.#dead(worker)).unref();
   }
 
   #dead(worker: Worker): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
-    clearTimeout(this.#starting);
     Atomics.add(this.#header, HEADER.ownerEpoch, 1);
     const isStopped = Atomics.load(this.#header, HEADER.status) === STATUS.stopped;
     if (this.#ending || isStopped) this.#finish(STATUS.stopped);
@@ -265,10 +253,10 @@ export class Supervisor {
     clearTimeout(this.#pausing);
     if (worker === undefined) this.#finish(STATUS.stopped);
     worker?.ref();
-    const patience = setTimeout(() => {
+    const patience = afterTurn(this.#post.callTimeout, () => {
       void worker?.terminate();
-      setTimeout(() => worker && this.#dead(worker), PATIENCE);
-    }, this.#post.callTimeout);
+      afterTurn(PATIENCE, () => worker && this.#dead(worker));
+    });
     await this.#ended;
     clearTimeout(patience);
     Atomics.store(this.#header, HEADER.status, STATUS.stopped);
@@ -295,4 +283,12 @@ export class Supervisor {
     this.#members.clear();
     this.#settleEnd();
   }
+}
+
+/**
+ * As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read
+ * first.
+ */
+function afterTurn(milliseconds: number, then: () => unknown): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(then), milliseconds);
 }

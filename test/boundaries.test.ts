@@ -217,6 +217,37 @@ describe('what the files import', () => {
   });
 });
 
+/**
+ * Where a class of the language or of Node may be asked for by `instanceof`. It fails for what comes from another
+ * realm: a `node:vm` context, the sandbox in which Jest runs each test file, another window; types.isDate of node:util
+ * and the like do not.
+ */
+const ASKED_BY_CLASS: readonly { readonly name: string; readonly in: RegExp; readonly why: string }[] = [
+  { name: 'Promise', in: /^worker\//, why: 'made by functions of the manager itself, whose thread has one realm' },
+  { name: 'KeyObject', in: /^src\/cookie-keys\.ts$/, why: 'a class of node:crypto: one for all realms of a thread' },
+  { name: 'ServerResponse', in: /^src\/http\//, why: 'a class of node:http: one for all realms of a thread' },
+];
+
+describe('what may come from another realm', () => {
+  const asked = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/\binstanceof (\w+)/g)].map(([, name = '']) => ({ path, text, name })),
+  );
+  const isOwn = ({ name, text }: { readonly name: string; readonly text: string }) =>
+    new RegExp(`\\bclass ${name}\\b`).test(text) ||
+    [...text.matchAll(/^import (?!type)[^;]*?from '([^']+)'/gm)].some(
+      ([line, from = '']) => new RegExp(`\\b${name}\\b`).test(line) && !isBuiltin(from),
+    );
+
+  test('is not judged by its class: instanceof is asked of own classes and of packages’, with few exceptions', () => {
+    const isListed = ({ path, name }: { readonly path: string; readonly name: string }) =>
+      ASKED_BY_CLASS.some((listed) => listed.name === name && listed.in.test(path));
+    expect(asked.length).toBeGreaterThan(20);
+    const wrong = asked.filter((each) => !isOwn(each) && !isListed(each));
+    expect(wrong.map(({ path, name }) => `${path}: instanceof ${name}`)).toEqual([]);
+    expect(ASKED_BY_CLASS.filter(({ name }) => !asked.some((each) => each.name === name))).toEqual([]);
+  });
+});
+
 describe('how the files are cut', () => {
   test('there are no default exports', () => {
     const named = sources.filter(

@@ -124,6 +124,14 @@ describe('a manager that dies', () => {
       cause: { code: expect.stringMatching(/MODULE_NOT_FOUND$/) },
     });
   });
+
+  test('by its starter, as it greets wrongly, is told with that for its cause, not with how its thread ended then', async () => {
+    const start = startSessionManager({ ...options, worker: fixture('greets-wrongly') });
+    await expect(start).rejects.toMatchObject({
+      code: 'ERR_MANAGER_FAILED',
+      cause: { message: 'the other end of the port is no session manager' },
+    });
+  });
 });
 
 test('at each of the first 60 atomic stores of a change, leaves sessions whole and readable', async () => {

@@ -50,6 +50,12 @@ describe('a manager is found', () => {
     expect((await manager.stats()).connections).toBe(2);
   });
 
+  test('by a thread that is blocked for longer than callTimeout as soon as it has asked', async () => {
+    const manager = await start({ callTimeout: '1s' });
+    await thread().ask('joinAndBlock', 2000);
+    expect((await manager.stats()).connections).toBe(2);
+  });
+
   test.each([1, 2, 4])('by a thread %i levels below a worker', async (depth) => {
     const manager = await start();
     const top = new Worker(fixture('joins-from-a-thread-below'), { workerData: { depth } });

@@ -113,6 +113,19 @@ describe('a manager that dies', () => {
     },
   );
 
+  test('by hanging is noticed by a host that is held up itself for 250 of every 900 milliseconds', async () => {
+    const manager = await start();
+    const session = await manager.newSession({ data: { n: 0 } });
+    const nothing = new Int32Array(new SharedArrayBuffer(4));
+    const lagging = setInterval(() => Atomics.wait(nothing, 0, 0, 250), 900);
+    cleanups.push(() => clearInterval(lagging));
+    const before = performance.now();
+    await kill(manager, 'hang');
+    expect(performance.now() - before).toBeLessThan(6000);
+    await session.set({ n: 1 });
+    expect(session.data).toEqual({ n: 1 });
+  });
+
   test('in a system call that never returns is replaced, and does no harm when it returns', async () => {
     const fifo = join(mkdtempSync(join(tmpdir(), 'coatcheck-')), 'fifo');
     execFileSync('mkfifo', [fifo]);

@@ -47,6 +47,11 @@ test.each(['import', 'require'])(
     expect(await joiner.connectSessionManager()).toBe(manager);
     expect(await joiner.connectSessionManager(manager.createTicket())).toBe(manager);
 
+    // What one copy refuses is an error of the class of either.
+    const refusal = await manager.newSession({ userId: '' }).catch((error: unknown) => error);
+    expect(copies.map(({ SessionError }) => refusal instanceof SessionError)).toEqual([true, true]);
+    expect(new Error() instanceof joiner.SessionError).toBe(false);
+
     // In a thread below the other copy joins, and both are served by the manager's successor.
     const text = `import { parentPort } from 'node:worker_threads';
     import { createRequire } from 'node:module';

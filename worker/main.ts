@@ -1,12 +1,13 @@
 /** Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does something when it is loaded. */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
 import { clockOffset, judgeAnchor, monotonic, readClock, setClockOffset } from '../src/protocol/clock.js';
 import { FIRST_EPOCH, HEADER, LAYOUT_VERSION, reservedBytes, STATUS } from '../src/protocol/layout.js';
 import {
   type Gone,
   isJoinMessage,
+  isPort,
   type Joined,
   type ManagerReport,
   type ManagerStartup,
@@ -85,7 +86,7 @@ void turns.do(new Queue(), endLinksOfTheLost);
 // Other threads' ports come this way; anything else that is posted here is none of the manager's business.
 process.on('workerMessage', (value: unknown) => {
   if (isJoinMessage(value) && isPort(value.port)) {
-    serve(value.port, served, isPort(value.second) ? value.second : undefined);
+    serve(value.port as MessagePort, served, isPort(value.second) ? (value.second as MessagePort) : undefined);
   }
 });
 parentPort?.on('message', (gone: Gone) => connections.closeNumber(gone.number));
@@ -99,10 +100,6 @@ guarded(() => {
 });
 report({ coatcheck: 'running', recovered: recovered.sessions, setAside: recovered.setAside });
 failpoint('running: told');
-
-function isPort(value: unknown): value is MessagePort {
-  return value instanceof MessagePort;
-}
 
 function report(what: ManagerReport, ports: readonly MessagePort[] = []): void {
   parentPort?.postMessage(what, ports);

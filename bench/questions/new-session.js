@@ -1,9 +1,9 @@
-import { compare, compareStores } from '../compare.js';
+import { compareStores } from '../compare.js';
 import { smallData } from '../data.js';
 
 export const question = 'What does a new session cost?';
 
-export async function ask({ coatcheck, stores, emptyCall }) {
+export async function ask({ coatcheck, stores }) {
   const create = (peer, width) => async (count) => {
     const before = performance.now();
     const took = await peer.create(smallData, count, width);
@@ -11,36 +11,7 @@ export async function ask({ coatcheck, stores, emptyCall }) {
     await peer.clear();
     return took ?? until - before;
   };
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
-  const afterPauses = (once) => async (count) => {
-    let took = 0;
-    for (let i = 0; i < count; i++) {
-      await pause();
-      const before = performance.now();
-      await once();
-      took += performance.now() - before;
-    }
-    return took;
-  };
   return [
-    await compare({
-      what: 'newSession, alone after a pause',
-      ours: afterPauses(() => coatcheck.create(smallData, 1, 1)),
-      peer: emptyCall.name,
-      theirs: [afterPauses(() => emptyCall.call(1, 1))],
-      count: 200,
-      times: 'as long',
-      bar: 1.5,
-    }),
-    await compare({
-      what: 'newSession, alone',
-      ours: create(coatcheck, 1),
-      peer: emptyCall.name,
-      theirs: [(count) => emptyCall.call(count, 1)],
-      count: 500,
-      times: 'as long',
-      bar: 1.5,
-    }),
     ...(await compareStores(stores, {
       what: 'newSession, alone',
       ours: create(coatcheck, 1),

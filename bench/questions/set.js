@@ -1,9 +1,9 @@
-import { compare, compareStores } from '../compare.js';
+import { compareStores } from '../compare.js';
 import { shopData } from '../data.js';
 
 export const question = 'What does it cost to change a session?';
 
-export async function ask({ coatcheck, stores, emptyCall }) {
+export async function ask({ coatcheck, stores }) {
   const keys = new Map();
   for (const peer of [coatcheck, ...stores]) keys.set(peer, await peer.fill(1000, shopData));
   let visits = 0;
@@ -13,14 +13,6 @@ export async function ask({ coatcheck, stores, emptyCall }) {
     return peer.set(keys.get(peer), peer === coatcheck ? visit : { ...shopData, ...visit }, count, width);
   };
   const rows = [
-    await compare({
-      what: 'set, alone',
-      ours: set(coatcheck, 1),
-      peer: emptyCall.name,
-      theirs: [(count) => emptyCall.call(count, 1)],
-      count: 500,
-      times: 'as long',
-    }),
     ...(await compareStores(stores, {
       what: 'set, alone',
       ours: set(coatcheck, 1),

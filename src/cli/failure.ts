@@ -1,5 +1,7 @@
 /** What the person at the terminal is told when a command cannot go on. Runs in the main thread. */
 
+import { types } from 'node:util';
+
 /** A failure that the person can understand and mend: shown as one line on stderr, without a stack. */
 export class Failure extends Error {
   override readonly name = 'Failure';
@@ -7,11 +9,11 @@ export class Failure extends Error {
 
 /** One line for any error. */
 export function tell(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return types.isNativeError(error) ? error.message : String(error);
 }
 
 /** The code of a system error, as 'ENOENT'; undefined for an error without one. */
 export function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (!types.isNativeError(error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,5 +1,7 @@
 /** How long a session may stay idle, as the cookie in it says. Runs in every thread of the host. */
 
+import { types } from 'node:util';
+
 /** The longest timeout that a manager takes: 100 years. */
 const LONGEST = 36_525 * 86_400_000;
 
@@ -22,7 +24,7 @@ export function idleTimeoutOf(session: { readonly cookie?: object | undefined })
 
 /** False and null mean: with the browser. */
 function leftUntil(expires: unknown): number | undefined {
-  const isInstant = expires instanceof Date || typeof expires === 'string' || typeof expires === 'number';
+  const isInstant = types.isDate(expires) || typeof expires === 'string' || typeof expires === 'number';
   return isInstant ? new Date(expires).getTime() - Date.now() : undefined;
 }
 

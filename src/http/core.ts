@@ -1,6 +1,7 @@
 /** From a request to its session: what all adapters share. Runs in every thread of the host. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { types } from 'node:util';
 import type { Claim, Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { findSession } from './find.js';
@@ -28,9 +29,7 @@ export class HttpSessions {
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
     const found = this.find(exchange, true);
-    return found instanceof Promise
-      ? found.then((late) => this.#opened(exchange, late))
-      : this.#opened(exchange, found);
+    return types.isPromise(found) ? found.then((late) => this.#opened(exchange, late)) : this.#opened(exchange, found);
   }
 
   #opened(exchange: Exchange, found: Claim | undefined): SessionOfRequest {
@@ -41,7 +40,7 @@ export class HttpSessions {
   find(exchange: Exchange, renews: boolean): Claim | undefined | Promise<Claim | undefined> {
     try {
       const found = findSession(this.#manager, exchange, this.#options, renews);
-      if (!(found instanceof Promise)) return found;
+      if (!types.isPromise(found)) return found;
       return found.catch((error: unknown) => Promise.reject(withStatus(error)));
     } catch (error) {
       throw withStatus(error);

@@ -1,6 +1,7 @@
 /** Sessions for Express 4 and 5, Connect, and node:http by itself: `coatcheck/express`. Runs in every thread of the host. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { types } from 'node:util';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
 import { type HttpOptions, refused } from './options.js';
@@ -37,7 +38,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
     } catch (error) {
       return next(error);
     }
-    if (session instanceof Promise) session.then((opened) => give(opened, request, next), next);
+    if (types.isPromise(session)) session.then((opened) => give(opened, request, next), next);
     else give(session, request, next);
   };
 }

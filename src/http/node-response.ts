@@ -7,6 +7,7 @@
  */
 
 import { ServerResponse } from 'node:http';
+import { types } from 'node:util';
 import { disguise, disguiseEnd, headIsOut, reveal } from './disguise.js';
 import { changeHead, type Head, type TellsOfSession } from './head.js';
 import { setHeaders } from './write-head.js';
@@ -143,7 +144,7 @@ export class HeadGuard {
       });
     } catch (error) {
       // Whoever called has gone on: there is nobody left to throw it at.
-      response.destroy(error instanceof Error ? error : undefined);
+      response.destroy(types.isNativeError(error) ? error : undefined);
     }
     if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.emit('drain');
   }

@@ -1,5 +1,6 @@
 /** The options of the adapters, checked and completed when the middleware is made. Runs in every thread of the host. */
 
+import { types } from 'node:util';
 import { parseSetCookie } from 'cookie';
 import ms from 'ms';
 import * as v from 'valibot';
@@ -136,6 +137,6 @@ function isManager(value: unknown): boolean {
 }
 
 function warnOfLostWrite(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = types.isNativeError(error) ? error.message : String(error);
   process.emitWarning(`A change of a session failed, and its handler did not wait for it: ${text}`, 'CoatcheckWarning');
 }

@@ -29,6 +29,9 @@ function pairsOf(headers: object): [string, Value][] | undefined {
     const names = headers.filter((_, place) => place % 2 === 0);
     return names.map((name, place): [string, Value] => [name, headers[2 * place + 1]]).filter(([name]) => name);
   }
-  if (headers instanceof Headers || headers instanceof Map) return [...headers] as [string, Value][];
+  // Of whichever realm or package: told by what Headers and Map have, and no object of headers, whose values are no
+  // functions.
+  const { entries } = headers as { entries?: unknown };
+  if (typeof entries === 'function') return [...entries.call(headers)] as [string, Value][];
   return Object.entries(headers).filter(([name]) => name);
 }

@@ -42,8 +42,25 @@ export const texts: Readonly<Record<SessionErrorCode, string>> = {
   ERR_STORE: 'The session store failed',
 };
 
-/** The one error class of the package: `code` says what happened, `outcome` whether anything was changed by the refused call. */
+/**
+ * On the prototype of SessionError in every copy of the package: two copies in one thread share their managers, and so
+ * their errors.
+ */
+const brand = Symbol.for('coatcheck.SessionError');
+
+/**
+ * The one error class of the package: `code` says what happened, `outcome` whether anything was changed by the refused
+ * call. `instanceof SessionError` holds for the errors of every copy of the package.
+ */
 export class SessionError extends Error {
+  static {
+    Object.defineProperty(SessionError.prototype, brand, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): value is SessionError {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+
   override readonly name = 'SessionError';
   readonly code: SessionErrorCode;
   readonly outcome: Outcome;

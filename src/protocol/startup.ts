@@ -1,5 +1,6 @@
 /** What a manager's thread is started with, and how a thread asks it for a connection. Used in every thread. */
 
+import { types } from 'node:util';
 import type { ClockMemory } from './clock.js';
 import type { TableMemory } from './layout.js';
 
@@ -75,7 +76,18 @@ export function isReport(value: unknown): value is ManagerReport {
   if (coatcheck === 'running') return typeof recovered === 'number' && Array.isArray(setAside);
   if (coatcheck === 'dying') return isThreadError(why);
   if (coatcheck !== 'joined' || typeof number !== 'number') return false;
-  return words instanceof SharedArrayBuffer && journal instanceof SharedArrayBuffer;
+  return types.isSharedArrayBuffer(words) && types.isSharedArrayBuffer(journal);
+}
+
+/**
+ * Whether a value that was cloned from another thread is a MessagePort, told by its methods, which nothing else that
+ * can be cloned has: another realm of this thread (a `node:vm` context, a test runner's sandbox) may have a
+ * MessagePort of its own.
+ */
+export function isPort(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { postMessage, close } = value as Record<string, unknown>;
+  return typeof postMessage === 'function' && typeof close === 'function';
 }
 
 export function isThreadError(value: unknown): value is ThreadError {

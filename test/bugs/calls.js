@@ -42,4 +42,28 @@ export const ofCalls = [
     replace: 'if (user.length > MAX_TEXT_BYTES) throw',
     caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
   },
+  {
+    name: 'a join is given up before what has arrived is read',
+    file: 'src/join.ts',
+    find: 'setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout)',
+    replace: 'setTimeout(() => late?.(), invitation.callTimeout)',
+    caughtBy: {
+      file: 'test/joining.test.ts',
+      test: 'by a thread that is blocked for longer than callTimeout as soon as it has asked',
+    },
+  },
+  {
+    name: 'a welcome is judged by a class, of which every realm has its own',
+    file: 'src/link.ts',
+    find: 'types.isInt32Array(over)',
+    replace: 'types.isInt32Array(over) && over instanceof Int32Array',
+    caughtBy: { file: 'test/realms.test.ts', test: 'in a realm of its own, the package starts a manager' },
+  },
+  {
+    name: 'an error of another copy of the package is no SessionError',
+    file: 'src/protocol/errors.ts',
+    find: 'value !== null && brand in value;',
+    replace: 'value !== null && super[Symbol.hasInstance](value);',
+    caughtBy: { file: 'test/two-copies.test.ts', test: 'two copies in one thread, started by import' },
+  },
 ];

@@ -8,6 +8,7 @@ export const interleavings = {
   file: 'test/interleavings.test.ts',
   test: 'whatever order calls, answers, lookups and deaths of the manager come in',
 };
+export const supervisor = (name) => ({ file: 'test/supervisor.test.ts', test: name });
 export const restart = (name) => ({ file: 'test/restart.test.ts', test: name });
 export const jwt = (name) => ({ file: 'test/jwt.test.ts', test: name });
 export const policies = (name) => ({ file: 'test/policies.test.ts', test: name });

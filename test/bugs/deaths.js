@@ -1,6 +1,6 @@
 /** What follows the death of a manager. */
 
-import { recovery, resent, restart } from './caught-by.js';
+import { recovery, resent, restart, supervisor } from './caught-by.js';
 
 export const ofDeaths = [
   {
@@ -61,23 +61,47 @@ export const ofDeaths = [
   },
   {
     name: 'a heart that stands still is not noticed',
-    file: 'src/supervisor.ts',
-    find: 'still < HUNG_AFTER',
-    replace: 'still < HUNG_AFTER * 1e6',
-    caughtBy: {
-      file: 'test/supervisor.test.ts',
-      test: 'a manager whose heart stands still is given up after a second',
-    },
+    file: 'src/hang-detector.ts',
+    find: 'this.#stillFor >= HUNG_AFTER',
+    replace: 'this.#stillFor >= HUNG_AFTER * 1e6',
+    caughtBy: supervisor('a manager whose heart stands still is given up at the tenth look'),
   },
   {
     name: 'a supervisor that was held up itself gives its manager up',
-    file: 'src/supervisor.ts',
-    find: 'still = stands && !isLate ?',
-    replace: 'still = stands && (!isLate || stands) ?',
-    caughtBy: {
-      file: 'test/supervisor.test.ts',
-      test: 'in which the supervisor itself was never held up',
-    },
+    file: 'src/hang-detector.ts',
+    find: 'const ran = Math.min(now - this.#lookedAt, TICK);',
+    replace: 'const ran = now - this.#lookedAt;',
+    caughtBy: supervisor('gives nobody up: it adds one look'),
+  },
+  {
+    name: 'a look that comes late makes the second begin anew',
+    file: 'src/hang-detector.ts',
+    find: 'const ran = Math.min(now - this.#lookedAt, TICK);',
+    replace: `const ran = Math.min(now - this.#lookedAt, TICK);
+    if (now - this.#lookedAt > 2 * TICK) this.#stillFor = 0;`,
+    caughtBy: restart('by hanging is noticed by a host that is held up itself'),
+  },
+  {
+    name: 'the time to start goes by while the starter is blocked',
+    file: 'src/hang-detector.ts',
+    find: 'const ran = Math.min(now - this.#lookedAt, TICK);',
+    replace: `const ran = Math.min(now - this.#lookedAt, TICK);
+    this.#startingFor += Math.max(0, now - this.#lookedAt - TICK);`,
+    caughtBy: supervisor('a host that is blocked for longer than a start may take gives it the rest of that time'),
+  },
+  {
+    name: 'a manager that takes a second to its first beat is given up',
+    file: 'src/hang-detector.ts',
+    find: 'else if (this.#hasBeaten)',
+    replace: 'else if (this.#hasBeaten || ran > 0)',
+    caughtBy: supervisor('until the first beat, only the time to start counts'),
+  },
+  {
+    name: 'why a start failed is overwritten by how its thread was ended',
+    file: 'src/start.ts',
+    find: '(isPortClosed(error) ? undefined : error);',
+    replace: '(isPortClosed(error) ? undefined : undefined);',
+    caughtBy: { file: 'test/death.test.ts', test: 'by its starter, as it greets wrongly' },
   },
   {
     name: 'a manager is replaced for ever',

@@ -30,8 +30,28 @@ export const ofTable = [
     find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
-      file: 'test/handles.test.ts',
-      test: 'a session whose place was let again between two looks is not taken for its successor',
+      file: 'test/marks.test.ts',
+      test: 'a list shows no session that had ended before',
+    },
+  },
+  {
+    name: 'a mark is taken for that of a key’s former session, whatever its generation',
+    file: 'src/protocol/table.ts',
+    find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
+    replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
+    caughtBy: {
+      file: 'test/marks.test.ts',
+      test: 'a key’s session is found',
+    },
+  },
+  {
+    name: 'a handle takes the mark of the next session in its slot for its own',
+    file: 'src/session-view.ts',
+    find: 'this.#context.view.generation(this.#slot) !== this.#generation',
+    replace: 'this.#generation === 0',
+    caughtBy: {
+      file: 'test/marks.test.ts',
+      test: 'a handle of a session that had ended does not live',
     },
   },
   {

@@ -18,6 +18,8 @@ const USERS = 24;
 const EVERY = 10;
 /** Cycles between the beginnings of two histories. */
 const RECORD_EVERY = 20;
+/** How long a restart is waited for, in milliseconds, by the slowest machine. */
+const RESTART_WITHIN = 60_000;
 
 const [minutes, seed] = process.argv.slice(2).map(Number);
 const random = randomNumbers(seed);
@@ -35,7 +37,11 @@ const manager = await startSessionManager({
   worker: deaths.worker,
 });
 let restarted = 0;
-manager.on('restarted', () => restarted++);
+let hearRestart = () => {};
+manager.on('restarted', (event) => {
+  restarted++;
+  hearRestart(event);
+});
 
 const wrong = [];
 const threads = await Promise.all(
@@ -57,10 +63,18 @@ const until = performance.now() + minutes * 60_000;
 for (let cycle = 1; performance.now() < until; cycle++) {
   if (cycle % RECORD_EVERY === 1 && !histories.isUnderWay) histories.record(draw);
   const how = deaths.choose();
+  const restart = nextRestart();
   const death = await deaths.kill(how);
   await manager.stats();
-  // A hang is noticed by its heartbeat alone, and is no measure of the restart.
-  if (!deaths.isHang(how)) took.service.push(performance.now() - death);
+  took.service.push(performance.now() - death);
+  // The next death is for its successor, and comes when this one is over.
+  const event = await restart;
+  if (event === undefined) {
+    wrong.push(`no restart within ${RESTART_WITHIN} ms of a death by: ${how}`);
+    break;
+  }
+  const complaint = deaths.tellCause(how, event.cause);
+  if (complaint !== undefined) wrong.push(complaint);
   load.checkAll();
   if (cycle % EVERY !== 0) continue;
   await exchange();
@@ -76,16 +90,30 @@ load.checkAll();
 const { restarts } = await manager.stats();
 await manager.stop();
 await Promise.all(threads.map(({ exited }) => exited));
-if (restarts < deaths.count) wrong.push(`${deaths.count} deaths, but ${restarts} restarts`);
+if (restarts !== deaths.count) wrong.push(`${deaths.count} deaths, but ${restarts} restarts`);
 if (restarted < restarts) wrong.push(`${restarts} restarts, of which ${restarted} were heard of`);
 tell();
 process.disconnect();
 
+/** What is told of the next restart; undefined if there is none in time. */
+function nextRestart() {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, RESTART_WITHIN);
+    hearRestart = (event) => {
+      clearTimeout(late);
+      resolve(event);
+    };
+  });
+}
+
 function tell() {
   const counted = [load, ...threads].map(({ counts }) => counts);
-  const { ways } = deaths;
+  const { ways, hangsNoticed } = deaths;
+  const { user, system } = process.cpuUsage();
   process.send({
     ways,
+    hangsNoticed,
+    cpuMinutes: (user + system) / 60e6,
     counted,
     histories: histories.counts,
     took,

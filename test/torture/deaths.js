@@ -10,8 +10,8 @@ const WAYS = [
   ...Array(12).fill('at store'),
   ...['exit 0', 'exit 0', 'exit 1', 'exit 1', 'throw', 'throw undefined', 'reject', 'out of memory'],
 ];
-/** One death in so many is a hang, which takes its time to be noticed. */
-const HANG_IN = 200;
+/** Each death of so many is a hang, beginning with the first half of that: it takes its time to be noticed. */
+const HANG_IN = 100;
 /** V8's limit for the manager's thread, in MiB: it also tells that thread from others. */
 export const MEMORY = 63;
 /** Atomic stores into which a death may fall. */
@@ -20,6 +20,8 @@ const STORES = 400;
 export class Deaths {
   worker = WORKER;
   count = 0;
+  /** Hangs that were noticed as such. */
+  hangsNoticed = 0;
   #random;
   #current;
   #ways = new Map();
@@ -33,7 +35,7 @@ export class Deaths {
   }
 
   choose() {
-    if (this.#random() < 1 / HANG_IN) return 'hang';
+    if (this.count % HANG_IN === HANG_IN / 2) return 'hang';
     return WAYS[Math.floor(this.#random() * WAYS.length)];
   }
 
@@ -41,17 +43,15 @@ export class Deaths {
     return how === 'hang';
   }
 
-  /** Kills the manager's thread, and resolves when it is dead (a hang: at once), to when that was. */
+  /** Kills the manager's thread, and resolves when it is dead, to when that was. A hang is dead when it was noticed. */
   async kill(how) {
     const worker = this.#current;
     this.count++;
     this.#ways.set(how, (this.#ways.get(how) ?? 0) + 1);
     const exited = once(worker, 'exit').catch(() => {});
-    const died = performance.now();
     if (how === 'terminate') void worker.terminate();
     else
       this.#order(worker, how === 'at store' ? { exitAtStore: 1 + Math.floor(this.#random() * STORES) } : { die: how });
-    if (this.isHang(how)) return died;
     await exited;
     return performance.now();
   }
@@ -62,6 +62,14 @@ export class Deaths {
     const again = setInterval(say, 250);
     worker.once('exit', () => clearInterval(again));
     say();
+  }
+
+  /** What the supervisor says that the last death came of; as a text what is wrong with that, or undefined. */
+  tellCause(how, cause) {
+    if (!this.isHang(how)) return undefined;
+    if (!/heart stood still/.test(cause?.message)) return `a hang that was not noticed as one: ${cause?.message}`;
+    this.hangsNoticed++;
+    return undefined;
   }
 
   /** How often it died in which way. */

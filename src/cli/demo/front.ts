@@ -1,6 +1,7 @@
 /** The HTTP front of the demo: bare node:http and the adapter. Says who handles a request, and who is not let in. Runs in the main thread. */
 
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { types } from 'node:util';
 import type { Piscina } from 'piscina';
 import { coatcheck, HttpRefusal, sessionIn } from '../../http/express.js';
 import { SessionError, type SessionManager } from '../../index.js';
@@ -36,7 +37,7 @@ export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageT
         .then((given) =>
           send(response, request.complete ? given : { ...given, headers: { ...given.headers, Connection: 'close' } }),
         )
-        .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+        .catch((error: unknown) => response.destroy(types.isNativeError(error) ? error : undefined));
     }),
   );
 
