@@ -16,7 +16,7 @@ import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, unpackSwept } from './protocol/calls.js';
-import { readClock } from './protocol/clock.js';
+import { isManual, readClock, toSessionTime } from './protocol/clock.js';
 import { writeCloseAll } from './protocol/close-all.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
@@ -43,7 +43,7 @@ import type {
   SessionManager,
   Ticket,
 } from './types.js';
-import { Watching } from './watching.js';
+import { type EndOfWatching, Watching } from './watching.js';
 
 const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
@@ -61,6 +61,7 @@ export class Manager implements SessionManager<Data> {
   readonly #claims: Claims;
   readonly #view: TableView;
   readonly #now: () => number;
+  readonly #isClockManual: boolean;
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
 
@@ -88,7 +89,12 @@ export class Manager implements SessionManager<Data> {
     this.#lookup = new Lookup(this.#view, this.#now, format, this.#context);
     this.#claims = new Claims(this.#lookup, settings, format, this.#now);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
-    this.watching = new Watching(this.#lookup.handles, connection);
+    this.#isClockManual = isManual(invitation.clock);
+    this.watching = new Watching(this.#lookup.handles, connection, {
+      header: this.#view.header,
+      now: this.#now,
+      isClockManual: this.#isClockManual,
+    });
   }
 
   /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
@@ -96,13 +102,15 @@ export class Manager implements SessionManager<Data> {
     const header = new Int32Array(membership.invitation.memory.header);
     let manager: Manager | undefined;
     const events = new Events(
-      (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+      (bits) => connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
       (slot, generation, reason) => manager?.watching.tellOver(slot, generation, reason),
     );
     const whyLost = () => {
       // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
       if (membership.ended === undefined) membership.forget();
-      return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
+      const isStopped = Atomics.load(header, HEADER.status) === STATUS.stopped;
+      if (manager !== undefined) manager.#hearNoMore(isStopped ? 'stopped' : 'failed');
+      return isStopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
     };
     const connection = new Connection(port, membership.line, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
@@ -111,7 +119,7 @@ export class Manager implements SessionManager<Data> {
         membership.cutOff?.();
         return undefined;
       },
-      state: () => ({ events: events.subscribed, watched: manager?.watching.watched ?? new Int32Array(0) }),
+      state: () => ({ events: events.introduce(), watched: manager?.watching.watched ?? new Int32Array(0) }),
       over: (sessions) => manager?.watching.tellAllOver(sessions),
     });
     membership.follow({
@@ -208,7 +216,8 @@ export class Manager implements SessionManager<Data> {
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
-    return checkFilter(filter, (value) => (this.#isOwn(value) ? value.id : checkSessionId('except', value)));
+    const checkExcept = (value: unknown) => (this.#isOwn(value) ? value.id : checkSessionId('except', value));
+    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, this.#now, this.#isClockManual));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -244,6 +253,9 @@ export class Manager implements SessionManager<Data> {
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    // Where the manager had failed before, threads that watch sessions learn from this that it was stopped.
+    Atomics.compareExchange(this.#view.header, HEADER.status, STATUS.failed, STATUS.stopped);
+    this.#hearNoMore('stopped');
     await this.#membership.ended?.();
     this.#membership.forget();
   }
@@ -260,7 +272,14 @@ export class Manager implements SessionManager<Data> {
   async #leave(): Promise<void> {
     await this.#connection.call(CALL.leave, nothing, nothing);
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    this.#hearNoMore('disconnected');
     this.#membership.forget();
+  }
+
+  /** The manager tells this thread of nothing any more. */
+  #hearNoMore(why: EndOfWatching): void {
+    this.#events.end();
+    this.watching.end(why);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -8,12 +8,13 @@ import { decodeData } from './protocol/data/decode.js';
 import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
+import { REASONS } from './protocol/notices.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
 import { markPlace } from './protocol/table.js';
 import { noToken } from './refused.js';
 import type { SessionContext } from './session-context.js';
 import { newestOf } from './tokens.js';
-import type { EndReason, Seen, Session, SessionId } from './types.js';
+import type { EndReason, Seen, Session, SessionId, SignalReason } from './types.js';
 
 export type Data = Record<string, unknown>;
 
@@ -230,8 +231,17 @@ export class SessionView {
   /** The session is over: whoever hangs on its signal is told. */
   over(reason: EndReason | undefined): void {
     const facts = this.#facts();
-    facts.endedBy ??= reason ?? facts.reasonAt(this.#context.now());
+    facts.endedBy ??= reason ?? this.#reasonInMemory() ?? facts.reasonAt(this.#context.now());
     facts.abort?.abort(facts.endedBy);
+  }
+
+  #reasonInMemory(): EndReason | undefined {
+    return REASONS[this.#context.view.reasonOf(this.#slot, this.#generation)];
+  }
+
+  /** The session may live on, but this thread will not notice its end: whoever hangs on its signal is told. */
+  forsake(reason: SignalReason): void {
+    this.#facts().abort?.abort(reason);
   }
 
   touch(): boolean {

@@ -225,7 +225,11 @@ export interface Session<D extends SessionData = Record<string, unknown>> extend
   readonly alive: boolean;
   /** How long it may stay idle, in milliseconds. */
   readonly idleTimeout: number | false;
-  /** Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know. */
+  /**
+   * Aborts when the session ends, with the reason (a `SignalReason`): hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know,
+   * again until the manager knows. Aborts with 'disconnected' when this thread leaves its manager or is cut off from it. Once the manager has failed for good,
+   * sessions end by time alone, and the signal with them.
+   */
   readonly signal: AbortSignal;
   /**
    * The data as last committed: the same object until it changes. Plain objects and arrays are frozen all the way down; Dates, Maps, Sets and
@@ -257,6 +261,8 @@ export interface Session<D extends SessionData = Record<string, unknown>> extend
 // ---------------------------------------------------------------- what can be watched
 
 export type EndReason = 'closed' | 'idle' | 'expired' | 'evicted' | 'over-limit' | 'terminated' | 'stopped';
+/** What `session.signal.reason` says. 'disconnected': this thread has left its manager, and would not hear of the end any more. */
+export type SignalReason = EndReason | 'disconnected';
 
 export interface SessionEvents {
   created: { session: SessionInfo };

@@ -38,6 +38,7 @@ import {
   LAYOUT_VERSION,
   MAGIC,
   MAX_META_BYTES,
+  PICKED,
   SEGMENT_BITS,
   SEGMENT_MASK,
   SLOT_WORDS,
@@ -126,6 +127,20 @@ export class TableView {
   liveMark(slot: number): number {
     const mark = this.mark(slot);
     return this.generation(slot) === this.head.generation ? mark : ENDED;
+  }
+
+  /**
+   * Why the session of this slot and generation has ended, as a place in REASONS; -1 where it has not, or where that is not known any more. The reason is stored
+   * before the mark says ENDED, and erased when the slot is let again. The slot gets its next generation when it is freed; a pointer under that
+   * generation is the next session's, whose reason it would be then. The mark is read first: only then is the reason final.
+   */
+  reasonOf(slot: number, generation: number): number {
+    const mark = this.mark(slot);
+    const place = (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
+    const isFree = this.pointer(slot) === 0;
+    const current = this.generation(slot);
+    const isItsOwn = current === generation || (isFree && current === ((generation + 1) | 0));
+    return mark === ENDED && isItsOwn ? place : -1;
   }
 
   /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */
