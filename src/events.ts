@@ -73,8 +73,9 @@ export class Events {
   }
 
   /**
-   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in their order, late ones too; so the last one that
-   * is not refused counts, and whether to tell again is judged when none is pending.
+   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in
+   * their order, late ones too: so the last that may have been applied counts, and whether to tell again is judged when
+   * none is pending.
    */
   #tell(): void {
     const call = ++this.#calls;

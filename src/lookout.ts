@@ -1,8 +1,10 @@
 /**
- * Noticing how sessions end when no manager will tell of it any more: from shared memory and by the time. Runs in every thread of the host.
+ * Noticing how sessions end when no manager will tell of it any more: from shared memory and by the time. Runs in every
+ * thread of the host.
  *
- * Once the manager has failed for good, sessions end by time alone, and touches still lengthen them. So each watched session has a timer for when it ends if it is not
- * seen again; the timer that fires looks whether it was. A manual clock moves no timers: with one, shared memory is looked at in real time.
+ * Once the manager has failed for good, sessions end by time alone, and touches still lengthen them. Each watched
+ * session has a timer for when it ends if it is not seen again; when it fires, it is looked whether the session was. A
+ * manual clock moves no timers: with one, all watched sessions are looked at, again and again in real time.
  */
 
 import { HEADER, STATUS } from './protocol/layout.js';

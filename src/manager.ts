@@ -7,20 +7,17 @@ import { Claims } from './claims.js';
 import { Connection } from './connection.js';
 import { clearCookie, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
-import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
 import { KeyedSessions } from './keyed-sessions.js';
-import { Listing } from './listing.js';
+import { callToEnd, Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, unpackSwept } from './protocol/calls.js';
 import { isManual, readClock, toSessionTime } from './protocol/clock.js';
-import { writeCloseAll } from './protocol/close-all.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
-import { parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
@@ -59,9 +56,7 @@ export class Manager implements SessionManager<Data> {
   readonly #context: SessionContext;
   readonly #events: Events;
   readonly #claims: Claims;
-  readonly #view: TableView;
   readonly #now: () => number;
-  readonly #isClockManual: boolean;
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
 
@@ -71,10 +66,10 @@ export class Manager implements SessionManager<Data> {
     this.#settings = settings;
     this.#connection = connection;
     this.#events = events;
-    this.#view = new TableView(invitation.memory);
+    const view = new TableView(invitation.memory);
     this.#now = readClock(invitation.clock);
     this.#context = {
-      view: this.#view,
+      view,
       now: this.#now,
       beganAt: this.#now(),
       maxSessionBytes: settings.maxSessionBytes,
@@ -86,15 +81,10 @@ export class Manager implements SessionManager<Data> {
       watch: (handle) => this.watching.watch(handle),
     };
     const format = createCookieFormat(settings.cookie);
-    this.#lookup = new Lookup(this.#view, this.#now, format, this.#context);
+    this.#lookup = new Lookup(view, this.#now, format, this.#context);
     this.#claims = new Claims(this.#lookup, settings, format, this.#now);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
-    this.#isClockManual = isManual(invitation.clock);
-    this.watching = new Watching(this.#lookup.handles, connection, {
-      header: this.#view.header,
-      now: this.#now,
-      isClockManual: this.#isClockManual,
-    });
+    this.watching = new Watching(this.#lookup.handles, connection, this.#context, isManual(invitation.clock));
   }
 
   /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
@@ -109,7 +99,7 @@ export class Manager implements SessionManager<Data> {
       // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
       if (membership.ended === undefined) membership.forget();
       const isStopped = Atomics.load(header, HEADER.status) === STATUS.stopped;
-      if (manager !== undefined) manager.#hearNoMore(isStopped ? 'stopped' : 'failed');
+      if (manager !== undefined) manager.#close(isStopped ? 'stopped' : 'failed');
       return isStopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
     };
     const connection = new Connection(port, membership.line, membership.invitation.callTimeout, {
@@ -205,19 +195,13 @@ export class Manager implements SessionManager<Data> {
   }
 
   async closeAllSessions(filter?: SessionFilter): Promise<number> {
-    const { userId, except, createdBefore, limit } = this.#checkFilter(filter);
-    const call = {
-      user: userId === undefined ? undefined : toUtf8(userId),
-      except: except === undefined ? undefined : parseId(except),
-      createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
-      limit: limit ?? Number.POSITIVE_INFINITY,
-    };
-    return this.#ask(CALL.closeAllSessions, (to) => writeCloseAll(to, call), readCount);
+    return this.#ask(CALL.closeAllSessions, callToEnd(this.#checkFilter(filter)), readCount);
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
     const checkExcept = (value: unknown) => (this.#isOwn(value) ? value.id : checkSessionId('except', value));
-    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, this.#now, this.#isClockManual));
+    const { clock } = this.#membership.invitation;
+    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, clock, this.#now));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -252,10 +236,7 @@ export class Manager implements SessionManager<Data> {
     const answer = await this.#connection.call(CALL.stop, nothing, nothing);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
-    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
-    // Where the manager had failed before, threads that watch sessions learn from this that it was stopped.
-    Atomics.compareExchange(this.#view.header, HEADER.status, STATUS.failed, STATUS.stopped);
-    this.#hearNoMore('stopped');
+    this.#close('stopped');
     await this.#membership.ended?.();
     this.#membership.forget();
   }
@@ -271,13 +252,13 @@ export class Manager implements SessionManager<Data> {
 
   async #leave(): Promise<void> {
     await this.#connection.call(CALL.leave, nothing, nothing);
-    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
-    this.#hearNoMore('disconnected');
+    this.#close('disconnected');
     this.#membership.forget();
   }
 
-  /** The manager tells this thread of nothing any more. */
-  #hearNoMore(why: EndOfWatching): void {
+  /** From now on every call is refused, and nobody tells this thread of anything. */
+  #close(why: EndOfWatching): void {
+    this.#connection.close(new Refused(why === 'failed' ? 'ERR_MANAGER_FAILED' : 'ERR_MANAGER_STOPPED'));
     this.#events.end();
     this.watching.end(why);
   }

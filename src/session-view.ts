@@ -1,14 +1,12 @@
 /** One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every thread of the host. */
 
-import { setMaxListeners } from 'node:events';
 import type { TokenTimes } from './cookie-format.js';
-import { Facts, type Wanted } from './facts.js';
+import { Facts, newAbort, type Wanted } from './facts.js';
 import { toInstant } from './info.js';
 import { decodeData } from './protocol/data/decode.js';
 import { SessionError } from './protocol/errors.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED } from './protocol/layout.js';
-import { REASONS } from './protocol/notices.js';
 import { raiseMark, seenAt } from './protocol/seen.js';
 import { markPlace } from './protocol/table.js';
 import { noToken } from './refused.js';
@@ -220,8 +218,7 @@ export class SessionView {
   get signal(): AbortSignal {
     const facts = this.#facts();
     if (facts.abort === undefined) {
-      facts.abort = new AbortController();
-      setMaxListeners(0, facts.abort.signal);
+      facts.abort = newAbort();
       if (this.#current()) this.#context.watch(this);
       else this.over(facts.endedBy);
     }
@@ -230,16 +227,9 @@ export class SessionView {
 
   /** The session is over: whoever hangs on its signal is told. */
   over(reason: EndReason | undefined): void {
-    const facts = this.#facts();
-    facts.endedBy ??= reason ?? this.#reasonInMemory() ?? facts.reasonAt(this.#context.now());
-    facts.abort?.abort(facts.endedBy);
+    this.#facts().over(reason ?? this.#context.view.reasonOf(this.#slot, this.#generation), this.#context.now());
   }
 
-  #reasonInMemory(): EndReason | undefined {
-    return REASONS[this.#context.view.reasonOf(this.#slot, this.#generation)];
-  }
-
-  /** The session may live on, but this thread will not notice its end: whoever hangs on its signal is told. */
   forsake(reason: SignalReason): void {
     this.#facts().abort?.abort(reason);
   }

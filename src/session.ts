@@ -34,7 +34,7 @@ interface Change {
   isRunning: boolean;
 }
 
-/** The changes on the way to the code that runs. What they began (a timer, a connection) inherits them and may outlive them: so each says whether it is running. */
+/** The changes on the way to the code that runs. Timers and connections made in one inherit it and may outlive it. */
 const changing = new AsyncLocalStorage<readonly Change[]>();
 const running = (): Change[] => (changing.getStore() ?? []).filter(({ isRunning }) => isRunning);
 

@@ -1,26 +1,28 @@
 /**
- * The sessions whose end this thread wants to know of: asking the manager for that, and hearing it. Runs in every thread of the host.
+ * The sessions whose end this thread wants to know of: asking the manager for that, and hearing it. Runs in every
+ * thread of the host.
  *
- * The manager is asked again until it has answered, whatever a refusal says: one that names an unknown outcome may have been applied, and to ask twice does no harm.
- * When no manager will tell of endings any more, `end` says what takes its place.
+ * After a refusal the manager is asked again, until it knows. A call whose outcome is unknown may have been applied; to
+ * ask twice does no harm. `end` is called when no manager will tell this thread of endings any more.
  */
 
 import type { Connection } from './connection.js';
 import type { Handles } from './handles.js';
 import { Lookout, type Surroundings } from './lookout.js';
 import { CALL, writeTarget } from './protocol/calls.js';
+import { HEADER, STATUS } from './protocol/layout.js';
 import { REASONS } from './protocol/notices.js';
 import { Refused } from './refused.js';
 import { Retry } from './retry.js';
-import type { Watched } from './session-context.js';
+import type { SessionContext, Watched } from './session-context.js';
 import type { EndReason } from './types.js';
 
-/** Sessions that are asked for again in one turn: where calls are refused for overload, most of them will be refused again. */
+/** Sessions that are asked for again in one turn: while calls are refused for overload, most are refused again. */
 const ASKED_AT_ONCE = 1000;
 
 const nothing = (): undefined => undefined;
 
-/** Why no manager tells this thread of endings any more: it has failed for good, was stopped, or this thread has left it. */
+/** Why no manager tells of endings any more: it has failed for good, was stopped, or this thread is not connected. */
 export type EndOfWatching = 'failed' | 'stopped' | 'disconnected';
 
 export class Watching {
@@ -38,12 +40,15 @@ export class Watching {
   constructor(
     handles: Handles,
     connection: Pick<Connection, 'call'>,
-    table: Pick<Surroundings, 'header' | 'now' | 'isClockManual'>,
+    { view, now }: SessionContext,
+    isClockManual: boolean,
   ) {
     this.#handles = handles;
     this.#connection = connection;
     this.#surroundings = {
-      ...table,
+      header: view.header,
+      now,
+      isClockManual,
       watched: () => handles.allWatched(),
       over: ({ slot, generation }) => this.tellOver(slot, generation, undefined),
       left: (reason) => this.end(reason),
@@ -90,7 +95,7 @@ export class Watching {
     return this.#handles.watched;
   }
 
-  /** Sessions that this thread watches have ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  /** Sessions watched here have ended while no manager could tell: slot, generation, place in REASONS or -1. */
   tellAllOver(sessions: Int32Array): void {
     for (let i = 0; i + 2 < sessions.length; i += 3) {
       this.tellOver(sessions[i] as number, sessions[i + 1] as number, REASONS[sessions[i + 2] as number]);
@@ -105,6 +110,7 @@ export class Watching {
   /** No manager tells this thread of endings any more. */
   end(why: EndOfWatching): void {
     if (this.#left !== undefined) return;
+    const { header } = this.#surroundings;
     this.#retry.end();
     this.#unheard.clear();
     if (why === 'failed') {
@@ -115,6 +121,8 @@ export class Watching {
     }
     // First: a listener that uses another session's signal finds how things stand.
     this.#left = why;
+    // Where the manager had failed, the lookouts of other threads learn from this that it was stopped after all.
+    if (why === 'stopped') Atomics.compareExchange(header, HEADER.status, STATUS.failed, STATUS.stopped);
     this.#lookout?.end();
     for (const session of this.#handles.allWatched()) {
       this.#handles.unwatch(session.slot, session.generation);

@@ -45,6 +45,7 @@ import {
   type TableMemory,
   type TableShape,
 } from './layout.js';
+import { REASONS, type Reason } from './notices.js';
 import { raiseMark, seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */
@@ -130,17 +131,17 @@ export class TableView {
   }
 
   /**
-   * Why the session of this slot and generation has ended, as a place in REASONS; -1 where it has not, or where that is not known any more. The reason is stored
-   * before the mark says ENDED, and erased when the slot is let again. The slot gets its next generation when it is freed; a pointer under that
-   * generation is the next session's, whose reason it would be then. The mark is read first: only then is the reason final.
+   * Why the session of this slot and generation has ended; undefined where it has not, or where that is not known.
+   * A reason is stored before the mark says ENDED, and is final from then on until the slot is let again: so the mark
+   * is read first. A slot gets its next generation when it is freed, before it is let again.
    */
-  reasonOf(slot: number, generation: number): number {
+  reasonOf(slot: number, generation: number): Reason | undefined {
     const mark = this.mark(slot);
     const place = (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
     const isFree = this.pointer(slot) === 0;
     const current = this.generation(slot);
     const isItsOwn = current === generation || (isFree && current === ((generation + 1) | 0));
-    return mark === ENDED && isItsOwn ? place : -1;
+    return mark === ENDED && isItsOwn ? REASONS[place] : undefined;
   }
 
   /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */
