@@ -268,6 +268,33 @@ describe('what the manager is told of listeners', () => {
     }
   });
 
+  test('is told again where a call that was given up may have been done late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const fates = ['late', 'refused'] as const;
+    let next = 0;
+    const told = managerThat(() => fates[next++] ?? 'done');
+    told.events.on('created', () => {})();
+    expect(told.applied()).toBe(EVENT_BITS.created);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(told.applied()).toBe(0);
+  });
+
+  test('is the newest of what was told, though an older call is answered after it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const fates = ['slow', 'slow', 'refused'] as const;
+    let next = 0;
+    const told = managerThat(
+      () => fates[next++] ?? 'done',
+      (count) => count - 1,
+    );
+    told.events.on('created', () => {})();
+    told.events.on('created', () => {});
+    told.answerAll();
+    expect(told.applied()).toBe(0);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(told.applied()).toBe(EVENT_BITS.created);
+  });
+
   test('is told at growing intervals, and no more once nobody listens or the connection is closed', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     for (const how of ['nobody listens', 'closed']) {

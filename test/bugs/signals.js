@@ -21,15 +21,15 @@ export const ofSignals = [
     name: 'a subscription is taken for told by an older call that was answered later',
     file: 'src/events.ts',
     find: 'if (call > this.#toldBy && (',
-    replace: 'if (call > 0 && (',
-    caughtBy: signals('is in the end what they listen to, whatever becomes of each call'),
+    replace: 'if ((call > this.#toldBy || call > 0) && (',
+    caughtBy: signals('is the newest of what was told, though an older call is answered after it'),
   },
   {
     name: 'a subscription that may have been applied late is not told again',
     file: 'src/events.ts',
     find: "(isDone || refused.outcome !== 'not-applied')",
     replace: 'isDone',
-    caughtBy: signals('is in the end what they listen to, whatever becomes of each call'),
+    caughtBy: signals('is told again where a call that was given up may have been done late'),
   },
   {
     name: 'a subscription is asked for again though the connection is closed',
@@ -63,7 +63,7 @@ export const ofSignals = [
     name: 'no look at a manual clock after the manager has failed',
     file: 'src/lookout.ts',
     find: 'if (!isClockManual) break;',
-    replace: 'break;',
+    replace: 'if (!isClockManual || !isIdle) break;',
     caughtBy: signals('a signal aborts when the manual clock has ended the session, in every thread'),
   },
   {
