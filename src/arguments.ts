@@ -119,20 +119,27 @@ function cutText(text: string): string {
 export interface ResolvedFilter<Id> {
   readonly userId?: string;
   readonly except?: Id;
-  /** Milliseconds since 1970. */
+  /** Session time, in milliseconds since 1970. */
   readonly createdBefore?: number;
   readonly limit?: number;
 }
 
-/** Checks a filter. A key that is present but undefined is refused: it must never mean everybody. `checkExcept` reads a session or an id, or throws. */
-export function checkFilter<Id>(filter: unknown, checkExcept: (value: unknown) => Id): ResolvedFilter<Id> {
+/**
+ * Checks a filter. A key that is present but undefined is refused: it must never mean everybody. `checkExcept` reads a session or an id, or throws; `toSessionTime` turns
+ * an instant of the caller's into session time.
+ */
+export function checkFilter<Id>(
+  filter: unknown,
+  checkExcept: (value: unknown) => Id,
+  toSessionTime = (instant: number): number => instant,
+): ResolvedFilter<Id> {
   if (filter === undefined) return {};
   const read = readOptions('', filter, ['userId', 'except', 'createdBefore', 'limit'], 'filter');
   const { userId, except, createdBefore, limit } = read;
   return {
     ...('userId' in read ? { userId: checkUserId(userId) } : {}),
     ...('except' in read ? { except: checkPresent('except', except, checkExcept) } : {}),
-    ...('createdBefore' in read ? { createdBefore: checkInstant('createdBefore', createdBefore) } : {}),
+    ...('createdBefore' in read ? { createdBefore: toSessionTime(checkInstant('createdBefore', createdBefore)) } : {}),
     ...('limit' in read ? { limit: checkCount('limit', limit) } : {}),
   };
 }

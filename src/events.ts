@@ -4,6 +4,8 @@ import { fromUtf8, toSessionInfo } from './info.js';
 import { ByteReader, MalformedBytes } from './protocol/bytes.js';
 import { expected } from './protocol/errors.js';
 import { EVENT_BITS, EVENT_NAMES, NOTICE, REASONS, readInfo, type SessionEventName } from './protocol/notices.js';
+import type { Refused } from './refused.js';
+import { Retry } from './retry.js';
 import type { EndReason, SessionEvents } from './types.js';
 
 /** Kind, and bytes. */
@@ -14,13 +16,23 @@ const NAMES: readonly string[] = [...EVENT_NAMES, 'restarted', 'gap'] satisfies 
 
 export class Events {
   readonly #listeners = new Map<string, Set<Listener>>();
-  readonly #subscribe: (events: number) => void;
+  readonly #subscribe: (events: number) => Promise<Refused | undefined>;
   readonly #over: (slot: number, generation: number, reason: EndReason) => void;
-  #subscribed = 0;
+  /** What this thread listens to, as bits. */
+  #wanted = 0;
+  /** What the manager was told, as far as its answers say; undefined where a call's outcome is unknown. */
+  #told: number | undefined = 0;
+  /** The call that says so: answers are read in slices, and so those of two batches out of order. */
+  #toldBy = 0;
+  #calls = 0;
+  #pending = 0;
+  readonly #retry = new Retry(() => {
+    if (this.#told !== this.#wanted) this.#tell();
+  });
 
   /** `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended. */
   constructor(
-    subscribe: (events: number) => void,
+    subscribe: (events: number) => Promise<Refused | undefined>,
     over: (slot: number, generation: number, reason: EndReason) => void,
   ) {
     this.#subscribe = subscribe;
@@ -41,9 +53,10 @@ export class Events {
     };
   }
 
-  /** What this thread listens to, as bits. */
-  get subscribed(): number {
-    return this.#subscribed;
+  /** What this thread listens to, as bits, for the greeting of a manager, which learns it by that. */
+  introduce(): number {
+    this.#told = this.#wanted;
+    return this.#wanted;
   }
 
   /** Tells that another manager has taken the table over. */
@@ -54,9 +67,35 @@ export class Events {
   #ask(): void {
     let wanted = 0;
     for (const name of EVENT_NAMES) if ((this.#listeners.get(name)?.size ?? 0) > 0) wanted |= EVENT_BITS[name];
-    if (wanted === this.#subscribed) return;
-    this.#subscribed = wanted;
-    this.#subscribe(wanted);
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#tell();
+  }
+
+  /**
+   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in
+   * their order, late ones too: so the last that may have been applied counts, and whether to tell again is judged when
+   * none is pending.
+   */
+  #tell(): void {
+    const call = ++this.#calls;
+    const wanted = this.#wanted;
+    this.#pending++;
+    void this.#subscribe(wanted).then((refused) => {
+      this.#pending--;
+      const isDone = refused === undefined;
+      if (call > this.#toldBy && (isDone || refused.outcome !== 'not-applied')) {
+        this.#toldBy = call;
+        this.#told = isDone ? wanted : undefined;
+      }
+      if (isDone) this.#retry.succeeded();
+      if (this.#pending === 0 && this.#told !== this.#wanted) this.#retry.schedule();
+    });
+  }
+
+  /** No manager tells this thread of anything any more. */
+  end(): void {
+    this.#retry.end();
   }
 
   /** Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this build is passed over. */

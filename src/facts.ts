@@ -1,5 +1,6 @@
 /** What a thread knows of a session: what its record said when it was read last. Used in every thread of the host. */
 
+import { setMaxListeners } from 'node:events';
 import { fromUtf8, unpackClient } from './info.js';
 import type { Head } from './protocol/head.js';
 import { formatId } from './protocol/ids.js';
@@ -15,6 +16,13 @@ export interface Wanted {
 }
 
 const NO_CLIENT: Session['client'] = Object.freeze({});
+
+/** For a signal that any number of sockets and jobs may hang on. */
+export function newAbort(): AbortController {
+  const abort = new AbortController();
+  setMaxListeners(0, abort.signal);
+  return abort;
+}
 
 export class Facts {
   pointer = 0;
@@ -98,8 +106,13 @@ export class Facts {
     return { before, now, endedAt: Math.min(before + idle, over), endsAt: Math.min(now + idle, over), tokenIssuedAt };
   }
 
-  /** Why the session is over, as far as can be told from its times. */
-  reasonAt(now: number): EndReason {
+  /** The session is over: whoever hangs on its signal is told. Where the reason is not known, it is judged by the session's times. */
+  over(reason: EndReason | undefined, now: number): void {
+    this.endedBy ??= reason ?? this.#reasonAt(now);
+    this.abort?.abort(this.endedBy);
+  }
+
+  #reasonAt(now: number): EndReason {
     const idleAt = this.lastSeenAt + this.idle;
     if (this.absoluteAt <= now && this.absoluteAt <= idleAt) return 'expired';
     return idleAt <= now ? 'idle' : 'closed';

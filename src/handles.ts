@@ -68,6 +68,15 @@ export class Handles {
     this.#watched.set(handle.slot, handle);
   }
 
+  /** The sessions that are watched. Those that are unwatched meanwhile are passed over. */
+  allWatched(): Iterable<Watched> {
+    return this.#watched.values();
+  }
+
+  isWatched(handle: Watched): boolean {
+    return this.#watched.get(handle.slot) === handle;
+  }
+
   /** The sessions that are watched, as pairs of slot and generation. */
   get watched(): Int32Array {
     return Int32Array.from([...this.#watched.values()].flatMap(({ slot, generation }) => [slot, generation]));

@@ -1,10 +1,15 @@
-/** Listing sessions: reading the table slot by slot, steadily while it changes. Runs in every thread of the host. */
+/**
+ * Many sessions at once: listing them by reading the table slot by slot, steadily while it changes, and what to ask the
+ * manager for to end them. Runs in every thread of the host.
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import type { ResolvedFilter } from './arguments.js';
 import { toSessionInfo, toUtf8 } from './info.js';
+import type { ByteWriter } from './protocol/bytes.js';
 import { CALL, readTarget, type Target } from './protocol/calls.js';
-import { formatId } from './protocol/ids.js';
+import { type CloseAllCall, writeCloseAll } from './protocol/close-all.js';
+import { formatId, parseId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
 import { Refused } from './refused.js';
 import type { SessionContext } from './session-context.js';
@@ -12,6 +17,17 @@ import type { SessionId, SessionInfo } from './types.js';
 
 /** Slots that are looked at before the thread's event loop may turn. */
 const SLICE = 1000;
+
+/** Writes the call that ends what a filter picks. */
+export function callToEnd({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
+  const call: CloseAllCall = {
+    user: userId === undefined ? undefined : toUtf8(userId),
+    except: except === undefined ? undefined : parseId(except),
+    createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
+    limit: limit ?? Number.POSITIVE_INFINITY,
+  };
+  return (to: ByteWriter): void => writeCloseAll(to, call);
+}
 
 export class Listing {
   readonly #context: SessionContext;

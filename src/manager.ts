@@ -7,20 +7,17 @@ import { Claims } from './claims.js';
 import { Connection } from './connection.js';
 import { clearCookie, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
-import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
 import { KeyedSessions } from './keyed-sessions.js';
-import { Listing } from './listing.js';
+import { callToEnd, Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, unpackSwept } from './protocol/calls.js';
-import { readClock } from './protocol/clock.js';
-import { writeCloseAll } from './protocol/close-all.js';
+import { isManual, readClock, toSessionTime } from './protocol/clock.js';
 import { KnownKeys } from './protocol/data/strings.js';
 import { SessionError } from './protocol/errors.js';
-import { parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
@@ -43,7 +40,7 @@ import type {
   SessionManager,
   Ticket,
 } from './types.js';
-import { Watching } from './watching.js';
+import { type EndOfWatching, Watching } from './watching.js';
 
 const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
@@ -59,7 +56,6 @@ export class Manager implements SessionManager<Data> {
   readonly #context: SessionContext;
   readonly #events: Events;
   readonly #claims: Claims;
-  readonly #view: TableView;
   readonly #now: () => number;
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
@@ -70,10 +66,10 @@ export class Manager implements SessionManager<Data> {
     this.#settings = settings;
     this.#connection = connection;
     this.#events = events;
-    this.#view = new TableView(invitation.memory);
+    const view = new TableView(invitation.memory);
     this.#now = readClock(invitation.clock);
     this.#context = {
-      view: this.#view,
+      view,
       now: this.#now,
       beganAt: this.#now(),
       maxSessionBytes: settings.maxSessionBytes,
@@ -85,10 +81,10 @@ export class Manager implements SessionManager<Data> {
       watch: (handle) => this.watching.watch(handle),
     };
     const format = createCookieFormat(settings.cookie);
-    this.#lookup = new Lookup(this.#view, this.#now, format, this.#context);
+    this.#lookup = new Lookup(view, this.#now, format, this.#context);
     this.#claims = new Claims(this.#lookup, settings, format, this.#now);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
-    this.watching = new Watching(this.#lookup.handles, connection);
+    this.watching = new Watching(this.#lookup.handles, connection, this.#context, isManual(invitation.clock));
   }
 
   /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
@@ -96,13 +92,15 @@ export class Manager implements SessionManager<Data> {
     const header = new Int32Array(membership.invitation.memory.header);
     let manager: Manager | undefined;
     const events = new Events(
-      (bits) => void connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+      (bits) => connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
       (slot, generation, reason) => manager?.watching.tellOver(slot, generation, reason),
     );
     const whyLost = () => {
       // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
       if (membership.ended === undefined) membership.forget();
-      return Atomics.load(header, HEADER.status) === STATUS.stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
+      const isStopped = Atomics.load(header, HEADER.status) === STATUS.stopped;
+      if (manager !== undefined) manager.#close(isStopped ? 'stopped' : 'failed');
+      return isStopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
     };
     const connection = new Connection(port, membership.line, membership.invitation.callTimeout, {
       notices: (bytes) => events.hear(bytes),
@@ -111,7 +109,7 @@ export class Manager implements SessionManager<Data> {
         membership.cutOff?.();
         return undefined;
       },
-      state: () => ({ events: events.subscribed, watched: manager?.watching.watched ?? new Int32Array(0) }),
+      state: () => ({ events: events.introduce(), watched: manager?.watching.watched ?? new Int32Array(0) }),
       over: (sessions) => manager?.watching.tellAllOver(sessions),
     });
     membership.follow({
@@ -197,18 +195,13 @@ export class Manager implements SessionManager<Data> {
   }
 
   async closeAllSessions(filter?: SessionFilter): Promise<number> {
-    const { userId, except, createdBefore, limit } = this.#checkFilter(filter);
-    const call = {
-      user: userId === undefined ? undefined : toUtf8(userId),
-      except: except === undefined ? undefined : parseId(except),
-      createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
-      limit: limit ?? Number.POSITIVE_INFINITY,
-    };
-    return this.#ask(CALL.closeAllSessions, (to) => writeCloseAll(to, call), readCount);
+    return this.#ask(CALL.closeAllSessions, callToEnd(this.#checkFilter(filter)), readCount);
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
-    return checkFilter(filter, (value) => (this.#isOwn(value) ? value.id : checkSessionId('except', value)));
+    const checkExcept = (value: unknown) => (this.#isOwn(value) ? value.id : checkSessionId('except', value));
+    const { clock } = this.#membership.invitation;
+    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, clock, this.#now));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -243,7 +236,7 @@ export class Manager implements SessionManager<Data> {
     const answer = await this.#connection.call(CALL.stop, nothing, nothing);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
-    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    this.#close('stopped');
     await this.#membership.ended?.();
     this.#membership.forget();
   }
@@ -259,8 +252,15 @@ export class Manager implements SessionManager<Data> {
 
   async #leave(): Promise<void> {
     await this.#connection.call(CALL.leave, nothing, nothing);
-    this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
+    this.#close('disconnected');
     this.#membership.forget();
+  }
+
+  /** From now on every call is refused, and nobody tells this thread of anything. */
+  #close(why: EndOfWatching): void {
+    this.#connection.close(new Refused(why === 'failed' ? 'ERR_MANAGER_FAILED' : 'ERR_MANAGER_STOPPED'));
+    this.#events.end();
+    this.watching.end(why);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

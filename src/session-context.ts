@@ -7,7 +7,7 @@ import type { Target } from './protocol/calls.js';
 import type { KnownKeys } from './protocol/data/strings.js';
 import type { TableView } from './protocol/table.js';
 import type { Refused } from './refused.js';
-import type { EndReason } from './types.js';
+import type { EndReason, SignalReason } from './types.js';
 
 export interface SessionContext {
   readonly view: TableView;
@@ -24,7 +24,12 @@ export interface SessionContext {
   watch(session: Watched): void;
 }
 
-/** A session, as far as it has to be known to be told that it is over. */
+/** A session whose end somebody wants to know of. */
 export interface Watched extends Target {
+  readonly alive: boolean;
+  readonly expiresAt: Date | undefined;
+  /** It has ended; where the reason is undefined, it is read from shared memory or told from the session's times. */
   over(reason: EndReason | undefined): void;
+  /** It may live on, but this thread will not notice its end. */
+  forsake(reason: SignalReason): void;
 }

@@ -1,8 +1,7 @@
 /** One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every thread of the host. */
 
-import { setMaxListeners } from 'node:events';
 import type { TokenTimes } from './cookie-format.js';
-import { Facts, type Wanted } from './facts.js';
+import { Facts, newAbort, type Wanted } from './facts.js';
 import { toInstant } from './info.js';
 import { decodeData } from './protocol/data/decode.js';
 import { SessionError } from './protocol/errors.js';
@@ -13,7 +12,7 @@ import { markPlace } from './protocol/table.js';
 import { noToken } from './refused.js';
 import type { SessionContext } from './session-context.js';
 import { newestOf } from './tokens.js';
-import type { EndReason, Seen, Session, SessionId } from './types.js';
+import type { EndReason, Seen, Session, SessionId, SignalReason } from './types.js';
 
 export type Data = Record<string, unknown>;
 
@@ -219,8 +218,7 @@ export class SessionView {
   get signal(): AbortSignal {
     const facts = this.#facts();
     if (facts.abort === undefined) {
-      facts.abort = new AbortController();
-      setMaxListeners(0, facts.abort.signal);
+      facts.abort = newAbort();
       if (this.#current()) this.#context.watch(this);
       else this.over(facts.endedBy);
     }
@@ -229,9 +227,11 @@ export class SessionView {
 
   /** The session is over: whoever hangs on its signal is told. */
   over(reason: EndReason | undefined): void {
-    const facts = this.#facts();
-    facts.endedBy ??= reason ?? facts.reasonAt(this.#context.now());
-    facts.abort?.abort(facts.endedBy);
+    this.#facts().over(reason ?? this.#context.view.reasonOf(this.#slot, this.#generation), this.#context.now());
+  }
+
+  forsake(reason: SignalReason): void {
+    this.#facts().abort?.abort(reason);
   }
 
   touch(): boolean {

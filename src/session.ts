@@ -28,8 +28,15 @@ import type { Duration, Patch, Session } from './types.js';
 
 const nothing = (): undefined => undefined;
 
-/** The sessions that are being updated on the way to the code that runs. */
-const updating = new AsyncLocalStorage<readonly SessionHandle[]>();
+/** One run of an update's `change`. */
+interface Change {
+  readonly of: SessionHandle;
+  isRunning: boolean;
+}
+
+/** The changes on the way to the code that runs. Timers and connections made in one inherit it and may outlive it. */
+const changing = new AsyncLocalStorage<readonly Change[]>();
+const running = (): Change[] => (changing.getStore() ?? []).filter(({ isRunning }) => isRunning);
 
 /** The renewals of tokens that are under way. */
 const renewals = new WeakMap<SessionHandle, Promise<string>>();
@@ -63,7 +70,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
-    if (updating.getStore()?.includes(this)) {
+    if (running().some(({ of }) => of === this)) {
       const text = 'An update of this session is under way in this very call: it would wait for itself';
       return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
     }
@@ -76,13 +83,22 @@ export class SessionHandle extends SessionView implements Session<Data> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
     for (;;) {
       const { data, version: ifVersion } = this.snapshot();
-      const changed = await updating.run([...(updating.getStore() ?? []), this], () => change(data));
+      const changed = await this.#run(() => change(data));
       try {
         await this.replace(changed, { ifVersion });
         return;
       } catch (error) {
         if (!(error instanceof SessionError && error.code === 'ERR_SESSION_CONFLICT')) throw error;
       }
+    }
+  }
+
+  async #run(change: () => Data | Promise<Data>): Promise<Data> {
+    const own: Change = { of: this, isRunning: true };
+    try {
+      return await changing.run([...running(), own], change);
+    } finally {
+      own.isRunning = false;
     }
   }
 

@@ -191,7 +191,10 @@ export interface NewSession<D extends SessionData = Record<string, unknown>> {
   linked?: boolean;
 }
 
-/** A key that is present but undefined is refused: `{ userId: undefined }` must never mean everybody. */
+/**
+ * A key that is present but undefined is refused: `{ userId: undefined }` must never mean everybody. `createdBefore` is compared with `createdAt`, so it is session time.
+ * Where that runs ahead, as the system's clock was set back, an instant up to the system's present is moved by the lead: `new Date()` picks the newest sessions too.
+ */
 export interface SessionFilter {
   userId?: string;
   except?: Session | SessionId;
@@ -225,7 +228,10 @@ export interface Session<D extends SessionData = Record<string, unknown>> extend
   readonly alive: boolean;
   /** How long it may stay idle, in milliseconds. */
   readonly idleTimeout: number | false;
-  /** Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know. */
+  /**
+   * Aborts when the session ends, with the reason: hang sockets, streams and jobs on it. Its first use tells the manager that this thread wants to know.
+   * Aborts as 'disconnected' when this thread has left the manager, or is cut off from it. Once that has failed for good, sessions end by time alone.
+   */
   readonly signal: AbortSignal;
   /**
    * The data as last committed: the same object until it changes. Plain objects and arrays are frozen all the way down; Dates, Maps, Sets and
@@ -257,6 +263,8 @@ export interface Session<D extends SessionData = Record<string, unknown>> extend
 // ---------------------------------------------------------------- what can be watched
 
 export type EndReason = 'closed' | 'idle' | 'expired' | 'evicted' | 'over-limit' | 'terminated' | 'stopped';
+/** What `signal.reason` says. 'disconnected': this thread has left its manager, or is cut off from it, and would not hear of the end any more. */
+export type SignalReason = EndReason | 'disconnected';
 
 export interface SessionEvents {
   created: { session: SessionInfo };

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';
 import type { SessionHandle } from '../dist/src/session.js';
@@ -93,4 +94,52 @@ test('what is no session is refused, however much it looks like one', async () =
     });
   }
   expect(Object.keys(session)).toEqual([]);
+});
+
+test('what began within an update may update the same session once that update is over', async () => {
+  const session = await sessions.newSession({ data: { n: 1 } });
+  let later: (() => Promise<void>) | undefined;
+  await session.update((data) => {
+    // As a timer or a connection does that was made within: it goes on in the context of the update.
+    later = AsyncResource.bind(() => session.update((inner) => ({ ...inner, n: (inner.n as number) * 10 })));
+    return { ...data, n: 2 };
+  });
+  await later?.();
+  expect(session.data).toEqual({ n: 20 });
+  const timer = new Promise((resolve) => {
+    void session.update((data) => {
+      setTimeout(() => session.update((inner) => ({ ...inner, m: 1 })).then(resolve, resolve));
+      return data;
+    });
+  });
+  expect(await timer).toBeUndefined();
+  expect(session.data).toEqual({ n: 20, m: 1 });
+});
+
+test('what began within an update that failed may update the same session as well', async () => {
+  const session = await sessions.newSession({ data: { n: 1 } });
+  let later: (() => Promise<void>) | undefined;
+  const failed = session.update(() => {
+    later = AsyncResource.bind(() => session.update((inner) => ({ ...inner, n: 2 })));
+    throw new Error('no');
+  });
+  await expect(failed).rejects.toThrow('no');
+  await later?.();
+  expect(session.data).toEqual({ n: 2 });
+});
+
+test('an update within itself is refused also where updates of other sessions lie between', async () => {
+  const [one, other] = await Promise.all([
+    sessions.newSession({ data: { n: 1 } }),
+    sessions.newSession({ data: { n: 1 } }),
+  ]);
+  let refused: unknown;
+  await one.update(async (data) => {
+    await other.update(async (theirs) => {
+      refused = await one.update((inner) => inner).catch((error) => error.code);
+      return { ...theirs, n: 2 };
+    });
+    return { ...data, n: 2 };
+  });
+  expect([refused, one.data, other.data]).toEqual(['ERR_INVALID_OPTION', { n: 2 }, { n: 2 }]);
 });

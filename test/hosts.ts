@@ -71,7 +71,7 @@ export const overBareRules: StartHost = async (options) => {
   };
   const nothing = () => undefined;
   const events: Events = new Events(
-    (bits) => void calls.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+    (bits) => calls.call(CALL.subscribe, (to) => to.u32(bits), nothing),
     (slot, generation, reason) => manager.watching.tellOver(slot, generation, reason),
   );
   const membership = memberOf(memory, clock);

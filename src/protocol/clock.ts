@@ -71,6 +71,31 @@ export function readClock(memory: ClockMemory): () => number {
   };
 }
 
+/** Whether session time is moved by hand. */
+export function isManual(memory: ClockMemory): boolean {
+  return new Int32Array(memory, 0, WORD_COUNT)[MANUAL] === 1;
+}
+
+/** A lead of session time up to this is no step of the wall clock: it comes from rounding and from clock discipline. */
+const UNNOTICED_LEAD = 100;
+
+/**
+ * An instant that a caller gives, in session time, which `now` reads; a manual clock's instants are session time.
+ *
+ * Session time runs ahead of the wall clock once that was set back, and stays ahead. An instant that is not later than
+ * the wall clock's present is then taken for a reading of the wall clock, and moved by the lead. A later one can only be
+ * session time, such as a session's `createdAt`, or a reading from before the step, when both were the same: it is taken
+ * as it is. Where the wall clock is ahead, instants are not moved: moved back, they would spare sessions.
+ */
+export function toSessionTime(instant: number, memory: ClockMemory, now: () => number): number {
+  if (isManual(memory)) return instant;
+  // The lead lies between the two differences, however long this thread was stopped between the readings.
+  const before = now();
+  const present = Date.now();
+  const isAhead = before - present > UNNOTICED_LEAD;
+  return isAhead && instant <= present ? instant + (now() - present) : instant;
+}
+
 /** A lead of the wall clock up to this is followed at once: less than any timeout that makes sense, more than clock discipline moves in a second. */
 const SMALL_LEAD = 500;
 /** How long a larger lead must have lasted to be believed. */

@@ -38,12 +38,14 @@ import {
   LAYOUT_VERSION,
   MAGIC,
   MAX_META_BYTES,
+  PICKED,
   SEGMENT_BITS,
   SEGMENT_MASK,
   SLOT_WORDS,
   type TableMemory,
   type TableShape,
 } from './layout.js';
+import { REASONS, type Reason } from './notices.js';
 import { raiseMark, seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */
@@ -126,6 +128,20 @@ export class TableView {
   liveMark(slot: number): number {
     const mark = this.mark(slot);
     return this.generation(slot) === this.head.generation ? mark : ENDED;
+  }
+
+  /**
+   * Why the session of this slot and generation has ended; undefined where it has not, or where that is not known.
+   * A reason is stored before the mark says ENDED, and is final from then on until the slot is let again: so the mark
+   * is read first. A slot gets its next generation when it is freed, before it is let again.
+   */
+  reasonOf(slot: number, generation: number): Reason | undefined {
+    const mark = this.mark(slot);
+    const place = (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
+    const isFree = this.pointer(slot) === 0;
+    const current = this.generation(slot);
+    const isItsOwn = current === generation || (isFree && current === ((generation + 1) | 0));
+    return mark === ENDED && isItsOwn ? REASONS[place] : undefined;
   }
 
   /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */

@@ -18,3 +18,5 @@ export const companions = (name) => ({ file: 'test/http/node-companions.test.ts'
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
+export const signals = (name) => ({ file: 'test/signals.test.ts', test: name });
+export const wallClock = (name) => ({ file: 'test/wall-clock.test.ts', test: name });

@@ -1,0 +1,128 @@
+/** How signals and listeners come to hear. */
+
+import { signals, wallClock } from './caught-by.js';
+
+export const ofSignals = [
+  {
+    name: 'a watch that was refused is not asked for again',
+    file: 'src/watching.ts',
+    find: 'this.#unheard.add(session);',
+    replace: '',
+    caughtBy: signals('a signal as it took too long: it aborts when the session ends in another thread'),
+  },
+  {
+    name: 'a subscription that was refused is not asked for again',
+    file: 'src/events.ts',
+    find: 'if (this.#pending === 0 && this.#told !== this.#wanted) this.#retry.schedule();',
+    replace: '',
+    caughtBy: signals('a listener for a timeout: it hears what happens afterwards'),
+  },
+  {
+    name: 'a subscription is taken for told by an older call that was answered later',
+    file: 'src/events.ts',
+    find: 'if (call > this.#toldBy && (',
+    replace: 'if ((call > this.#toldBy || call > 0) && (',
+    caughtBy: signals('is the newest of what was told, though an older call is answered after it'),
+  },
+  {
+    name: 'a subscription that may have been applied late is not told again',
+    file: 'src/events.ts',
+    find: "(isDone || refused.outcome !== 'not-applied')",
+    replace: 'isDone',
+    caughtBy: signals('is told again where a call that was given up may have been done late'),
+  },
+  {
+    name: 'a subscription is asked for again though the connection is closed',
+    file: 'src/retry.ts',
+    find: 'this.#isOver = true;\n    clearTimeout(this.#timer);',
+    replace: '',
+    caughtBy: signals('is told at growing intervals, and no more once nobody listens or the connection is closed'),
+  },
+  {
+    name: 'the reason of an ending is not read from shared memory',
+    file: 'src/protocol/table.ts',
+    find: 'return mark === ENDED && isItsOwn ? REASONS[place] : undefined;',
+    replace: 'return mark === ENDED && isItsOwn && place < 0 ? REASONS[place] : undefined;',
+    caughtBy: signals('a signal for overload, whose session has ended by the time it is asked for again'),
+  },
+  {
+    name: 'whoever watched when the manager failed is forgotten',
+    file: 'src/watching.ts',
+    find: 'for (const session of this.#handles.allWatched()) this.#lookout.watch(session);',
+    replace: '',
+    caughtBy: signals('a signal aborts when time ends the session; one that was seen meanwhile, later'),
+  },
+  {
+    name: 'whoever watches after the manager has failed is forgotten',
+    file: 'src/watching.ts',
+    find: 'else this.#lookout.watch(session);',
+    replace: '',
+    caughtBy: signals('a signal that is asked for only then aborts as well'),
+  },
+  {
+    name: 'no look at a manual clock after the manager has failed',
+    file: 'src/lookout.ts',
+    find: 'if (!isClockManual) break;',
+    replace: 'if (!isClockManual || !isIdle) break;',
+    caughtBy: signals('a signal aborts when the manual clock has ended the session, in every thread'),
+  },
+  {
+    name: 'watched sessions of a failed manager keep the process alive',
+    file: 'src/lookout.ts',
+    find: 'LOOK_EVERY).unref()',
+    replace: 'LOOK_EVERY)',
+    caughtBy: signals('signals keep no process alive'),
+  },
+  {
+    name: 'a timer is set for longer than timers can wait',
+    file: 'src/lookout.ts',
+    find: 'Math.min(Math.max(expiresAt.getTime() - now(), 1), LONGEST_DELAY)',
+    replace: 'Math.max(expiresAt.getTime() - now(), LONGEST_DELAY - LONGEST_DELAY + 1)',
+    caughtBy: signals('a session that lives longer than a timer can wait is looked at no more often than it must be'),
+  },
+  {
+    name: 'nobody looks whether the manager lives on without this thread',
+    file: 'src/lookout.ts',
+    find: "else if (beats > 1) left('disconnected');",
+    replace: "else if (beats < 0) left('disconnected');",
+    caughtBy: signals('signals abort as disconnected when its port is closed by a manager, restarted up to 5 times'),
+  },
+  {
+    name: 'a thread that leaves keeps its signals waiting',
+    file: 'src/manager.ts',
+    find: "this.#close('disconnected');",
+    replace: "this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));",
+    caughtBy: signals('signals abort as disconnected when it leaves its manager'),
+  },
+  {
+    name: 'a manager that had failed is not told to be stopped',
+    file: 'src/lookout.ts',
+    find: "if (Atomics.load(header, HEADER.status) === STATUS.stopped) left('stopped');\n    else if",
+    replace: 'if (Atomics.load(header, HEADER.status) === STATUS.starting) return;\n    if',
+    caughtBy: signals('signals abort as stopped in every thread when the manager is stopped after all'),
+  },
+  {
+    name: 'what began within an update is taken for a part of it for ever',
+    file: 'src/session.ts',
+    find: 'own.isRunning = false;',
+    replace: '',
+    caughtBy: {
+      file: 'test/handles.test.ts',
+      test: 'what began within an update may update the same session once that update is over',
+    },
+  },
+  {
+    name: 'an instant of the wall clock is taken for session time',
+    file: 'src/protocol/clock.ts',
+    find: 'const isAhead = before - present > UNNOTICED_LEAD;',
+    replace: 'const isAhead = before - present > Infinity + UNNOTICED_LEAD;',
+    caughtBy: wallClock('all sessions created before now are listed and closed, the newest too'),
+  },
+  {
+    name: "a session's createdAt is taken for an instant of the wall clock",
+    file: 'src/protocol/clock.ts',
+    find: 'return isAhead && instant <= present ?',
+    replace: 'return isAhead ?',
+    caughtBy: wallClock("a session's createdAt picks those before it, and not itself"),
+  },
+];
