@@ -34,13 +34,9 @@ export interface ConnectionListener {
   over(sessions: Int32Array): void;
 }
 
-/** Of a proxy: what releases it. */
-type Released = { [Comlink.releaseProxy](): void };
-
 export class Link {
   readonly #port: MessagePort;
   readonly #remote: Comlink.Remote<ManagerApi>;
-  readonly #greet: Comlink.Remote<ManagerApi>['greet'];
   readonly #heard: (message: unknown) => void;
   /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
   readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
@@ -52,14 +48,13 @@ export class Link {
     port.on('message', heard);
     port.on('close', () => closed(this));
     this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
-    this.#greet = this.#remote.greet;
     this.execute = this.#remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
     port.unref();
   }
 
   /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where the answer is no welcome. */
   async greet(line: Line, state: LinkState): Promise<Welcome> {
-    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
+    const welcome: unknown = await this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
     if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
     return welcome;
   }
@@ -79,15 +74,11 @@ export class Link {
     }
   }
 
-  /**
-   * Comlink enters each proxy in a registry that holds its port, and with it all that the port's listeners hold, the table among it, until a full collection.
-   * So the listeners go, and the proxies are struck from the registry: after the port was closed, as to release one is to send a message.
-   */
+  /** Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it. */
   close(): void {
     this.#port.removeAllListeners('message');
     this.#port.removeAllListeners('close');
     this.#port.close();
-    for (const proxy of [this.#remote, this.#greet, this.execute]) (proxy as Released)[Comlink.releaseProxy]();
   }
 }
 

@@ -10,6 +10,7 @@
  */
 
 import { MOST_CALLS } from './calls.js';
+import { reserve } from './memory.js';
 
 export const JOURNAL = { first: 0, count: 2, done: 3, entries: 16, entryWords: 8 } as const;
 
@@ -28,5 +29,5 @@ export const ENTRY = {
 
 /** Room for the largest batch. Memory is used as it is written to. */
 export function reserveJournal(): SharedArrayBuffer {
-  return new SharedArrayBuffer((JOURNAL.entries + MOST_CALLS * JOURNAL.entryWords) * 4);
+  return reserve((JOURNAL.entries + MOST_CALLS * JOURNAL.entryWords) * 4);
 }

@@ -9,7 +9,8 @@ import { ofCookies } from './cookies.js';
 import { ofDeaths } from './deaths.js';
 import { ofHttp } from './http.js';
 import { ofKeyed } from './keyed.js';
+import { ofMemory } from './memory.js';
 import { ofRules } from './rules.js';
 import { ofTable } from './table.js';
 
-export const bugs = [...ofTable, ...ofRules, ...ofCalls, ...ofDeaths, ...ofCookies, ...ofKeyed, ...ofHttp];
+export const bugs = [...ofTable, ...ofMemory, ...ofRules, ...ofCalls, ...ofDeaths, ...ofCookies, ...ofKeyed, ...ofHttp];
