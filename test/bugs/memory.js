@@ -10,11 +10,4 @@ export const ofMemory = [
     replace: 'return',
     caughtBy: resident('a table for three million sessions holds no memory before they come'),
   },
-  {
-    name: 'the journal of a connection lies on the heap of the C library',
-    file: 'src/protocol/journal.ts',
-    find: 'return reserve(',
-    replace: 'return new SharedArrayBuffer(',
-    caughtBy: resident('a thread that joins and leaves thousands of times leaves no memory behind'),
-  },
 ];
