@@ -10,6 +10,7 @@ import type { CloseAllCall } from '../dist/src/protocol/close-all.js';
 import { encodeData, encodePatch } from '../dist/src/protocol/data/encode.js';
 import { encodeKey } from '../dist/src/protocol/data/entries.js';
 import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
+import { wordsOf } from '../dist/src/protocol/memory.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import type { SessionContext } from '../dist/src/session-context.js';
 import { drawIdInto } from '../dist/src/tokens.js';
@@ -171,7 +172,7 @@ export class BareRules {
     const touched = new Int32Array(this.memory.header)[HEADER.cellsTouched] as number;
     let soiled = 0;
     this.memory.segments.forEach((segment, n) => {
-      const words = new Int32Array(segment);
+      const words = wordsOf(segment);
       const end = Math.min(touched - n * SEGMENT_CELLS, SEGMENT_CELLS) * CELL_WORDS;
       for (let at = 0; at < end; at += CELL_WORDS) {
         if (words.subarray(at + 1, at + CELL_WORDS).some((word) => word !== 0)) soiled++;

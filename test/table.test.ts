@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Head } from '../dist/src/protocol/head.js';
 import { CELL_BYTES, ENDED, HEAD, HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
+import { wordsOf } from '../dist/src/protocol/memory.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf } from '../dist/src/tokens.js';
 import { TableWriter } from '../dist/worker/table.js';
@@ -57,7 +58,7 @@ function leave(table: TableWriter, slot: number): void {
 function wordsInUse(memory: ReturnType<typeof reserveTable>): number {
   let count = 0;
   for (const segment of memory.segments) {
-    new Int32Array(segment).forEach((word, at) => {
+    wordsOf(segment).forEach((word, at) => {
       if (at % 16 !== 0 && word !== 0) count++;
     });
   }
@@ -181,7 +182,7 @@ describe('slots', () => {
 
   test('a place whose generations are used up is never let again', () => {
     const { memory, table } = makeTable({ maxSessions: 2, maxBytes: 64 * KiB, maxSessionBytes: KiB });
-    const slots = new Int32Array(memory.slots);
+    const slots = wordsOf(memory.slots);
     const generations = () => {
       const { slot, generation } = enter(table, NOTHING);
       leave(table, slot);
@@ -253,7 +254,7 @@ describe('indexes', () => {
   test('a miss is not believed if the index was switched under it', () => {
     const { memory, header, table, reader } = makeTable({ maxSessions: 8, maxBytes: 64 * KiB, maxSessionBytes: KiB });
     const { slot, digest } = enter(table, NOTHING);
-    const [current, spare] = memory.digests.map((buffer) => new Int32Array(buffer)) as [Int32Array, Int32Array];
+    const [current, spare] = memory.digests.map(wordsOf) as [Int32Array, Int32Array];
     spare.set(current);
     let looks = 0;
     // The reader looks at the entry when the writer has just switched, cleared the old buffer and begun to use it again.

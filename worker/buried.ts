@@ -2,11 +2,12 @@
 
 import { BURIED } from '../src/protocol/buried.js';
 import { DIGEST_WORDS, HEADER } from '../src/protocol/layout.js';
+import { numbersOf, reserveInt32, wordsOf } from '../src/protocol/memory.js';
 import { sameDigest } from '../src/protocol/table.js';
 import { failpoint } from './failpoints.js';
 import type { Owner } from './owner.js';
 
-const NOTHING = new Int32Array(0);
+const NOTHING = reserveInt32(0);
 
 export class Buried {
   readonly #words: Int32Array;
@@ -19,8 +20,8 @@ export class Buried {
 
   /** `size`: entries of the ring, a power of two. */
   constructor(memory: SharedArrayBuffer, size: number, owner: Owner) {
-    this.#words = new Int32Array(memory);
-    this.#numbers = new Float64Array(memory);
+    this.#words = wordsOf(memory);
+    this.#numbers = numbersOf(memory);
     this.#owner = owner;
     this.#size = size;
   }
@@ -83,8 +84,8 @@ export class Buried {
 
   #link(place: number): void {
     if (this.#youngest.length === 0) {
-      this.#youngest = new Int32Array(this.#size);
-      this.#before = new Int32Array(this.#size);
+      this.#youngest = reserveInt32(this.#size);
+      this.#before = reserveInt32(this.#size);
     }
     const bucket = this.#bucketAt(place);
     this.#before[place] = this.#youngest[bucket] as number;

@@ -2,6 +2,7 @@
 
 import { ANSWERS, type Answer, MOST_IN_FLIGHT } from '../src/protocol/calls.js';
 import { CLOSING_MANY, ENTRY, JOURNAL } from '../src/protocol/journal.js';
+import { numbersOf, wordsOf } from '../src/protocol/memory.js';
 import type { Owner } from './owner.js';
 
 /** What a call changes and answers, noted before it is published. */
@@ -30,8 +31,8 @@ export class Journal {
   #entry: number = JOURNAL.entries;
 
   constructor(memory: SharedArrayBuffer, owner: Owner) {
-    this.#words = new Int32Array(memory);
-    this.#numbers = new Float64Array(memory);
+    this.#words = wordsOf(memory);
+    this.#numbers = numbersOf(memory);
     this.#owner = owner;
   }
 

@@ -4,6 +4,8 @@
  * The first pass of a radix sort (Knuth, The Art of Computer Programming, volume 3, 5.2.5), so pairs of one place keep their order.
  */
 
+import { reserveInt32 } from '../src/protocol/memory.js';
+
 /** Parts of the memory: few enough to be written side by side, each small enough for a processor's cache. */
 const PARTS = 64;
 /** Pairs that are moved between two yields. */
@@ -19,8 +21,8 @@ export class Pairs {
   /** `size`: how many places there are, a power of two. `most`: how many pairs may come. */
   constructor(size: number, most: number) {
     this.#shift = Math.max(0, Math.log2(size / PARTS));
-    this.places = new Int32Array(most);
-    this.numbers = new Int32Array(most);
+    this.places = reserveInt32(most);
+    this.numbers = reserveInt32(most);
   }
 
   put(place: number, number: number): void {
@@ -37,8 +39,8 @@ export class Pairs {
       next[part] = (next[part - 1] as number) + (this.#counts[part - 1] as number);
     }
     const { places, numbers, count } = this;
-    const orderedPlaces = new Int32Array(count);
-    const orderedNumbers = new Int32Array(count);
+    const orderedPlaces = reserveInt32(count);
+    const orderedNumbers = reserveInt32(count);
     for (let i = 0; i < count; i++) {
       const place = places[i] as number;
       const part = place >>> this.#shift;

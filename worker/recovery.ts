@@ -16,6 +16,7 @@ import { BURIED_FOR } from '../src/protocol/buried.js';
 import { CONNECTION } from '../src/protocol/calls.js';
 import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
+import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
 import { REASONS } from '../src/protocol/notices.js';
 import { failpoint } from './failpoints.js';
 import type { Journal } from './journal.js';
@@ -56,10 +57,10 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   keepBounds();
   const slots = header[HEADER.slotsTouched] as number;
   const end = header[HEADER.cellsTouched] as number;
-  const taken = new Int32Array((end >>> 5) + 1);
+  const taken = reserveInt32((end >>> 5) + 1);
   const isDecided = header[HEADER.endingMany] === 1;
-  const heldSince = new Float64Array(slots);
-  const stamps = new Float64Array(slots);
+  const heldSince = reserveFloat64(slots);
+  const stamps = reserveFloat64(slots);
   let stampLow = 0;
   let stampHigh = 0;
 

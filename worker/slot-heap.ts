@@ -1,5 +1,7 @@
 /** Slots in the order of an instant: which is due next, which was seen longest ago. Manager's thread; an indexed binary heap in typed arrays. */
 
+import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
+
 export class SlotHeap {
   readonly #instants: Float64Array;
   readonly #heap: Int32Array;
@@ -8,9 +10,9 @@ export class SlotHeap {
   size = 0;
 
   constructor(slots: number) {
-    this.#instants = new Float64Array(slots);
-    this.#heap = new Int32Array(slots);
-    this.#places = new Int32Array(slots);
+    this.#instants = reserveFloat64(slots);
+    this.#heap = reserveInt32(slots);
+    this.#places = reserveInt32(slots);
   }
 
   /** The slot whose instant is the earliest, or -1. */

@@ -17,6 +17,7 @@ import {
   SLOT_WORDS,
   type TableMemory,
 } from '../src/protocol/layout.js';
+import { reserveInt32 } from '../src/protocol/memory.js';
 import { beginMark } from '../src/protocol/seen.js';
 import { headSum, markPlace, TableView } from '../src/protocol/table.js';
 import { Buried } from './buried.js';
@@ -75,7 +76,7 @@ export class TableWriter {
     this.cells = new Cells(this.view, this.owner);
     this.buried = new Buried(memory.buried, memory.shape.buried, this.owner);
     [this.#stampLow, this.#stampHigh] = lastStamp;
-    this.#freeSlots = new Int32Array(memory.shape.maxSessions);
+    this.#freeSlots = reserveInt32(memory.shape.maxSessions);
     const touched = () => this.view.header[HEADER.slotsTouched] as number;
     // A view of its own: carrying entries over must not disturb the record that a rule has loaded.
     const scan = new TableView(memory);

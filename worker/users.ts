@@ -5,6 +5,7 @@
  * apart by what the record of a list's first slot says.
  */
 
+import { reserveInt32 } from '../src/protocol/memory.js';
 import { Pairs } from './pairs.js';
 import type { Steps } from './turns.js';
 
@@ -43,12 +44,12 @@ export class Users {
   constructor(slots: number, seed: number, records: Records) {
     this.#records = records;
     this.#seed = seed;
-    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(slots + 1)));
-    this.#next = new Int32Array(slots);
-    this.#hashes = new Int32Array(slots);
-    this.#after = new Int32Array(slots);
-    this.#before = new Int32Array(slots);
-    this.#count = new Int32Array(slots);
+    this.#buckets = reserveInt32(2 ** Math.ceil(Math.log2(slots + 1)));
+    this.#next = reserveInt32(slots);
+    this.#hashes = reserveInt32(slots);
+    this.#after = reserveInt32(slots);
+    this.#before = reserveInt32(slots);
+    this.#count = reserveInt32(slots);
   }
 
   #hash(user: Uint8Array): number {

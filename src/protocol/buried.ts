@@ -8,6 +8,8 @@
  * An entry is written before it is counted, and counted before the session ends: so whoever finds the session ended finds its key buried.
  */
 
+import { reserve } from './memory.js';
+
 export const BURIED = { written: 0, entries: 2, entryWords: 10, until: 8 } as const;
 
 /** Ended keys that are remembered at once. 2.6 MB of address space; memory is used as keys come. */
@@ -18,5 +20,5 @@ export const BURIED_FOR = 86_400_000;
 
 /** Reserves a ring of so many entries, a power of two. */
 export function reserveBuried(entries: number): SharedArrayBuffer {
-  return new SharedArrayBuffer((BURIED.entries + entries * BURIED.entryWords) * 4);
+  return reserve((BURIED.entries + entries * BURIED.entryWords) * 4);
 }

@@ -13,6 +13,7 @@
  */
 
 import { MOST_IN_FLIGHT } from './calls.js';
+import { reserve } from './memory.js';
 
 export const JOURNAL = { done: 0, entries: 8, entryWords: 8 } as const;
 
@@ -38,5 +39,5 @@ export const CLOSING_MANY = -2;
 export const JOURNAL_BYTES = (JOURNAL.entries + MOST_IN_FLIGHT * JOURNAL.entryWords) * 4;
 
 export function reserveJournal(): SharedArrayBuffer {
-  return new SharedArrayBuffer(JOURNAL_BYTES);
+  return reserve(JOURNAL_BYTES);
 }

@@ -27,6 +27,7 @@
  */
 
 import { MOST_BURIED, reserveBuried } from './buried.js';
+import { reserve } from './memory.js';
 
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
 export const LAYOUT_VERSION = 5;
@@ -222,7 +223,7 @@ export function shapeFor(limits: { maxSessions: number; maxBytes: number; maxSes
 
 /** Reserves a table's address space. No memory is used before it is written to. */
 export function reserveTable(shape: TableShape, scatter: readonly [number, number]): TableMemory {
-  const words = (count: number) => new SharedArrayBuffer(count * 4);
+  const words = (count: number) => reserve(count * 4);
   const pair = () => [words(shape.indexWords), words(shape.indexWords)] as const;
   const segments: SharedArrayBuffer[] = [];
   for (let left = shape.cells; left > 0; left -= SEGMENT_CELLS) {

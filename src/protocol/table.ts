@@ -45,6 +45,7 @@ import {
   type TableMemory,
   type TableShape,
 } from './layout.js';
+import { wordsOf } from './memory.js';
 import { REASONS, type Reason } from './notices.js';
 import { raiseMark, seenAt } from './seen.js';
 
@@ -92,12 +93,12 @@ export class TableView {
     if (this.header[HEADER.magic] !== MAGIC || this.header[HEADER.layoutVersion] !== LAYOUT_VERSION) {
       throw new TypeError('not a session table of this build');
     }
-    this.slots = new Int32Array(memory.slots);
-    this.segments = memory.segments.map((segment) => new Int32Array(segment));
-    this.reports = new Int32Array(memory.reports);
-    this.reported = new Int32Array(memory.reported);
-    this.reasons = new Uint8Array(memory.reasons);
-    const views = (pair: TableMemory['digests']) => [new Int32Array(pair[0]), new Int32Array(pair[1])] as const;
+    this.slots = wordsOf(memory.slots);
+    this.segments = memory.segments.map(wordsOf);
+    this.reports = wordsOf(memory.reports);
+    this.reported = wordsOf(memory.reported);
+    this.reasons = new Uint8Array(memory.reasons, 0, memory.reasons.byteLength);
+    const views = (pair: TableMemory['digests']) => [wordsOf(pair[0]), wordsOf(pair[1])] as const;
     this.indexes = { digests: views(memory.digests), previous: views(memory.previous), ids: views(memory.ids) };
     this.entryMask = 2 ** Math.ceil(Math.log2(memory.shape.maxSessions + FIRST_ENTRY)) - 1;
     this.#tagMask = ~this.entryMask;

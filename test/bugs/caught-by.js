@@ -17,6 +17,7 @@ export const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: n
 export const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
+export const resident = (name) => ({ file: 'test/resident-memory.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
 export const signals = (name) => ({ file: 'test/signals.test.ts', test: name });
 export const wallClock = (name) => ({ file: 'test/wall-clock.test.ts', test: name });

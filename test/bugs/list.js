@@ -9,12 +9,14 @@ import { ofCookies } from './cookies.js';
 import { ofDeaths } from './deaths.js';
 import { ofHttp } from './http.js';
 import { ofKeyed } from './keyed.js';
+import { ofMemory } from './memory.js';
 import { ofRules } from './rules.js';
 import { ofSignals } from './signals.js';
 import { ofTable } from './table.js';
 
 export const bugs = [
   ...ofTable,
+  ...ofMemory,
   ...ofRules,
   ...ofCalls,
   ...ofDeaths,

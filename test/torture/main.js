@@ -11,6 +11,7 @@ import { killManagers } from './campaigns.js';
 import { sendFrames } from './frames.js';
 import { tortureHttp } from './http.js';
 import { wrongWith } from './managers.js';
+import { wrongWithResident } from './resident.js';
 
 const number = (text) => {
   const value = Number(text);
@@ -20,7 +21,12 @@ const number = (text) => {
 const { minutes, frames, managers, seed, http, schedules } = new Command('torture')
   .option('--minutes <number>', 'how long managers are killed', number, 1)
   .option('--frames <number>', 'how many frames are sent', number, 10_000_000)
-  .option('--managers <number>', 'how many managers are started and stopped in turn', number, 1000)
+  .option(
+    '--managers <number>',
+    'how many managers are started and stopped in turn, and twenty times as many connections',
+    number,
+    1000,
+  )
   .option('--http', 'requests instead of managers')
   .option('--schedules <number>', 'with --http: how many for each adapter', number, 20_000)
   .option('--seed <number>', 'what to draw from', number, Math.floor(Math.random() * 2 ** 31))
@@ -58,7 +64,22 @@ async function tryManagers() {
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, `${managers}`]);
   const found = JSON.parse(stdout);
   console.log(`managers        ${found.started}, in turn: ${stdout.trim()}`);
-  return found.started < managers
-    ? [...wrongWith(found), `LESS than it says: ${found.started} managers`]
-    : wrongWith(found);
+  const wrong = [...wrongWith(found), ...(await tryResident())];
+  return found.started < managers ? [...wrong, `LESS than it says: ${found.started} managers`] : wrong;
+}
+
+/** How resident memory grows: by 20,000 connections and 500 managers of default size, with `--managers 1000`. */
+async function tryResident() {
+  const program = fileURLToPath(new URL('./resident.js', import.meta.url));
+  const wrong = [];
+  for (const [what, count] of Object.entries({
+    connects: managers * 20,
+    starts: Math.ceil(managers / 2),
+    fills: 1000,
+  })) {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, what, `${count}`]);
+    console.log(`resident        ${what}: ${stdout.trim()}`);
+    wrong.push(...wrongWithResident(what, count, JSON.parse(stdout)));
+  }
+  return wrong;
 }
