@@ -14,7 +14,7 @@ import type { Welcome } from './protocol/greeting.js';
 import { Refused, refusedAt } from './refused.js';
 
 /** Bytes that may wait in one thread. */
-const MOST_BYTES = 64 * 1024 * 1024;
+export const MOST_BYTES = 64 * 1024 * 1024;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 

@@ -35,14 +35,17 @@ export class Listing {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
     const user = toUtf8(userId);
-    const answer = await this.#context.call(
-      CALL.sessionsOfUser,
-      (to) => {
-        to.u16(user.length);
-        to.raw(user);
-      },
-      (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
-    );
+    const { call, checked } = this.#context;
+    const send = () =>
+      call(
+        CALL.sessionsOfUser,
+        (to) => {
+          to.u16(user.length);
+          to.raw(user);
+        },
+        (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
+      );
+    const answer = await (checked === undefined ? send() : checked.plain('new', send));
     if (!(answer instanceof Refused)) return answer;
     if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
     throw answer.toError();

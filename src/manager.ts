@@ -1,8 +1,17 @@
 /** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
 
 import type { MessagePort } from 'node:worker_threads';
-import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
+import {
+  checkFilter,
+  checkSessionId,
+  notOwnSession,
+  type ResolvedFilter,
+  type ResolvedNewSession,
+  resolveNewSession,
+} from './arguments.js';
 import { Birth } from './birth.js';
+import type { Scope } from './call-order.js';
+import { CheckedCalls } from './checked-calls.js';
 import { Claims } from './claims.js';
 import { Connection } from './connection.js';
 import { clearCookie, createCookieFormat } from './cookies.js';
@@ -25,7 +34,6 @@ import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
 import { drawsAgain, Refused } from './refused.js';
-import { checkData } from './schema.js';
 import { SessionHandle } from './session.js';
 import type { SessionContext } from './session-context.js';
 import type { Data } from './session-view.js';
@@ -80,7 +88,7 @@ export class Manager implements SessionManager<Data> {
       limits: timeoutLimitsUnder(settings.policy),
       callTimeout: invitation.callTimeout,
       knownKeys: new KnownKeys(),
-      schema,
+      checked: schema === undefined ? undefined : new CheckedCalls(schema, invitation.callTimeout),
       call: (which, write, read) => connection.call(which, write, read),
       watch: (handle) => this.watching.watch(handle),
     };
@@ -132,18 +140,23 @@ export class Manager implements SessionManager<Data> {
 
   async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
     const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
-    const { schema } = this.#context;
-    const given = resolved.data === undefined ? {} : resolved.data;
-    const data = schema === undefined ? given : await checkData(schema, given);
+    const { checked } = this.#context;
+    const data = resolved.data === undefined ? {} : resolved.data;
     let since: number | undefined;
     for (;;) {
-      const made = await new Promise<SessionHandle | Refused>((settle) => {
-        this.#connection.make(new Birth(this.#lookup, resolved, data as object, settle));
-      });
+      const made = await (checked === undefined
+        ? this.#bear(resolved, data)
+        : checked.whole('new', data, (fitting) => this.#bear(resolved, fitting)));
       if (!(made instanceof Refused)) return made;
       since ??= performance.now();
       if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
     }
+  }
+
+  #bear(resolved: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
+    return new Promise((settle) => {
+      this.#connection.make(new Birth(this.#lookup, resolved, data as object, settle));
+    });
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
@@ -204,7 +217,7 @@ export class Manager implements SessionManager<Data> {
       createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
       limit: limit ?? Number.POSITIVE_INFINITY,
     };
-    return this.#ask(CALL.closeAllSessions, (to) => writeCloseAll(to, call), readCount);
+    return this.#ask('all', CALL.closeAllSessions, (to) => writeCloseAll(to, call), readCount);
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
@@ -240,7 +253,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #stop(): Promise<void> {
-    const answer = await this.#connection.call(CALL.stop, nothing, nothing);
+    const answer = await this.#call('all', CALL.stop, nothing, nothing);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
@@ -258,7 +271,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #leave(): Promise<void> {
-    await this.#connection.call(CALL.leave, nothing, nothing);
+    await this.#call('all', CALL.leave, nothing, nothing);
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
     this.#membership.forget();
   }
@@ -275,7 +288,7 @@ export class Manager implements SessionManager<Data> {
   async sweep(): Promise<number> {
     const until = performance.now() + this.#context.callTimeout;
     for (let swept = 0; ; ) {
-      const part = await this.#ask(CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
+      const part = await this.#ask('all', CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
       swept += part.ended;
       if (part.isOver) return swept;
       if (performance.now() >= until) throw new Refused('ERR_TIMEOUT', 'unknown').toError();
@@ -283,7 +296,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   stats(): Promise<ManagerStats> {
-    return this.#ask(CALL.stats, nothing, readStats);
+    return this.#ask('new', CALL.stats, nothing, readStats);
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void {
@@ -292,9 +305,27 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ what the calls share
 
-  async #ask<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T> {
-    const answer = await this.#connection.call(which, write, read);
+  async #ask<T>(
+    scope: Scope,
+    which: number,
+    write: (to: ByteWriter) => void,
+    read: (from: ByteReader) => T,
+  ): Promise<T> {
+    const answer = await this.#call(scope, which, write, read);
     if (answer instanceof Refused) throw answer.toError();
     return answer;
+  }
+
+  /** A call that brings no data, in its turn. */
+  #call<T>(
+    scope: Scope,
+    which: number,
+    write: (to: ByteWriter) => void,
+    read: (from: ByteReader) => T,
+  ): Promise<T | Refused> {
+    const { checked } = this.#context;
+    return checked === undefined
+      ? this.#connection.call(which, write, read)
+      : checked.plain(scope, () => this.#connection.call(which, write, read));
   }
 }

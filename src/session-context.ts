@@ -1,6 +1,6 @@
 /** What all sessions of one manager share in a thread. Used in every thread of the host. */
 
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { CheckedCalls } from './checked-calls.js';
 import type { TimeoutLimits } from './durations.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import type { Target } from './protocol/calls.js';
@@ -18,7 +18,8 @@ export interface SessionContext {
   readonly limits: TimeoutLimits;
   readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
-  readonly schema: StandardSchemaV1 | undefined;
+  /** Where this thread has a schema: what its calls go through. */
+  readonly checked: CheckedCalls | undefined;
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
   /** Asks to be told when this session ends. */
   watch(session: Watched): void;

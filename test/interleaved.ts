@@ -126,7 +126,7 @@ export class Interleaved {
     const call = (which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => unknown) =>
       this.#call(line as number, which, write, read);
     const { maxSessionBytes } = LIMITS;
-    const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, schema: undefined, call };
+    const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, checked: undefined, call };
     return new Lookup(view, now, bareToken, { ...context, watch: idle } as unknown as SessionContext);
   }
 

@@ -10,8 +10,9 @@ import {
   writeNewSession,
   writeReplace,
   writeRotate,
+  writeSet,
   writeSetIdleTimeout,
-  writeTarget,
+  writeTake,
 } from '../dist/src/protocol/calls.js';
 import { writeCloseAll } from '../dist/src/protocol/close-all.js';
 import { formatId } from '../dist/src/protocol/ids.js';
@@ -19,7 +20,7 @@ import { writeCloseByKey } from '../dist/src/protocol/keyed-calls.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { BareManager, dyingAt, type Packed } from './bare-manager.js';
-import { bareToken, packData, packKey, packPatch, packUser } from './bare-rules.js';
+import { bareToken, packData, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
 
 const limits = {
@@ -71,7 +72,7 @@ function calls(targets: readonly Target[]): Packed[] {
   const set = (n: number, patch: object): Packed => [
     CALL.set,
     (to) => {
-      writeTarget(to, target(n));
+      writeSet(to, target(n));
       to.raw(packPatch(patch));
     },
   ];
@@ -82,13 +83,7 @@ function calls(targets: readonly Target[]): Packed[] {
       to.raw(packData(data));
     },
   ];
-  const take = (n: number, key: string): Packed => [
-    CALL.take,
-    (to) => {
-      writeTarget(to, target(n));
-      to.raw(packKey(key));
-    },
-  ];
+  const take = (n: number, key: string): Packed => [CALL.take, (to) => writeTake(to, target(n), key)];
   const rotate = { target: target(3), from: digestOf(token(3)), to: digestOf(token(13)), grace: 50 };
   const login = { target: target(2), digest: digestOf(token(12)), user: packUser('ann') };
   return [
@@ -154,7 +149,7 @@ function outcome(nth: number, mth: number) {
   const other: Packed = [
     CALL.set,
     (to) => {
-      writeTarget(to, targets[6] as Target);
+      writeSet(to, targets[6] as Target);
       to.raw(packPatch({ z: 26 }));
     },
   ];
@@ -179,7 +174,7 @@ function outcome(nth: number, mth: number) {
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
-  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, schema: undefined } as never);
+  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, checked: undefined } as never);
   const looked = [
     ...tokens.map((each) => lookup.byCookie(each, false)),
     ...keys.map((key) => lookup.byKey(key, false)),
@@ -241,13 +236,7 @@ test('what a take has answered is kept until it has arrived, however much others
   const [taken, other] = bare
     .execute(0, bare.batch(0, [create(0), create(1)]))
     .map(([, from]) => ({ slot: from.u32(), generation: from.u32() | 0 })) as [Target, Target];
-  const take: Packed = [
-    CALL.take,
-    (to) => {
-      writeTarget(to, taken);
-      to.raw(packKey('once'));
-    },
-  ];
+  const take: Packed = [CALL.take, (to) => writeTake(to, taken, 'once')];
   const batch = bare.batch(0, [take]);
   const answered = () => bare.execute(0, batch).map(([answer, from]) => [answer, Buffer.from(from.bytes).toString()]);
   const [[answer, value] = []] = answered();
@@ -257,7 +246,7 @@ test('what a take has answered is kept until it has arrived, however much others
     const change: Packed = [
       CALL.set,
       (to) => {
-        writeTarget(to, other);
+        writeSet(to, other);
         to.raw(packPatch({ n }));
       },
     ];

@@ -210,17 +210,15 @@ export class Executor {
       case CALL.putSession:
         return this.#keeping.keep(manager.putSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
-        const { target, patch } = readSet(from);
-        return this.#keeping.keep(manager.set(target, patch, by));
+        const { target, ifVersion, patch } = readSet(from);
+        return this.#keeping.keep(manager.set(target, patch, by, ifVersion));
       }
       case CALL.replace: {
         const { target, ifVersion, data } = readReplace(from);
         return this.#keeping.keep(manager.replace(target, ifVersion, data, by));
       }
-      case CALL.take: {
-        const { target, key } = readTake(from);
-        return this.#keeping.keep(manager.take(target, key, by));
-      }
+      case CALL.take:
+        return this.#keeping.keep(manager.take(readTake(from), by));
       case CALL.login:
         return this.#keeping.keep(manager.login(readLogin(from), by));
       case CALL.rotate:

@@ -7,7 +7,16 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { LoginCall, NewSessionCall, Refusal, RotateCall, Swept, Target } from '../src/protocol/calls.js';
+import type {
+  IfVersion,
+  LoginCall,
+  NewSessionCall,
+  Refusal,
+  RotateCall,
+  Swept,
+  TakeCall,
+  Target,
+} from '../src/protocol/calls.js';
 import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
 import { Head } from '../src/protocol/head.js';
@@ -123,22 +132,21 @@ export class Manager {
 
   // ------------------------------------------------------------ changes of one session
 
-  set(target: Target, patch: Uint8Array, by: Caller): Prepared | Refusal {
-    return this.#changes.prepare(target, by, { data: (data) => this.#changes.merge(data, patch) });
+  set(target: Target, patch: Uint8Array, by: Caller, ifVersion?: IfVersion): Prepared | Refusal {
+    return this.#changes.prepare(target, by, { ifVersion, data: (data) => this.#changes.merge(data, patch) });
   }
 
-  replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Prepared | Refusal {
+  replace(target: Target, ifVersion: IfVersion, data: Uint8Array, by: Caller): Prepared | Refusal {
     checkEntries(data);
     failpoint('replace: checked');
-    return this.#changes.prepare(target, by, {
-      data: (_, head) => (ifVersion === undefined || ifVersion === head.version ? data : 'ERR_SESSION_CONFLICT'),
-    });
+    return this.#changes.prepare(target, by, { ifVersion, data: () => data });
   }
 
-  take(target: Target, key: Uint8Array, by: Caller): Prepared | Refusal {
+  take({ target, ifVersion, key, patch }: TakeCall, by: Caller): Prepared | Refusal {
     let taken: Uint8Array | undefined;
     const prepared = this.#changes.prepare(target, by, {
       answers: true,
+      ifVersion,
       data: (data) => {
         const entry = findEntry(data, key);
         if (entry === undefined) return undefined;
@@ -147,7 +155,8 @@ export class Manager {
         this.#merged.reset();
         this.#merged.raw(data.subarray(0, entry.start));
         this.#merged.raw(data.subarray(entry.end));
-        return this.#merged.bytes.subarray(0, this.#merged.length);
+        const left = this.#merged.bytes.subarray(0, this.#merged.length);
+        return patch === undefined || patch.length === 0 ? left : this.#changes.merge(left, patch);
       },
     });
     if (typeof prepared === 'string' || taken === undefined) return prepared;

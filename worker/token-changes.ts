@@ -40,6 +40,7 @@ export class TokenChanges {
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
       joins: before === userKey(call.user) ? undefined : call.user,
+      ifVersion: call.ifVersion,
       data: (data) => (call.patch.length === 0 ? undefined : this.#changes.merge(data, call.patch)),
       head: (head) => {
         if (table.sameEntry(head.digest, call.digest)) return 'used';

@@ -29,7 +29,7 @@
 import { MOST_BURIED, reserveBuried } from './buried.js';
 
 /** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 export const MAGIC = 0x636f6174;
 
 /** Words of the header. */
