@@ -13,7 +13,7 @@ import { writeCloseByKey } from './protocol/keyed-calls.js';
 import { DIGEST_WORDS, ID_WORDS } from './protocol/layout.js';
 import { drawsAgain, Refused } from './refused.js';
 import { MOST_NOTE, type SessionHandle } from './session.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext, type Write } from './session-context.js';
 import type { Settings } from './settings.js';
 import { drawIdInto } from './tokens.js';
 
@@ -68,17 +68,11 @@ export class KeyedSessions {
   async close(key: string, note = ''): Promise<void> {
     const digest = keyDigestInto(checkKey(key), new Int32Array(DIGEST_WORDS));
     if (typeof note !== 'string') throw expected('note', 'a string', note);
-    const { call, checked } = this.#context;
-    const send = () =>
-      call(
-        CALL.closeSessionByKey,
-        (to) => {
-          writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
-          to.raw(toUtf8(note.slice(0, MOST_NOTE)));
-        },
-        nothing,
-      );
-    const answer = await (checked === undefined ? send() : checked.plain('all', send));
+    const write: Write = (to) => {
+      writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
+      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+    };
+    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
   }
 }

@@ -7,7 +7,7 @@ import { CALL, readTarget, type Target } from './protocol/calls.js';
 import { formatId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
 import { Refused } from './refused.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext } from './session-context.js';
 import type { SessionId, SessionInfo } from './types.js';
 
 /** Slots that are looked at before the thread's event loop may turn. */
@@ -35,17 +35,16 @@ export class Listing {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
     const user = toUtf8(userId);
-    const { call, checked } = this.#context;
-    const send = () =>
-      call(
-        CALL.sessionsOfUser,
-        (to) => {
-          to.u16(user.length);
-          to.raw(user);
-        },
-        (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
-      );
-    const answer = await (checked === undefined ? send() : checked.plain('new', send));
+    const answer = await callInTurn(
+      this.#context,
+      'new',
+      CALL.sessionsOfUser,
+      (to) => {
+        to.u16(user.length);
+        to.raw(user);
+      },
+      (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
+    );
     if (!(answer instanceof Refused)) return answer;
     if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
     throw answer.toError();

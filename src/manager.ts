@@ -1,15 +1,8 @@
 /** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
 
 import type { MessagePort } from 'node:worker_threads';
-import {
-  checkFilter,
-  checkSessionId,
-  notOwnSession,
-  type ResolvedFilter,
-  type ResolvedNewSession,
-  resolveNewSession,
-} from './arguments.js';
-import { Birth } from './birth.js';
+import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter } from './arguments.js';
+import { Births } from './birth.js';
 import type { Scope } from './call-order.js';
 import { CheckedCalls } from './checked-calls.js';
 import { Claims } from './claims.js';
@@ -23,7 +16,7 @@ import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
-import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import type { ByteReader } from './protocol/bytes.js';
 import { CALL, unpackSwept } from './protocol/calls.js';
 import { readClock } from './protocol/clock.js';
 import { writeCloseAll } from './protocol/close-all.js';
@@ -33,9 +26,9 @@ import { parseId } from './protocol/ids.js';
 import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
-import { drawsAgain, Refused } from './refused.js';
+import { Refused } from './refused.js';
 import { SessionHandle } from './session.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext, type Write } from './session-context.js';
 import type { Data } from './session-view.js';
 import type { Settings } from './settings.js';
 import type {
@@ -61,6 +54,7 @@ export class Manager implements SessionManager<Data> {
   readonly #settings: Settings;
   readonly #connection: Connection;
   readonly #lookup: Lookup;
+  readonly #births: Births;
   readonly #keyed: KeyedSessions;
   /** Public for the connection alone. */
   readonly watching: Watching;
@@ -95,6 +89,7 @@ export class Manager implements SessionManager<Data> {
     const format = createCookieFormat(settings.cookie);
     this.#lookup = new Lookup(this.#view, this.#now, format, this.#context);
     this.#claims = new Claims(this.#lookup, settings, format, this.#now);
+    this.#births = new Births(this.#context, this.#lookup, settings, connection);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
     this.watching = new Watching(this.#lookup.handles, connection);
   }
@@ -138,25 +133,8 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ sessions
 
-  async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
-    const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
-    const { checked } = this.#context;
-    const data = resolved.data === undefined ? {} : resolved.data;
-    let since: number | undefined;
-    for (;;) {
-      const made = await (checked === undefined
-        ? this.#bear(resolved, data)
-        : checked.whole('new', data, (fitting) => this.#bear(resolved, fitting)));
-      if (!(made instanceof Refused)) return made;
-      since ??= performance.now();
-      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
-    }
-  }
-
-  #bear(resolved: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
-    return new Promise((settle) => {
-      this.#connection.make(new Birth(this.#lookup, resolved, data as object, settle));
-    });
+  newSession(init?: NewSession<Data>): Promise<Session<Data>> {
+    return this.#births.make(init);
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
@@ -253,7 +231,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #stop(): Promise<void> {
-    const answer = await this.#call('all', CALL.stop, nothing, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.stop, nothing, nothing);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
@@ -271,7 +249,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #leave(): Promise<void> {
-    await this.#call('all', CALL.leave, nothing, nothing);
+    await callInTurn(this.#context, 'all', CALL.leave, nothing, nothing);
     this.#connection.close(new Refused('ERR_MANAGER_STOPPED'));
     this.#membership.forget();
   }
@@ -305,27 +283,9 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ what the calls share
 
-  async #ask<T>(
-    scope: Scope,
-    which: number,
-    write: (to: ByteWriter) => void,
-    read: (from: ByteReader) => T,
-  ): Promise<T> {
-    const answer = await this.#call(scope, which, write, read);
+  async #ask<T>(scope: Scope, which: number, write: Write, read: (from: ByteReader) => T): Promise<T> {
+    const answer = await callInTurn(this.#context, scope, which, write, read);
     if (answer instanceof Refused) throw answer.toError();
     return answer;
-  }
-
-  /** A call that brings no data, in its turn. */
-  #call<T>(
-    scope: Scope,
-    which: number,
-    write: (to: ByteWriter) => void,
-    read: (from: ByteReader) => T,
-  ): Promise<T | Refused> {
-    const { checked } = this.#context;
-    return checked === undefined
-      ? this.#connection.call(which, write, read)
-      : checked.plain(scope, () => this.#connection.call(which, write, read));
   }
 }

@@ -6,21 +6,13 @@ import { readOptions } from './checking.js';
 import { checkDuration } from './durations.js';
 import { toUtf8 } from './info.js';
 import type { Rotation } from './options.js';
-import type { ByteWriter } from './protocol/bytes.js';
-import {
-  CALL,
-  writeClose,
-  writeLogin,
-  writeReplace,
-  writeRotate,
-  writeSet,
-  writeSetIdleTimeout,
-  writeTake,
-} from './protocol/calls.js';
+import { CALL, writeClose, writeRotate, writeSetIdleTimeout } from './protocol/calls.js';
 import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodePatch } from './protocol/data/encode.js';
+import { writeLogin, writeReplace, writeSet, writeTake } from './protocol/data-calls.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { drawsAgain, noToken, Refused } from './refused.js';
+import { callInTurn, type Write } from './session-context.js';
 import { type Data, SessionView } from './session-view.js';
 import { digestOf, drawToken, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
@@ -188,7 +180,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     for (const since = performance.now(); ; ) {
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      const answer = await this.#call(CALL.rotate, (to) => writeRotate(to, call));
+      const answer = await callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
@@ -251,15 +243,9 @@ export class SessionHandle extends SessionView implements Session<Data> {
     });
   }
 
-  async #change(which: number, write: (to: ByteWriter) => void): Promise<void> {
-    const answer = await this.#call(which, write);
+  async #change(which: number, write: Write): Promise<void> {
+    const answer = await callInTurn(this.context, this, which, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
-  }
-
-  /** A call that brings no data, in its turn. */
-  #call(which: number, write: (to: ByteWriter) => void): Promise<undefined | Refused> {
-    const { call, checked } = this.context;
-    return checked === undefined ? call(which, write, nothing) : checked.plain(this, () => call(which, write, nothing));
   }
 
   // ------------------------------------------------------------ being shown

@@ -3,18 +3,9 @@
 import { expect, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';
 import { Lookup } from '../dist/src/lookup.js';
-import {
-  CALL,
-  writeClose,
-  writeLogin,
-  writeNewSession,
-  writeReplace,
-  writeRotate,
-  writeSet,
-  writeSetIdleTimeout,
-  writeTake,
-} from '../dist/src/protocol/calls.js';
+import { CALL, writeClose, writeNewSession, writeRotate, writeSetIdleTimeout } from '../dist/src/protocol/calls.js';
 import { writeCloseAll } from '../dist/src/protocol/close-all.js';
+import { writeLogin, writeReplace, writeSet, writeTake } from '../dist/src/protocol/data-calls.js';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { writeCloseByKey } from '../dist/src/protocol/keyed-calls.js';
 import { TableView } from '../dist/src/protocol/table.js';

@@ -3,8 +3,9 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { IfVersion, Refusal, Target } from '../src/protocol/calls.js';
+import type { Refusal, Target } from '../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../src/protocol/data/entries.js';
+import type { IfVersion } from '../src/protocol/data-calls.js';
 import type { Head } from '../src/protocol/head.js';
 import { HEAD } from '../src/protocol/layout.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';

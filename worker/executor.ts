@@ -11,18 +11,15 @@ import {
   CONNECTION,
   packSwept,
   readClose,
-  readLogin,
   readNewSession,
-  readReplace,
   readRotate,
-  readSet,
   readSetIdleTimeout,
-  readTake,
   readTarget,
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
 import { readCloseAll } from '../src/protocol/close-all.js';
+import { readLogin, readReplace, readSet, readTake } from '../src/protocol/data-calls.js';
 import { readCloseByKey } from '../src/protocol/keyed-calls.js';
 import { DIGEST_WORDS, HEADER, ID_WORDS, WORK } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';

@@ -7,18 +7,10 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type {
-  IfVersion,
-  LoginCall,
-  NewSessionCall,
-  Refusal,
-  RotateCall,
-  Swept,
-  TakeCall,
-  Target,
-} from '../src/protocol/calls.js';
+import type { NewSessionCall, Refusal, RotateCall, Swept, Target } from '../src/protocol/calls.js';
 import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
+import type { IfVersion, LoginCall, TakeCall } from '../src/protocol/data-calls.js';
 import { Head } from '../src/protocol/head.js';
 import type { CloseByKeyCall } from '../src/protocol/keyed-calls.js';
 import type { Audience } from './audience.js';

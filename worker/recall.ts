@@ -1,8 +1,9 @@
 /** The answers that a former manager gave, as its journal has them: for calls that are sent again. Manager's thread. */
 
 import type { ByteReader, ByteWriter } from '../src/protocol/bytes.js';
-import { type Answer, CALL, readTake } from '../src/protocol/calls.js';
+import { type Answer, CALL } from '../src/protocol/calls.js';
 import { findEntry } from '../src/protocol/data/entries.js';
+import { readTake } from '../src/protocol/data-calls.js';
 import type { Connection } from './connections.js';
 import type { TableWriter } from './table.js';
 

@@ -1,6 +1,7 @@
 /** The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given up has one. Manager's thread. */
 
-import type { LoginCall, Refusal, RotateCall } from '../src/protocol/calls.js';
+import type { Refusal, RotateCall } from '../src/protocol/calls.js';
+import type { LoginCall } from '../src/protocol/data-calls.js';
 import { DIGEST_WORDS } from '../src/protocol/layout.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Caller } from './caller.js';
