@@ -37,6 +37,8 @@ export interface Place {
 
 export class CallOrder {
   readonly #callTimeout: number;
+  /** A call that was not sent when it has no more time left than this is refused rather than sent: its answer would come too late. */
+  readonly #leastLeft: number;
   /** All that are not settled, oldest first, as a list. */
   #first: Entry | undefined;
   #last: Entry | undefined;
@@ -53,6 +55,7 @@ export class CallOrder {
 
   constructor(callTimeout: number) {
     this.#callTimeout = callTimeout;
+    this.#leastLeft = callTimeout / 50;
   }
 
   /**
@@ -185,8 +188,12 @@ export class CallOrder {
     this.#isConsidering = true;
     let entry = this.#first;
     for (; entry !== undefined && entry.deadline <= now; entry = entry.later) if (entry.isWatched) entry.expire();
+    for (let next = entry; next !== undefined && next.deadline <= now + this.#leastLeft; next = next.later) {
+      if (!next.isUnderWay && next.isWatched) next.expire();
+    }
     this.#isConsidering = false;
     this.#consider();
+    // One that is not watched any more is about to be refused by the connection.
     if (this.#timer === undefined && entry !== undefined) this.#watch(entry.deadline - now);
   }
 }

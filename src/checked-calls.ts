@@ -2,7 +2,7 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { CallOrder, type Scope } from './call-order.js';
-import { copyData } from './copies.js';
+import { copyData, unreadable } from './copies.js';
 import { ByteWriter } from './protocol/bytes.js';
 import type { Target } from './protocol/calls.js';
 import { encodePatch } from './protocol/data/encode.js';
@@ -19,7 +19,12 @@ export type Sending<D, T> = (checked: D, ifVersion: number) => Promise<T | Refus
 
 /** What is no patch is refused as it is without a schema, which is asked about the whole data and never sees the patch. */
 function checkForm(patch: Patch<Data>): Patch<Data> {
-  const isPatch = isPlainObject(patch) && !hasSymbols(patch);
+  let isPatch = false;
+  try {
+    isPatch = isPlainObject(patch) && !hasSymbols(patch);
+  } catch {
+    throw unreadable();
+  }
   if (!isPatch) encodePatch(new ByteWriter(0), patch, Number.POSITIVE_INFINITY);
   return patch;
 }

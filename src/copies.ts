@@ -25,9 +25,13 @@ export function copyData<T>(data: T): Copied<T> {
   try {
     return { value: copies.of(data, 0) as T, bytes: copies.bytes };
   } catch {
-    const text = 'Expected `data` to be data that can be stored, got something that cannot be read';
-    throw new SessionError('ERR_INVALID_DATA', text);
+    throw unreadable();
   }
+}
+
+export function unreadable(): SessionError {
+  const text = 'Expected `data` to be data that can be stored, got something that cannot be read';
+  return new SessionError('ERR_INVALID_DATA', text);
 }
 
 class Copies {
