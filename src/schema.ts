@@ -59,7 +59,7 @@ export function checkRemoval(
 
 /** What is stored is checked again with every change of it: a schema that refuses it could never change the data of any session. */
 function checkOutput(schema: StandardSchemaV1, input: unknown, output: unknown): MaybePromise<unknown> {
-  if (output === input || isDeepStrictEqual(output, input)) return undefined;
+  if (isSame(output, input)) return undefined;
   return recover(
     () => accepted(schema, output),
     () => {
@@ -69,6 +69,15 @@ function checkOutput(schema: StandardSchemaV1, input: unknown, output: unknown):
       );
     },
   );
+}
+
+function isSame(output: unknown, input: unknown): boolean {
+  try {
+    return output === input || isDeepStrictEqual(output, input);
+  } catch {
+    // Something in it cannot be read: that is for the schema to say.
+    return false;
+  }
 }
 
 /** The schema's output. Its messages are left out of the error, as they may quote what they are about; and so is what it throws. */

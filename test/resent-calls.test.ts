@@ -60,10 +60,10 @@ interface Target {
 /** Calls of every kind, some of which hit the same session, some of which are refused. */
 function calls(targets: readonly Target[]): Packed[] {
   const target = (n: number) => targets[n] as Target;
-  const set = (n: number, patch: object): Packed => [
+  const set = (n: number, patch: object, ifVersion?: number): Packed => [
     CALL.set,
     (to) => {
-      writeSet(to, target(n));
+      writeSet(to, target(n), ifVersion);
       to.raw(packPatch(patch));
     },
   ];
@@ -74,7 +74,13 @@ function calls(targets: readonly Target[]): Packed[] {
       to.raw(packData(data));
     },
   ];
-  const take = (n: number, key: string): Packed => [CALL.take, (to) => writeTake(to, target(n), key)];
+  const take = (n: number, key: string, ifVersion?: number, instead: object = {}): Packed => [
+    CALL.take,
+    (to) => {
+      writeTake(to, target(n), key, ifVersion);
+      to.raw(packPatch(instead));
+    },
+  ];
   const rotate = { target: target(3), from: digestOf(token(3)), to: digestOf(token(13)), grace: 50 };
   const login = { target: target(2), digest: digestOf(token(12)), user: packUser('ann') };
   return [
@@ -82,6 +88,10 @@ function calls(targets: readonly Target[]): Packed[] {
     replace(0, 7, { never: true }),
     replace(0, 1, { b: 2 }),
     take(1, 'once'),
+    set(4, { a: 1 }, 0),
+    set(4, { never: true }, 0),
+    take(4, 'once', 1, { once: 'another', more: true }),
+    take(4, 'n', 1),
     set(6, { a: 1 }),
     create(8),
     [CALL.login, (to) => writeLogin(to, login.target, login.digest, login.user)],
@@ -188,6 +198,8 @@ const sweepAt = calls(Array(8).fill({ slot: 0, generation: 0 })).findIndex(([whi
 test('a call is done once and answered once, before whichever write its manager dies', () => {
   const without = outcome(never, never);
   expect(without.readable.map(([answer]) => answer).filter((answer) => answer !== 'done')).toEqual([
+    'ERR_SESSION_CONFLICT',
+    'ERR_SESSION_CONFLICT',
     'ERR_SESSION_CONFLICT',
     'ERR_SESSION_ENDED',
     'ERR_SESSION_ENDED',

@@ -228,6 +228,23 @@ describe('with a schema that answers when it is told to', () => {
     expect(session.data).toEqual({ n: 0 });
   });
 
+  test('what is refused before its turn does not give it to those behind', async () => {
+    const held = new HeldSchema(
+      (data) => (data.n === 1 ? refuses('n') : fits(data)),
+      ({ n }) => n === 0,
+    );
+    const { manager, session } = await begin(held);
+    const slow = outcomesOf([session.set({ slow: true })]);
+    expect(await outcomesOf([session.replace({ n: 1 }), manager.putSession('a key', { data: { n: 1 } })])).toEqual(
+      Array(2).fill('ERR_INVALID_DATA not-applied'),
+    );
+    const close = outcomesOf([session.close()]);
+    await held.until(1);
+    held.release();
+    expect([await slow, await close]).toEqual([['done'], ['done']]);
+    expect(session.alive).toBe(false);
+  });
+
   test('what becomes of an object after it was handed in is not stored', async () => {
     const held = new HeldSchema((data) => (data.bad === true ? refuses('bad') : fits(data)));
     const { session } = await begin(held);

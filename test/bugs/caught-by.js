@@ -17,3 +17,5 @@ export const companions = (name) => ({ file: 'test/http/node-companions.test.ts'
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
+export const schemaOrder = (name) => ({ file: 'test/schema-order.test.ts', test: name });
+export const schemaStored = (name) => ({ file: 'test/schema-stored.test.ts', test: name });

@@ -10,6 +10,16 @@ import { ofDeaths } from './deaths.js';
 import { ofHttp } from './http.js';
 import { ofKeyed } from './keyed.js';
 import { ofRules } from './rules.js';
+import { ofSchemas } from './schema.js';
 import { ofTable } from './table.js';
 
-export const bugs = [...ofTable, ...ofRules, ...ofCalls, ...ofDeaths, ...ofCookies, ...ofKeyed, ...ofHttp];
+export const bugs = [
+  ...ofTable,
+  ...ofRules,
+  ...ofCalls,
+  ...ofDeaths,
+  ...ofCookies,
+  ...ofKeyed,
+  ...ofSchemas,
+  ...ofHttp,
+];
