@@ -229,20 +229,16 @@ describe('with a schema that answers when it is told to', () => {
   });
 
   test('what is refused before its turn does not give it to those behind', async () => {
-    const held = new HeldSchema(
-      (data) => (data.n === 1 ? refuses('n') : fits(data)),
-      ({ n }) => n === 0,
-    );
-    const { manager, session } = await begin(held);
+    const held = new HeldSchema((data) => (data.n === 1 ? refuses('n') : fits(data)));
+    const { session } = await begin(held);
     const slow = outcomesOf([session.set({ slow: true })]);
-    expect(await outcomesOf([session.replace({ n: 1 }), manager.putSession('a key', { data: { n: 1 } })])).toEqual(
-      Array(2).fill('ERR_INVALID_DATA not-applied'),
-    );
+    const bad = outcomesOf([session.replace({ n: 1 })]);
     const close = outcomesOf([session.close()]);
-    await held.until(1);
+    await held.until(2);
+    held.release(1);
+    expect(await bad).toEqual(['ERR_INVALID_DATA not-applied']);
     held.release();
-    expect([await slow, await close]).toEqual([['done'], ['done']]);
-    expect(session.alive).toBe(false);
+    expect([await slow, await close, session.alive]).toEqual([['done'], ['done'], false]);
   });
 
   test('what becomes of an object after it was handed in is not stored', async () => {
@@ -336,14 +332,14 @@ describe('with a schema that never answers', () => {
     ]);
   });
 
-  test('65,536 calls may wait and the next is refused at once; those before it are all done', async () => {
-    const { held, session } = await begin(60_000);
-    const calls: Promise<unknown>[] = [session.set({ stuck: true })];
-    calls.push(...Array.from({ length: 65_535 }, () => session.setIdleTimeout('1h')));
-    expect(await outcomesOf([session.close()])).toEqual(['ERR_OVERLOADED not-applied']);
-    await held.until(1);
+  test('65,536 calls may wait and the next is refused at once; those before it are done in their turn', async () => {
+    const { held, session, other } = await begin(60_000);
+    const calls: Promise<unknown>[] = [session.set({ stuck: true }), session.close()];
+    calls.push(...Array.from({ length: 65_534 }, () => session.take('n')));
+    expect(await outcomesOf([session.close(), other.close()])).toEqual(Array(2).fill('ERR_OVERLOADED not-applied'));
     held.release();
-    expect(new Set(await outcomesOf(calls))).toEqual(new Set(['done']));
+    const [set, close, ...takes] = await outcomesOf(calls);
+    expect([set, close, ...new Set(takes)]).toEqual(['done', 'done', 'ERR_SESSION_ENDED not-applied']);
   });
 
   test('64 MiB may wait and what is more is refused at once', async () => {
