@@ -88,7 +88,7 @@ export const ofSchemas = [
     find: "if (place.isSettled) return new Refused('ERR_TIMEOUT');",
     replace: '',
     caughtBy: schemaOrder(
-      'a call is refused by its deadline, those behind it go on, and what comes of it later is dropped',
+      'every call that waits for it is refused by its own deadline, and none of them is done later',
     ),
   },
   {
