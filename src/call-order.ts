@@ -1,13 +1,16 @@
 /**
- * Keeps the calls of a thread in their order where some of them have to wait before they can be sent: for the application's schema, or for an answer
- * that data is checked against. Where nothing waits, a call is sent as it is made. Only used with a schema. Runs in the threads that write.
+ * Keeps the calls of a thread in their order where some of them have to wait before they can be sent: for the
+ * application's schema, or for an answer that data is checked against. Where nothing waits, a call is sent as it is
+ * made. Only used with a schema. Runs in the threads that write.
  *
- * A call of one session waits for those of that session made before it, and for those of all sessions. A call of all sessions waits for every call
- * made before it. The making of a session waits until every call made before it has been sent; calls of other sessions do not wait for it.
+ * A call of one session waits for those of that session made before it, and for those of all sessions. A call of all
+ * sessions waits for every call made before it. The making of a session waits until every call made before it has been
+ * sent; calls of other sessions do not wait for it.
  *
- * A call is waited for until nothing can come between: an unconditional call has its place once it is handed to the connection, which keeps the
- * order from there. A conditional one (a patch, checked against one version of the data) is sent again where somebody else wrote, and has its place
- * only when it is settled. It also waits for the calls before it to be settled, so that it is checked against what they made.
+ * A call is waited for until nothing can come between: an unconditional call has its place once it is handed to the
+ * connection, which keeps the order from there. A conditional one (a patch, checked against one version of the data) is
+ * sent again where somebody else wrote, and has its place only when it is settled. It also waits for the calls before
+ * it to be settled, so that it is checked against what they made.
  */
 
 import { MOST_BYTES } from './connection.js';
@@ -27,7 +30,10 @@ export interface Wanted {
   readonly until?: Promise<unknown> | undefined;
 }
 
-/** A call's place among the others. A conditional call says when it was handed to the connection, and when it has to be sent again. */
+/**
+ * A call's place among the others. A conditional call says when it was handed to the connection, and when it has to be
+ * sent again.
+ */
 export interface Place {
   /** True once the call has an end, be it by its deadline: nothing may be sent for it any more. */
   readonly isSettled: boolean;
@@ -37,7 +43,10 @@ export interface Place {
 
 export class CallOrder {
   readonly #callTimeout: number;
-  /** A call that was not sent when it has no more time left than this is refused rather than sent: its answer would come too late. */
+  /**
+   * A call that was not sent when it has no more time left than this is refused rather than sent: its answer would come
+   * too late.
+   */
   readonly #leastLeft: number;
   /** All that are not settled, oldest first, as a list. */
   #first: Entry | undefined;
@@ -59,8 +68,9 @@ export class CallOrder {
   }
 
   /**
-   * Makes a call in its place. `begin` hands it to the connection before it returns; or, where it is conditional, whenever it is checked. Resolves to
-   * what `begin` resolves to, or by the deadline to a refusal. Rejects with what `begin` or `until` rejects with.
+   * Makes a call in its place. `begin` hands it to the connection before it returns; or, where it is conditional,
+   * whenever it is checked. Resolves to what `begin` resolves to, or by the deadline to a refusal. Rejects with what
+   * `begin` or `until` rejects with.
    */
   make<T>(wanted: Wanted, begin: (place: Place) => Promise<T | Refused>): Promise<T | Refused> {
     const { bytes = 0, until } = wanted;
@@ -80,7 +90,8 @@ export class CallOrder {
       );
       this.#enter(entry);
       this.#consider(entry);
-      // What is sent as it is made has the same deadline there, and the connection knows whether the manager has begun it.
+      // What is sent as it is made has the same deadline there, and the connection knows whether the manager has begun
+      // it.
       entry.isWatched = !entry.isUnderWay;
       until?.then(() => {
         entry.isReady = true;
@@ -110,7 +121,9 @@ export class CallOrder {
     this.#lastOf.set(chain, entry);
   }
 
-  /** Has calls begin that have got their turn, and then those that get theirs by it. In a loop, as it may be a long way. */
+  /**
+   * Has calls begin that have got their turn, and then those that get theirs by it. In a loop, as it may be a long way.
+   */
   #consider(...entries: readonly (Entry | undefined)[]): void {
     for (const entry of entries) if (entry !== undefined && !entry.hasBegun) this.#considered.push(entry);
     if (this.#isConsidering) return;
@@ -211,7 +224,9 @@ class Entry implements Place {
   later: Entry | undefined;
   before: Entry | undefined;
   after: Entry | undefined;
-  /** Of a call of one session: the last call of all sessions before it; and of such a one, those for whom it is that. */
+  /**
+   * Of a call of one session: the last call of all sessions before it; and of such a one, those for whom it is that.
+   */
   fence: Entry | undefined;
   readonly held: Entry[] = [];
   isReady: boolean;

@@ -17,7 +17,9 @@ type Data = Record<string, unknown>;
 export type ReadStored = () => { readonly data: Readonly<Data>; readonly version: number };
 export type Sending<D, T> = (checked: D, ifVersion: number) => Promise<T | Refused>;
 
-/** What is no patch is refused as it is without a schema, which is asked about the whole data and never sees the patch. */
+/**
+ * What is no patch is refused as it is without a schema, which is asked about the whole data and never sees the patch.
+ */
 function checkForm(patch: Patch<Data>): Patch<Data> {
   let isPatch = false;
   try {
@@ -69,7 +71,10 @@ export class CheckedCalls {
     return this.#compareAndSet(target, key.length, read, (stored) => checkRemoval(this.#schema, stored, key), send);
   }
 
-  /** Checks what a change would make of what is stored, and sends it on condition that it is stored still; otherwise again. */
+  /**
+   * Checks what a change would make of what is stored, and sends it on condition that it is stored still; otherwise
+   * again.
+   */
   #compareAndSet<D, T>(
     scope: Target,
     bytes: number,

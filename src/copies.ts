@@ -1,6 +1,6 @@
 /**
- * Data as it is when a call is made, for calls that may have to wait: what is stored is what was checked, whatever becomes of the caller's objects.
- * Runs in the threads that write.
+ * Data as it is when a call is made, for calls that may have to wait: what is stored is what was checked, whatever
+ * becomes of the caller's objects. Runs in the threads that write.
  */
 
 import { isArrayPrototype, isPlainPrototype, kindOf } from './protocol/data/kinds.js';
@@ -17,8 +17,9 @@ export interface Copied<T> {
 }
 
 /**
- * A deep copy, made by reading each property once. What cannot be stored (instances of classes, functions, what lies too deep) is taken over as it
- * is: a schema may make data of it, and what is left of it is refused where it is encoded. Throws ERR_INVALID_DATA for what throws when it is read.
+ * A deep copy, made by reading each property once. What cannot be stored (instances of classes, functions, what lies
+ * too deep) is taken over as it is: a schema may make data of it, and what is left of it is refused where it is
+ * encoded. Throws ERR_INVALID_DATA for what throws when it is read.
  */
 export function copyData<T>(data: T): Copied<T> {
   const copies = new Copies();
@@ -36,7 +37,10 @@ export function unreadable(): SessionError {
 
 class Copies {
   bytes = 0;
-  /** A value that is met twice is copied once: so that this takes no longer than the data is large, and ends where it holds itself. */
+  /**
+   * A value that is met twice is copied once: so that this takes no longer than the data is large, and ends where it
+   * holds itself.
+   */
   readonly #copies = new Map<object, unknown>();
 
   of(value: unknown, depth: number): unknown {

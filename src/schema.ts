@@ -1,6 +1,6 @@
 /**
- * Checking data by the application's own schema (Standard Schema 1): what is to be stored of new data, and of a change of stored data.
- * A result is a promise only where the schema's is. Runs in the threads that write.
+ * Checking data by the application's own schema (Standard Schema 1): what is to be stored of new data, and of a change
+ * of stored data. A result is a promise only where the schema's is. Runs in the threads that write.
  */
 
 import { isDeepStrictEqual, types } from 'node:util';
@@ -16,14 +16,18 @@ export interface Output {
   readonly value: unknown;
 }
 
-/** The schema's output for whole data. Throws, or rejects, with ERR_INVALID_DATA; ERR_INVALID_OPTION if it does not accept its own output. */
+/**
+ * The schema's output for whole data. Throws, or rejects, with ERR_INVALID_DATA; ERR_INVALID_OPTION if it does not
+ * accept its own output.
+ */
 export function checkData(schema: StandardSchemaV1, data: unknown): MaybePromise<Output> {
   return after(accepted(schema, data), (output) => after(checkOutput(schema, data, output.value), () => output));
 }
 
 /**
- * What is to be stored of a patch of `stored`: the whole that it would make is checked, and kept of the output are the values of the patch's keys and of
- * those that are not stored (defaults). Other values stay as they are: they are output already, and a schema may make something else of its output.
+ * What is to be stored of a patch of `stored`: the whole that it would make is checked, and kept of the output are the
+ * values of the patch's keys and of those that are not stored (defaults). Other values stay as they are: they are
+ * output already, and a schema may make something else of its output.
  */
 export function checkPatch(
   schema: StandardSchemaV1,
@@ -57,7 +61,10 @@ export function checkRemoval(
   });
 }
 
-/** What is stored is checked again with every change of it: a schema that refuses it could never change the data of any session. */
+/**
+ * What is stored is checked again with every change of it: a schema that refuses it could never change the data of any
+ * session.
+ */
 function checkOutput(schema: StandardSchemaV1, input: unknown, output: unknown): MaybePromise<unknown> {
   if (isSame(output, input)) return undefined;
   return recover(
@@ -80,7 +87,10 @@ function isSame(output: unknown, input: unknown): boolean {
   }
 }
 
-/** The schema's output. Its messages are left out of the error, as they may quote what they are about; and so is what it throws. */
+/**
+ * The schema's output. Its messages are left out of the error, as they may quote what they are about; and so is what it
+ * throws.
+ */
 function accepted(schema: StandardSchemaV1, data: unknown): MaybePromise<Output> {
   const result = recover(() => settling(schema['~standard'].validate(data)), threw);
   return after(result, (settled) => {

@@ -1,4 +1,7 @@
-/** Whatever calls one thread makes in one tick, and however long each check takes: they come to what they would come to one after the other. */
+/**
+ * Whatever calls one thread makes in one tick, and however long each check takes: they come to what they would come to
+ * one after the other.
+ */
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -181,7 +181,7 @@ describe('with a schema that answers when it is told to', () => {
     expect(session.data).toEqual({ n: 0, a: 1 });
   });
 
-  test('another session’s calls do not wait, and those of all sessions do, and hold back what comes after them', async () => {
+  test('another session’s calls do not wait, and those of all sessions do, and hold back later ones', async () => {
     const held = new HeldSchema(fits, (data) => data.slow === true);
     const { manager, session, other } = await begin(held);
     const slow = session.set({ slow: true });
