@@ -12,15 +12,11 @@ export type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
 
 export interface ConnectOptions<D extends SessionData> {
   /**
-   * Checks `data` in this thread before it is sent: whole data by itself, a patch by what it makes of the data that is
-   * stored, and again where somebody else writes meanwhile. Default: none. A schema cannot travel between threads: each
-   * thread that writes brings its own.
-   *
-   * Stored is its output, defaults included; of a patch, the values of its keys and of those not stored before. Its
-   * output has to be assignable to its input, as what is stored is checked again with each change: else
-   * ERR_INVALID_OPTION, at the first data for which it is not. What does not fit is refused with ERR_INVALID_DATA, also
-   * what `take` would leave. Calls keep their order however long a check takes; one that takes longer than
-   * `callTimeout` refuses its call with ERR_TIMEOUT. A check must not wait for a call of the session that it checks.
+   * Checks `data` in this thread before it is sent: whole data by itself, a patch by what it makes of what is stored.
+   * Default: none. A schema cannot travel between threads: each thread that writes brings its own. What does not fit is
+   * refused with ERR_INVALID_DATA, also what `take` would leave; what is not checked by `callTimeout`, with ERR_TIMEOUT.
+   * Stored is the output, with defaults. It has to be assignable to the input: else ERR_INVALID_OPTION, when first met.
+   * A check must not wait for a call of the session that it checks.
    */
   schema?: StandardSchemaV1<unknown, D>;
 }
