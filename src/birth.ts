@@ -1,22 +1,25 @@
-/** A new session on its way: the call that makes it. Runs in every thread of the host. */
+/** New sessions on their way: the calls that make them. Runs in every thread of the host. */
 
-import type { ResolvedNewSession } from './arguments.js';
+import { type ResolvedNewSession, resolveNewSession } from './arguments.js';
 import type { Call } from './call.js';
+import type { Connection } from './connection.js';
 import { packClient, toUtf8 } from './info.js';
 import type { Lookup } from './lookup.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { CALL, readTarget, writeNewSession } from './protocol/calls.js';
 import { encodeData } from './protocol/data/encode.js';
 import { DIGEST_WORDS, ID_WORDS } from './protocol/layout.js';
-import type { Refused } from './refused.js';
+import { drawsAgain, Refused } from './refused.js';
 import type { SessionHandle } from './session.js';
+import type { SessionContext } from './session-context.js';
+import type { Settings } from './settings.js';
 import { digestInto, drawIdInto, drawToken } from './tokens.js';
 
 // Of the call that is written or answered at the moment.
 const digest = new Int32Array(DIGEST_WORDS);
 const id = new Int32Array(ID_WORDS);
 
-export class Birth implements Call {
+class Birth implements Call {
   readonly which = CALL.newSession;
   readonly #lookup: Lookup;
   readonly #init: ResolvedNewSession;
@@ -63,5 +66,40 @@ export class Birth implements Call {
 
   refused(refused: Refused): void {
     this.#settle(refused);
+  }
+}
+
+export class Births {
+  readonly #context: SessionContext;
+  readonly #lookup: Lookup;
+  readonly #settings: Settings;
+  readonly #connection: Connection;
+
+  constructor(context: SessionContext, lookup: Lookup, settings: Settings, connection: Connection) {
+    this.#context = context;
+    this.#lookup = lookup;
+    this.#settings = settings;
+    this.#connection = connection;
+  }
+
+  async make(init: unknown): Promise<SessionHandle> {
+    const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
+    const { checked } = this.#context;
+    const data = resolved.data === undefined ? {} : resolved.data;
+    let since: number | undefined;
+    for (;;) {
+      const made = await (checked === undefined
+        ? this.#begin(resolved, data)
+        : checked.whole('new', data, (fitting) => this.#begin(resolved, fitting)));
+      if (!(made instanceof Refused)) return made;
+      since ??= performance.now();
+      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
+    }
+  }
+
+  #begin(init: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
+    return new Promise((settle) => {
+      this.#connection.make(new Birth(this.#lookup, init, data as object, settle));
+    });
   }
 }

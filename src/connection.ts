@@ -15,7 +15,7 @@ import type { Welcome } from './protocol/greeting.js';
 import { Refused, refusedAt } from './refused.js';
 
 /** Bytes that may wait in one thread. */
-const MOST_BYTES = 64 * 1024 * 1024;
+export const MOST_BYTES = 64 * 1024 * 1024;
 /** Calls, or their bytes, at which a batch is full. */
 const MOST_IN_BATCH = MOST_IN_FLIGHT / 2;
 const MOST_BATCH_BYTES = 1 << 20;

@@ -12,9 +12,8 @@ import { expected, SessionError } from './protocol/errors.js';
 import { writeCloseByKey } from './protocol/keyed-calls.js';
 import { DIGEST_WORDS, ID_WORDS } from './protocol/layout.js';
 import { drawsAgain, Refused } from './refused.js';
-import { checkData } from './schema.js';
 import { MOST_NOTE, type SessionHandle } from './session.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext, type Write } from './session-context.js';
 import type { Settings } from './settings.js';
 import { drawIdInto } from './tokens.js';
 
@@ -34,10 +33,11 @@ export class KeyedSessions {
   async put(key: string, init: unknown): Promise<SessionHandle> {
     const digest = keyDigestInto(checkKey(key), new Int32Array(DIGEST_WORDS));
     const resolved = checkPut(init, this.#settings, this.#context.limits);
-    const { schema, callTimeout } = this.#context;
-    const data = schema === undefined ? resolved.data : await checkData(schema, resolved.data);
+    const { checked, callTimeout } = this.#context;
     for (const since = performance.now(); ; ) {
-      const target = await this.#put(digest, resolved, data as object);
+      const target = await (checked === undefined
+        ? this.#put(digest, resolved, resolved.data)
+        : checked.whole('all', resolved.data, (data) => this.#put(digest, resolved, data)));
       if (target instanceof Refused && drawsAgain(target, since, callTimeout)) continue;
       if (target instanceof Refused) throw target.toError();
       const session = this.#lookup.held(target);
@@ -47,7 +47,7 @@ export class KeyedSessions {
     }
   }
 
-  #put(digest: Int32Array, { userId, client, ...resolved }: ResolvedNewSession, data: object) {
+  #put(digest: Int32Array, { userId, client, ...resolved }: ResolvedNewSession, data: unknown) {
     const { idleTimeout: idle, absoluteTimeout: absolute, linked } = resolved;
     const id = drawIdInto(new Int32Array(ID_WORDS));
     const user = toUtf8(userId ?? '');
@@ -55,7 +55,7 @@ export class KeyedSessions {
       CALL.putSession,
       (to) => {
         writeNewSession(to, { digest, id, idle, absolute, linked, user, client: packClient(client) });
-        encodeData(to, data, this.#context.maxSessionBytes);
+        encodeData(to, data as object, this.#context.maxSessionBytes);
       },
       readTarget,
     );
@@ -68,14 +68,11 @@ export class KeyedSessions {
   async close(key: string, note = ''): Promise<void> {
     const digest = keyDigestInto(checkKey(key), new Int32Array(DIGEST_WORDS));
     if (typeof note !== 'string') throw expected('note', 'a string', note);
-    const answer = await this.#context.call(
-      CALL.closeSessionByKey,
-      (to) => {
-        writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
-        to.raw(toUtf8(note.slice(0, MOST_NOTE)));
-      },
-      nothing,
-    );
+    const write: Write = (to) => {
+      writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
+      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+    };
+    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
   }
 }

@@ -12,7 +12,7 @@ import { type CloseAllCall, writeCloseAll } from './protocol/close-all.js';
 import { formatId, parseId } from './protocol/ids.js';
 import { ENDED, HEADER } from './protocol/layout.js';
 import { Refused } from './refused.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext } from './session-context.js';
 import type { SessionId, SessionInfo } from './types.js';
 
 /** Slots that are looked at before the thread's event loop may turn. */
@@ -51,7 +51,9 @@ export class Listing {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
     const user = toUtf8(userId);
-    const answer = await this.#context.call(
+    const answer = await callInTurn(
+      this.#context,
+      'new',
       CALL.sessionsOfUser,
       (to) => {
         to.u16(user.length);

@@ -1,8 +1,10 @@
 /** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
 
 import type { MessagePort } from 'node:worker_threads';
-import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolveNewSession } from './arguments.js';
-import { Birth } from './birth.js';
+import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter } from './arguments.js';
+import { Births } from './birth.js';
+import type { Scope } from './call-order.js';
+import { CheckedCalls } from './checked-calls.js';
 import { Claims } from './claims.js';
 import { Connection } from './connection.js';
 import { clearCookie, createCookieFormat } from './cookies.js';
@@ -13,7 +15,7 @@ import { callToEnd, Listing } from './listing.js';
 import { Lookup } from './lookup.js';
 import type { Membership } from './membership.js';
 import { timeoutLimitsUnder } from './policy.js';
-import type { ByteReader, ByteWriter } from './protocol/bytes.js';
+import type { ByteReader } from './protocol/bytes.js';
 import { CALL, unpackSwept } from './protocol/calls.js';
 import { isManual, readClock, toSessionTime } from './protocol/clock.js';
 import { KnownKeys } from './protocol/data/strings.js';
@@ -21,10 +23,9 @@ import { SessionError } from './protocol/errors.js';
 import { HEADER, STATUS } from './protocol/layout.js';
 import { readStats } from './protocol/stats.js';
 import { TableView } from './protocol/table.js';
-import { drawsAgain, Refused } from './refused.js';
-import { checkData } from './schema.js';
+import { Refused } from './refused.js';
 import { SessionHandle } from './session.js';
-import type { SessionContext } from './session-context.js';
+import { callInTurn, type SessionContext, type Write } from './session-context.js';
 import type { Data } from './session-view.js';
 import type { Settings } from './settings.js';
 import type {
@@ -50,6 +51,7 @@ export class Manager implements SessionManager<Data> {
   readonly #settings: Settings;
   readonly #connection: Connection;
   readonly #lookup: Lookup;
+  readonly #births: Births;
   readonly #keyed: KeyedSessions;
   /** Public for the connection alone. */
   readonly watching: Watching;
@@ -76,13 +78,14 @@ export class Manager implements SessionManager<Data> {
       limits: timeoutLimitsUnder(settings.policy),
       callTimeout: invitation.callTimeout,
       knownKeys: new KnownKeys(),
-      schema,
+      checked: schema === undefined ? undefined : new CheckedCalls(schema, invitation.callTimeout),
       call: (which, write, read) => connection.call(which, write, read),
       watch: (handle) => this.watching.watch(handle),
     };
     const format = createCookieFormat(settings.cookie);
     this.#lookup = new Lookup(view, this.#now, format, this.#context);
     this.#claims = new Claims(this.#lookup, settings, format, this.#now);
+    this.#births = new Births(this.#context, this.#lookup, settings, connection);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
     this.watching = new Watching(this.#lookup.handles, connection, this.#context, isManual(invitation.clock));
   }
@@ -128,20 +131,8 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ sessions
 
-  async newSession(init?: NewSession<Data>): Promise<Session<Data>> {
-    const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
-    const { schema } = this.#context;
-    const given = resolved.data === undefined ? {} : resolved.data;
-    const data = schema === undefined ? given : await checkData(schema, given);
-    let since: number | undefined;
-    for (;;) {
-      const made = await new Promise<SessionHandle | Refused>((settle) => {
-        this.#connection.make(new Birth(this.#lookup, resolved, data as object, settle));
-      });
-      if (!(made instanceof Refused)) return made;
-      since ??= performance.now();
-      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
-    }
+  newSession(init?: NewSession<Data>): Promise<Session<Data>> {
+    return this.#births.make(init);
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
@@ -195,7 +186,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async closeAllSessions(filter?: SessionFilter): Promise<number> {
-    return this.#ask(CALL.closeAllSessions, callToEnd(this.#checkFilter(filter)), readCount);
+    return this.#ask('all', CALL.closeAllSessions, callToEnd(this.#checkFilter(filter)), readCount);
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
@@ -233,7 +224,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #stop(): Promise<void> {
-    const answer = await this.#connection.call(CALL.stop, nothing, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.stop, nothing, nothing);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
     this.#close('stopped');
@@ -251,7 +242,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #leave(): Promise<void> {
-    await this.#connection.call(CALL.leave, nothing, nothing);
+    await callInTurn(this.#context, 'all', CALL.leave, nothing, nothing);
     this.#close('disconnected');
     this.#membership.forget();
   }
@@ -275,7 +266,7 @@ export class Manager implements SessionManager<Data> {
   async sweep(): Promise<number> {
     const until = performance.now() + this.#context.callTimeout;
     for (let swept = 0; ; ) {
-      const part = await this.#ask(CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
+      const part = await this.#ask('all', CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
       swept += part.ended;
       if (part.isOver) return swept;
       if (performance.now() >= until) throw new Refused('ERR_TIMEOUT', 'unknown').toError();
@@ -283,7 +274,7 @@ export class Manager implements SessionManager<Data> {
   }
 
   stats(): Promise<ManagerStats> {
-    return this.#ask(CALL.stats, nothing, readStats);
+    return this.#ask('new', CALL.stats, nothing, readStats);
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void {
@@ -292,8 +283,8 @@ export class Manager implements SessionManager<Data> {
 
   // ------------------------------------------------------------ what the calls share
 
-  async #ask<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T> {
-    const answer = await this.#connection.call(which, write, read);
+  async #ask<T>(scope: Scope, which: number, write: Write, read: (from: ByteReader) => T): Promise<T> {
+    const answer = await callInTurn(this.#context, scope, which, write, read);
     if (answer instanceof Refused) throw answer.toError();
     return answer;
   }

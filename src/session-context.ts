@@ -1,6 +1,7 @@
 /** What all sessions of one manager share in a thread. Used in every thread of the host. */
 
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Scope } from './call-order.js';
+import type { CheckedCalls } from './checked-calls.js';
 import type { TimeoutLimits } from './durations.js';
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import type { Target } from './protocol/calls.js';
@@ -8,6 +9,8 @@ import type { KnownKeys } from './protocol/data/strings.js';
 import type { TableView } from './protocol/table.js';
 import type { Refused } from './refused.js';
 import type { EndReason, SignalReason } from './types.js';
+
+export type Write = (to: ByteWriter) => void;
 
 export interface SessionContext {
   readonly view: TableView;
@@ -18,10 +21,22 @@ export interface SessionContext {
   readonly limits: TimeoutLimits;
   readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
-  readonly schema: StandardSchemaV1 | undefined;
-  call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused>;
+  /** Where this thread has a schema: what its calls go through. */
+  readonly checked: CheckedCalls | undefined;
+  call<T>(which: number, write: Write, read: (from: ByteReader) => T): Promise<T | Refused>;
   /** Asks to be told when this session ends. */
   watch(session: Watched): void;
+}
+
+/** A call that brings no data, in its turn. */
+export function callInTurn<T>(
+  { call, checked }: SessionContext,
+  scope: Scope,
+  which: number,
+  write: Write,
+  read: (from: ByteReader) => T,
+): Promise<T | Refused> {
+  return checked === undefined ? call(which, write, read) : checked.plain(scope, () => call(which, write, read));
 }
 
 /** A session whose end somebody wants to know of. */

@@ -6,22 +6,13 @@ import { readOptions } from './checking.js';
 import { checkDuration } from './durations.js';
 import { toUtf8 } from './info.js';
 import type { Rotation } from './options.js';
-import type { ByteWriter } from './protocol/bytes.js';
-import {
-  CALL,
-  writeClose,
-  writeLogin,
-  writeReplace,
-  writeRotate,
-  writeSetIdleTimeout,
-  writeTarget,
-} from './protocol/calls.js';
+import { CALL, writeClose, writeRotate, writeSetIdleTimeout } from './protocol/calls.js';
 import { decodeValue } from './protocol/data/decode.js';
 import { encodeData, encodePatch } from './protocol/data/encode.js';
-import { encodeKey } from './protocol/data/entries.js';
+import { writeLogin, writeReplace, writeSet, writeTake } from './protocol/data-calls.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { drawsAgain, noToken, Refused } from './refused.js';
-import { checkData, checkPatch } from './schema.js';
+import { callInTurn, type Write } from './session-context.js';
 import { type Data, SessionView } from './session-view.js';
 import { digestOf, drawToken, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
@@ -51,22 +42,47 @@ export class SessionHandle extends SessionView implements Session<Data> {
   #updates: Promise<unknown> | undefined;
 
   async set(patch: Patch<Data>): Promise<void> {
-    const { schema } = this.context;
-    const checked = schema === undefined ? patch : await checkPatch(schema, patch, () => this.data);
-    await this.#change(CALL.set, (to) => {
-      writeTarget(to, this);
-      encodePatch(to, checked, this.context.maxSessionBytes);
-    });
+    const { checked } = this.context;
+    const answer = await (checked === undefined
+      ? this.#set(patch)
+      : checked.patch(
+          this,
+          patch,
+          () => this.snapshot(),
+          (...fitting) => this.#set(...fitting),
+        ));
+    if (answer instanceof Refused) throw answer.toError();
+  }
+
+  #set(patch: Patch<Data>, ifVersion?: number): Promise<undefined | Refused> {
+    return this.context.call(
+      CALL.set,
+      (to) => {
+        writeSet(to, this, ifVersion);
+        encodePatch(to, patch, this.context.maxSessionBytes);
+      },
+      nothing,
+    );
   }
 
   async replace(data: Data, options?: { ifVersion?: number }): Promise<void> {
     const ifVersion = checkIfVersion(options);
-    const { schema } = this.context;
-    const checked = schema === undefined ? data : await checkData(schema, data);
-    await this.#change(CALL.replace, (to) => {
-      writeReplace(to, this, ifVersion);
-      encodeData(to, checked as object, this.context.maxSessionBytes);
-    });
+    const { checked } = this.context;
+    const answer = await (checked === undefined
+      ? this.#replace(data, ifVersion)
+      : checked.whole(this, data, (fitting) => this.#replace(fitting, ifVersion)));
+    if (answer instanceof Refused) throw answer.toError();
+  }
+
+  #replace(data: unknown, ifVersion: number | undefined): Promise<undefined | Refused> {
+    return this.context.call(
+      CALL.replace,
+      (to) => {
+        writeReplace(to, this, ifVersion);
+        encodeData(to, data as object, this.context.maxSessionBytes);
+      },
+      nothing,
+    );
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
@@ -106,38 +122,65 @@ export class SessionHandle extends SessionView implements Session<Data> {
     if (typeof key !== 'string') throw expected('key', 'a string', key);
     // No data holds a key of that length: there is nothing to take, and nothing to send.
     if (key.length > this.context.maxSessionBytes && this.alive) return undefined;
-    const value = await this.context.call(
+    const { checked } = this.context;
+    const taken = await (checked === undefined
+      ? this.#take(key)
+      : checked.removal(
+          this,
+          key,
+          () => this.snapshot(),
+          (...instead) => this.#take(key, ...instead),
+        ));
+    if (taken instanceof Refused) throw taken.toError();
+    return taken?.value;
+  }
+
+  #take(
+    key: string,
+    instead?: Patch<Data>,
+    ifVersion?: number,
+  ): Promise<{ readonly value: unknown } | undefined | Refused> {
+    return this.context.call(
       CALL.take,
       (to) => {
-        writeTarget(to, this);
-        encodeKey(to, key);
+        writeTake(to, this, key, ifVersion);
+        if (instead !== undefined) encodePatch(to, instead, this.context.maxSessionBytes);
       },
       (from) => (from.left === 0 ? undefined : { value: decodeValue(from.raw(from.left)) }),
     );
-    if (value instanceof Refused) throw value.toError();
-    return value?.value;
   }
 
   async login(userId: string, patch?: Patch<Data>): Promise<void> {
     const user = toUtf8(checkUserId(userId));
-    const { schema } = this.context;
-    const checked =
-      schema === undefined || patch === undefined ? patch : await checkPatch(schema, patch, () => this.data);
+    const { checked } = this.context;
+    const answer = await (checked === undefined
+      ? this.#login(user, patch)
+      : patch === undefined
+        ? checked.plain(this, () => this.#login(user, patch))
+        : checked.patch(
+            this,
+            patch,
+            () => this.snapshot(),
+            (...fitting) => this.#login(user, ...fitting),
+          ));
+    if (answer instanceof Refused && answer.code === 'ERR_TOKEN_UNKNOWN') throw noToken();
+    if (answer instanceof Refused) throw answer.toError();
+  }
+
+  async #login(user: Uint8Array, patch: Patch<Data> | undefined, ifVersion?: number): Promise<undefined | Refused> {
     for (const since = performance.now(); ; ) {
       const token = drawToken();
       const answer = await this.context.call(
         CALL.login,
         (to) => {
-          writeLogin(to, this, digestOf(token), user);
-          if (checked !== undefined) encodePatch(to, checked, this.context.maxSessionBytes);
+          writeLogin(to, this, digestOf(token), user, ifVersion);
+          if (patch !== undefined) encodePatch(to, patch, this.context.maxSessionBytes);
         },
         nothing,
       );
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
-      if (answer instanceof Refused && answer.code === 'ERR_TOKEN_UNKNOWN') throw noToken();
-      if (answer instanceof Refused) throw answer.toError();
-      this.drew(token);
-      return;
+      if (!(answer instanceof Refused)) this.drew(token);
+      return answer;
     }
   }
 
@@ -153,7 +196,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     for (const since = performance.now(); ; ) {
       const next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      const answer = await this.context.call(CALL.rotate, (to) => writeRotate(to, call), nothing);
+      const answer = await callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
       if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
       // Another thread was first: its new token is this one's as well.
       if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
@@ -216,8 +259,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
     });
   }
 
-  async #change(which: number, write: (to: ByteWriter) => void): Promise<void> {
-    const answer = await this.context.call(which, write, nothing);
+  async #change(which: number, write: Write): Promise<void> {
+    const answer = await callInTurn(this.context, this, which, write, nothing);
     if (answer instanceof Refused) throw answer.toError();
   }
 

@@ -11,7 +11,13 @@ export type { CookieData, CookieOptions } from './cookie-types.js';
 export type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
 
 export interface ConnectOptions<D extends SessionData> {
-  /** Checks `data` in this thread before it is sent. A schema cannot travel between threads: each thread that writes brings its own. */
+  /**
+   * Checks `data` in this thread before it is sent: whole data by itself, a patch by what it makes of what is stored.
+   * Default: none. A schema cannot travel between threads: each thread that writes brings its own. What does not fit is
+   * refused with ERR_INVALID_DATA, also what `take` would leave; what is not checked by `callTimeout`, with ERR_TIMEOUT.
+   * Stored is the output, with defaults. It has to be assignable to the input: else ERR_INVALID_OPTION, when first met.
+   * A check must not wait for a call of the session that it checks.
+   */
   schema?: StandardSchemaV1<unknown, D>;
 }
 

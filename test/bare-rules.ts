@@ -157,7 +157,7 @@ export class BareRules {
       beganAt: this.time,
       maxSessionBytes,
       limits,
-      schema: undefined,
+      checked: undefined,
       call,
       watch() {},
     };

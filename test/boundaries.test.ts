@@ -223,7 +223,6 @@ describe('what the files import', () => {
  * and the like do not.
  */
 const ASKED_BY_CLASS: readonly { readonly name: string; readonly in: RegExp; readonly why: string }[] = [
-  { name: 'Promise', in: /^worker\//, why: 'made by functions of the manager itself, whose thread has one realm' },
   { name: 'KeyObject', in: /^src\/cookie-keys\.ts$/, why: 'a class of node:crypto: one for all realms of a thread' },
   { name: 'ServerResponse', in: /^src\/http\//, why: 'a class of node:http: one for all realms of a thread' },
 ];

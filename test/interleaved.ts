@@ -11,8 +11,9 @@ import type { Scheduler } from 'fast-check';
 import { expect } from 'vitest';
 import { Lookup } from '../dist/src/lookup.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
-import { CALL, readLogin, readRotate, writeNewSession } from '../dist/src/protocol/calls.js';
+import { CALL, readRotate, writeNewSession } from '../dist/src/protocol/calls.js';
 import { decodeValue } from '../dist/src/protocol/data/decode.js';
+import { readLogin } from '../dist/src/protocol/data-calls.js';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { refusals } from '../dist/src/refused.js';
@@ -126,7 +127,7 @@ export class Interleaved {
     const call = (which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => unknown) =>
       this.#call(line as number, which, write, read);
     const { maxSessionBytes } = LIMITS;
-    const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, schema: undefined, call };
+    const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, checked: undefined, call };
     return new Lookup(view, now, bareToken, { ...context, watch: idle } as unknown as SessionContext);
   }
 

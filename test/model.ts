@@ -219,7 +219,7 @@ export class Model {
         return;
       case 'take': {
         const { [step.key]: value, ...rest } = known.data;
-        const reply = applied(() => manager.take(target, packKey(step.key), by));
+        const reply = applied(() => manager.take({ target, key: packKey(step.key) }, by));
         if (typeof reply === 'string') throw new Error(reply);
         expect(reply.left > 0).toBe(value !== undefined);
         if (value !== undefined) known.version++;

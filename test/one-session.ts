@@ -1,17 +1,9 @@
 /** One session as it is if what is done to it is done one by one: what each call answers and makes of it, and what a thread sees of it. */
 
 import { ByteReader } from '../dist/src/protocol/bytes.js';
-import {
-  type Answer,
-  CALL,
-  readLogin,
-  readReplace,
-  readRotate,
-  readSet,
-  readTake,
-  readTarget,
-} from '../dist/src/protocol/calls.js';
+import { type Answer, CALL, readRotate, readTarget } from '../dist/src/protocol/calls.js';
 import { decodeData } from '../dist/src/protocol/data/decode.js';
+import { readLogin, readReplace, readSet, readTake } from '../dist/src/protocol/data-calls.js';
 import { packKey } from './bare-rules.js';
 
 export type Data = Readonly<Record<string, unknown>>;

@@ -3,23 +3,15 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';
 import { Lookup } from '../dist/src/lookup.js';
-import {
-  CALL,
-  writeClose,
-  writeLogin,
-  writeNewSession,
-  writeReplace,
-  writeRotate,
-  writeSetIdleTimeout,
-  writeTarget,
-} from '../dist/src/protocol/calls.js';
+import { CALL, writeClose, writeNewSession, writeRotate, writeSetIdleTimeout } from '../dist/src/protocol/calls.js';
 import { writeCloseAll } from '../dist/src/protocol/close-all.js';
+import { writeLogin, writeReplace, writeSet, writeTake } from '../dist/src/protocol/data-calls.js';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { writeCloseByKey } from '../dist/src/protocol/keyed-calls.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
 import { BareManager, dyingAt, endEachStepAtOnce, type Packed } from './bare-manager.js';
-import { allOf, bareToken, packData, packKey, packPatch, packUser } from './bare-rules.js';
+import { allOf, bareToken, packData, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
 
 const limits = {
@@ -69,10 +61,10 @@ interface Target {
 /** Calls of every kind, some of which hit the same session, some of which are refused. */
 function calls(targets: readonly Target[]): Packed[] {
   const target = (n: number) => targets[n] as Target;
-  const set = (n: number, patch: object): Packed => [
+  const set = (n: number, patch: object, ifVersion?: number): Packed => [
     CALL.set,
     (to) => {
-      writeTarget(to, target(n));
+      writeSet(to, target(n), ifVersion);
       to.raw(packPatch(patch));
     },
   ];
@@ -83,11 +75,11 @@ function calls(targets: readonly Target[]): Packed[] {
       to.raw(packData(data));
     },
   ];
-  const take = (n: number, key: string): Packed => [
+  const take = (n: number, key: string, ifVersion?: number, instead: object = {}): Packed => [
     CALL.take,
     (to) => {
-      writeTarget(to, target(n));
-      to.raw(packKey(key));
+      writeTake(to, target(n), key, ifVersion);
+      to.raw(packPatch(instead));
     },
   ];
   const rotate = { target: target(3), from: digestOf(token(3)), to: digestOf(token(13)), grace: 50 };
@@ -97,6 +89,10 @@ function calls(targets: readonly Target[]): Packed[] {
     replace(0, 7, { never: true }),
     replace(0, 1, { b: 2 }),
     take(1, 'once'),
+    set(4, { a: 1 }, 0),
+    set(4, { never: true }, 0),
+    take(4, 'once', 1, { once: 'another', more: true }),
+    take(4, 'n', 1),
     set(6, { a: 1 }),
     create(8),
     [CALL.login, (to) => writeLogin(to, login.target, login.digest, login.user)],
@@ -155,7 +151,7 @@ function outcome(nth: number, mth: number) {
   const other: Packed = [
     CALL.set,
     (to) => {
-      writeTarget(to, targets[6] as Target);
+      writeSet(to, targets[6] as Target);
       to.raw(packPatch({ z: 26 }));
     },
   ];
@@ -180,7 +176,7 @@ function outcome(nth: number, mth: number) {
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
-  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, schema: undefined } as never);
+  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, checked: undefined } as never);
   const looked = [
     ...tokens.map((each) => lookup.byCookie(each, false)),
     ...keys.map((key) => lookup.byKey(key, false)),
@@ -216,6 +212,8 @@ test.each(paces)(
     if (isHurried) onTestFinished(endEachStepAtOnce());
     const without = outcome(never, never);
     expect(without.readable.map(([answer]) => answer).filter((answer) => answer !== 'done')).toEqual([
+      'ERR_SESSION_CONFLICT',
+      'ERR_SESSION_CONFLICT',
       'ERR_SESSION_CONFLICT',
       'ERR_SESSION_ENDED',
       'ERR_SESSION_ENDED',
@@ -262,13 +260,7 @@ test('what a take has answered is kept until it has arrived, however much others
   const [taken, other] = bare
     .execute(0, bare.batch(0, [create(0), create(1)]))
     .map(([, from]) => ({ slot: from.u32(), generation: from.u32() | 0 })) as [Target, Target];
-  const take: Packed = [
-    CALL.take,
-    (to) => {
-      writeTarget(to, taken);
-      to.raw(packKey('once'));
-    },
-  ];
+  const take: Packed = [CALL.take, (to) => writeTake(to, taken, 'once')];
   const batch = bare.batch(0, [take]);
   const answered = () => bare.execute(0, batch).map(([answer, from]) => [answer, Buffer.from(from.bytes).toString()]);
   const [[answer, value] = []] = answered();
@@ -278,7 +270,7 @@ test('what a take has answered is kept until it has arrived, however much others
     const change: Packed = [
       CALL.set,
       (to) => {
-        writeTarget(to, other);
+        writeSet(to, other);
         to.raw(packPatch({ n }));
       },
     ];

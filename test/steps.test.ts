@@ -3,8 +3,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';
 import type { ByteReader } from '../dist/src/protocol/bytes.js';
-import { CALL, CONNECTION, writeClose, writeNewSession, writeTarget } from '../dist/src/protocol/calls.js';
+import { CALL, CONNECTION, writeClose, writeNewSession } from '../dist/src/protocol/calls.js';
 import { type CloseAllCall, writeCloseAll } from '../dist/src/protocol/close-all.js';
+import { writeSet } from '../dist/src/protocol/data-calls.js';
 import { HEADER } from '../dist/src/protocol/layout.js';
 import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken } from '../dist/src/tokens.js';
@@ -58,7 +59,7 @@ interface Target {
 const set = (target: Target, patch: object): Packed => [
   CALL.set,
   (to) => {
-    writeTarget(to, target);
+    writeSet(to, target);
     to.raw(packPatch(patch));
   },
 ];

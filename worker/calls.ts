@@ -6,18 +6,15 @@ import {
   CALL,
   packSwept,
   readClose,
-  readLogin,
   readNewSession,
-  readReplace,
   readRotate,
-  readSet,
   readSetIdleTimeout,
-  readTake,
   readTarget,
   readText,
   writeTarget,
 } from '../src/protocol/calls.js';
 import { readCloseAll } from '../src/protocol/close-all.js';
+import { readLogin, readReplace, readSet, readTake } from '../src/protocol/data-calls.js';
 import { readCloseByKey } from '../src/protocol/keyed-calls.js';
 import { DIGEST_WORDS, ID_WORDS } from '../src/protocol/layout.js';
 import { writeStats } from '../src/protocol/stats.js';
@@ -92,17 +89,15 @@ export class Calls {
       case CALL.putSession:
         return this.#apply(doing, manager.putSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
-        const { target, patch } = readSet(from);
-        return this.#apply(doing, manager.set(target, patch, by));
+        const { target, ifVersion, patch } = readSet(from);
+        return this.#apply(doing, manager.set(target, patch, by, ifVersion));
       }
       case CALL.replace: {
         const { target, ifVersion, data } = readReplace(from);
         return this.#apply(doing, manager.replace(target, ifVersion, data, by));
       }
-      case CALL.take: {
-        const { target, key } = readTake(from);
-        return this.#apply(doing, manager.take(target, key, by));
-      }
+      case CALL.take:
+        return this.#apply(doing, manager.take(readTake(from), by));
       case CALL.login:
         return this.#apply(doing, manager.login(readLogin(from), by));
       case CALL.rotate:

@@ -5,6 +5,7 @@
 import { ByteWriter } from '../src/protocol/bytes.js';
 import type { Refusal, Target } from '../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../src/protocol/data/entries.js';
+import type { IfVersion } from '../src/protocol/data-calls.js';
 import type { Head } from '../src/protocol/head.js';
 import { EVENT_BITS, type SessionEventName } from '../src/protocol/notices.js';
 import type { Audience } from './audience.js';
@@ -33,11 +34,13 @@ export function isPrepared(ruling: Ruling): ruling is Prepared {
 export interface Makings {
   /** The user who gets one session more by it. */
   readonly joins?: Uint8Array | undefined;
+  /** Refused unless the data has this version. */
+  readonly ifVersion?: IfVersion;
   /** The value that the answer holds, asked once the data was made; undefined for none. */
   readonly answer?: () => Uint8Array | undefined;
   /** The client's texts; undefined: as they are. */
   readonly client?: Uint8Array;
-  data?(data: Uint8Array, head: Head): Uint8Array | Refusal | undefined;
+  data?(data: Uint8Array): Uint8Array | undefined;
   /** Changes the head in place; may give another user, or refuse. */
   head?(head: Head): Uint8Array | Refusal | undefined;
 }
@@ -68,8 +71,9 @@ export class Changes {
     let old = this.#endings.alive(target, true);
     if (old === 0) return 'ERR_SESSION_ENDED';
     failpoint('change: loaded');
-    const made = makings.data?.(table.loadedBody().data, view.head);
-    if (typeof made === 'string') return made;
+    const { ifVersion } = makings;
+    if (ifVersion !== undefined && ifVersion !== view.head.version) return 'ERR_SESSION_CONFLICT';
+    const made = makings.data?.(table.loadedBody().data);
     const growth = made === undefined ? 0 : made.length - view.head.dataBytes;
     if (made !== undefined && made.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     if (growth > 0 || makings.joins !== undefined) {

@@ -8,9 +8,10 @@
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
-import type { LoginCall, NewSessionCall, RotateCall, Swept, Target } from '../src/protocol/calls.js';
+import type { NewSessionCall, RotateCall, Swept, Target } from '../src/protocol/calls.js';
 import type { CloseAllCall } from '../src/protocol/close-all.js';
 import { checkEntries, findEntry } from '../src/protocol/data/entries.js';
+import type { IfVersion, LoginCall, TakeCall } from '../src/protocol/data-calls.js';
 import { Head } from '../src/protocol/head.js';
 import type { CloseByKeyCall } from '../src/protocol/keyed-calls.js';
 import type { Audience } from './audience.js';
@@ -119,22 +120,21 @@ export class Manager {
 
   // ------------------------------------------------------------ changes of one session
 
-  set(target: Target, patch: Uint8Array, by: Caller): Ruling {
-    return this.#changes.prepare(target, by, { data: (data) => this.#changes.merge(data, patch) });
+  set(target: Target, patch: Uint8Array, by: Caller, ifVersion?: IfVersion): Ruling {
+    return this.#changes.prepare(target, by, { ifVersion, data: (data) => this.#changes.merge(data, patch) });
   }
 
-  replace(target: Target, ifVersion: number | undefined, data: Uint8Array, by: Caller): Ruling {
+  replace(target: Target, ifVersion: IfVersion, data: Uint8Array, by: Caller): Ruling {
     checkEntries(data);
     failpoint('replace: checked');
-    return this.#changes.prepare(target, by, {
-      data: (_, head) => (ifVersion === undefined || ifVersion === head.version ? data : 'ERR_SESSION_CONFLICT'),
-    });
+    return this.#changes.prepare(target, by, { ifVersion, data: () => data });
   }
 
-  take(target: Target, key: Uint8Array, by: Caller): Ruling {
+  take({ target, ifVersion, key, patch }: TakeCall, by: Caller): Ruling {
     let taken: Uint8Array | undefined;
     const prepared = this.#changes.prepare(target, by, {
       answer: () => taken,
+      ifVersion,
       data: (data) => {
         const entry = findEntry(data, key);
         if (entry === undefined) return undefined;
@@ -143,7 +143,8 @@ export class Manager {
         this.#merged.reset();
         this.#merged.raw(data.subarray(0, entry.start));
         this.#merged.raw(data.subarray(entry.end));
-        return this.#merged.bytes.subarray(0, this.#merged.length);
+        const left = this.#merged.bytes.subarray(0, this.#merged.length);
+        return patch === undefined || patch.length === 0 ? left : this.#changes.merge(left, patch);
       },
     });
     const value = taken;

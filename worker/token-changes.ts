@@ -1,6 +1,7 @@
 /** The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given up has one. Manager's thread. */
 
-import type { LoginCall, RotateCall } from '../src/protocol/calls.js';
+import type { RotateCall } from '../src/protocol/calls.js';
+import type { LoginCall } from '../src/protocol/data-calls.js';
 import { DIGEST_WORDS } from '../src/protocol/layout.js';
 import { sameDigest } from '../src/protocol/table.js';
 import type { Caller } from './caller.js';
@@ -40,6 +41,7 @@ export class TokenChanges {
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
       joins: before === userKey(call.user) ? undefined : call.user,
+      ifVersion: call.ifVersion,
       data: (data) => (call.patch.length === 0 ? undefined : this.#changes.merge(data, call.patch)),
       head: (head) => {
         if (table.sameEntry(head.digest, call.digest)) return 'used';

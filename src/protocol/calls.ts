@@ -188,53 +188,6 @@ export function readNewSession(
   };
 }
 
-/** `set`: a patch follows the target. */
-export function readSet(from: ByteReader): { target: Target; patch: Uint8Array } {
-  return { target: readTarget(from), patch: readRest(from) };
-}
-
-/** `replace`: data follows what is written here. */
-export function writeReplace(to: ByteWriter, target: Target, ifVersion: number | undefined): void {
-  writeTarget(to, target);
-  to.u8(ifVersion === undefined ? 0 : 1);
-  to.u32(ifVersion ?? 0);
-}
-
-export function readReplace(from: ByteReader): { target: Target; ifVersion: number | undefined; data: Uint8Array } {
-  const target = readTarget(from);
-  const conditional = from.u8() === 1;
-  const version = from.u32();
-  return { target, ifVersion: conditional ? version : undefined, data: readRest(from) };
-}
-
-/** `take`: the key follows the target. The reply holds the value's bytes, none for a key that is not there. */
-export function readTake(from: ByteReader): { target: Target; key: Uint8Array } {
-  return { target: readTarget(from), key: readRest(from) };
-}
-
-/** `login`: a patch follows what is written here. */
-export function writeLogin(to: ByteWriter, target: Target, digest: Int32Array, user: Uint8Array): void {
-  writeTarget(to, target);
-  writeWords(to, digest);
-  to.u16(user.length);
-  to.raw(user);
-}
-
-export interface LoginCall {
-  readonly target: Target;
-  readonly digest: Int32Array;
-  readonly user: Uint8Array;
-  readonly patch: Uint8Array;
-}
-
-export function readLogin(from: ByteReader): LoginCall {
-  const target = readTarget(from);
-  const digest = readWords(from, DIGEST_WORDS);
-  const user = readText(from);
-  if (user.length === 0) throw new MalformedBytes('nobody logs in');
-  return { target, digest, user, patch: readRest(from) };
-}
-
 /** `sweep`, of which a call does no more than a part: how many sessions it ended, and whether nothing is left to do. One number, as the journal keeps of a call. */
 export interface Swept {
   readonly ended: number;

@@ -21,3 +21,5 @@ export const resident = (name) => ({ file: 'test/resident-memory.test.ts', test:
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
 export const signals = (name) => ({ file: 'test/signals.test.ts', test: name });
 export const wallClock = (name) => ({ file: 'test/wall-clock.test.ts', test: name });
+export const schemaOrder = (name) => ({ file: 'test/schema-order.test.ts', test: name });
+export const schemaStored = (name) => ({ file: 'test/schema-stored.test.ts', test: name });

@@ -11,6 +11,7 @@ import { ofHttp } from './http.js';
 import { ofKeyed } from './keyed.js';
 import { ofMemory } from './memory.js';
 import { ofRules } from './rules.js';
+import { ofSchemas } from './schema.js';
 import { ofSignals } from './signals.js';
 import { ofTable } from './table.js';
 
@@ -23,5 +24,6 @@ export const bugs = [
   ...ofSignals,
   ...ofCookies,
   ...ofKeyed,
+  ...ofSchemas,
   ...ofHttp,
 ];
