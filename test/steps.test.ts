@@ -261,6 +261,15 @@ describe('between two steps', () => {
   }
   const numberOf = (bare: BareManager, job: ReturnType<BareManager['begin']>) => bare.answersOf(job)[0]?.[1].u32();
 
+  test('a freed session is no sign of life', () => {
+    const bare = new BareManager(few);
+    const target = fill(bare, 1);
+    const beats = () => bare.table.view.header[HEADER.heartbeat] as number;
+    const before = beats();
+    bare.manager.close(target, false, NOTHING);
+    expect(beats()).toBe(before);
+  });
+
   test('a short call of another thread is answered while a long one goes on, and keeps its own reply', () => {
     const bare = hurried(30);
     const long = bare.begin(0, bare.batch(0, [closeAll(), ofUser('nobody')]));

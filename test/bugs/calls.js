@@ -10,9 +10,9 @@ export const ofCalls = [
   },
   {
     name: 'a call that was given up is done all the same',
-    file: 'worker/executor.ts',
-    find: "if (((by.call - Atomics.load(connection.words, CONNECTION.givenUp)) | 0) <= 0) return 'given-up';",
-    replace: '',
+    file: 'worker/batch.ts',
+    find: 'return ((this.by.call - this.connection.settled) | 0) <= 0;',
+    replace: 'return this.by.call === Infinity;',
     caughtBy: {
       file: 'test/calls.test.ts',
       test: 'lets no call wait beyond callTimeout; what was not begun is never done',
@@ -20,8 +20,8 @@ export const ofCalls = [
   },
   {
     name: 'it is not said that a call was begun',
-    file: 'worker/executor.ts',
-    find: 'Atomics.store(connection.words, CONNECTION.begun, by.call | 0);',
+    file: 'worker/batch.ts',
+    find: 'Atomics.store(connection.words, CONNECTION.begun, call | 0);',
     replace: '',
     caughtBy: { file: 'test/calls.test.ts', test: 'which had begun a call: nobody can know, and the call says so' },
   },
@@ -37,9 +37,9 @@ export const ofCalls = [
   },
   {
     name: 'a login as nobody is let in',
-    file: 'src/protocol/calls.ts',
+    file: 'src/protocol/data-calls.ts',
     find: 'if (user.length === 0) throw',
-    replace: 'if (user.length > MAX_TEXT_BYTES) throw',
+    replace: 'if (user.length > DIGEST_WORDS * 100) throw',
     caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
   },
   {

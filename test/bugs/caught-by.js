@@ -19,6 +19,8 @@ export const every = { file: 'test/http/interleavings.test.ts', test: 'over expr
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const resident = (name) => ({ file: 'test/resident-memory.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });
+export const ordinary = (name) => ({ file: 'test/ordinary-load.test.ts', test: name });
+export const steps = (name) => ({ file: 'test/steps.test.ts', test: name });
 export const signals = (name) => ({ file: 'test/signals.test.ts', test: name });
 export const wallClock = (name) => ({ file: 'test/wall-clock.test.ts', test: name });
 export const schemaOrder = (name) => ({ file: 'test/schema-order.test.ts', test: name });

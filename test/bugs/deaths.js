@@ -5,24 +5,24 @@ import { recovery, resent, restart, supervisor } from './caught-by.js';
 export const ofDeaths = [
   {
     name: 'calls that were answered are done again',
-    file: 'worker/executor.ts',
-    find: 'return isDoneAgain(which) ? again()',
-    replace: 'return isDoneAgain(which) || i < done ? again()',
-    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+    file: 'worker/batch.ts',
+    find: 'if (!isDoneAgain(this.which)) return recall(',
+    replace: 'if (this.which > 99) return recall(',
+    caughtBy: resent('in few steps, a call is done once and answered once, before whichever write its manager dies'),
   },
   {
     name: 'the record that holds the answer of a take is freed',
     file: 'worker/changes.ts',
-    find: 'pins.push(old);',
-    replace: 'table.cells.retire(old);',
+    find: 'if (value !== undefined) by.pins?.add(table, { call: by.call, pointer: pinned, bytes: value.length });',
+    replace: 'if (value !== undefined) table.cells.retire(pinned);',
     caughtBy: resent('what a take has answered is kept until it has arrived'),
   },
   {
     name: 'a call in doubt is taken for not done, whatever record it left',
     file: 'worker/recovery.ts',
-    find: 'if (isDone || isEnding) journal.settle(place);',
-    replace: 'if (isEnding || (isDone && place < 0)) journal.settle(place);',
-    caughtBy: resent('a call is done once and answered once, before whichever write its manager dies'),
+    find: "if (left && head.connection === number && (head.call | 0) === call) journal.answered(call, 'done');",
+    replace: "if (left && head.connection < 0) journal.answered(call, 'done');",
+    caughtBy: resent('in few steps, a call is done once and answered once, before whichever write its manager dies'),
   },
   {
     name: 'a successor keeps a record that does not prove itself',

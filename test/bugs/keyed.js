@@ -20,8 +20,8 @@ export const ofKeyed = [
   {
     name: 'a key is not buried when many sessions end at once',
     file: 'worker/endings.ts',
-    find: '      this.#bury(slot);\n      this.#giveReason(slot, reason, PICKED);',
-    replace: '      this.#giveReason(slot, reason, PICKED);',
+    find: '    this.#bury(slot);\n    this.#giveReason(slot, reason, PICKED);',
+    replace: '    this.#giveReason(slot, reason, PICKED);',
     caughtBy: keyed('a key whose session has ended as stopped is refused for the absolute timeout'),
   },
   {

@@ -13,6 +13,7 @@ import { ofMemory } from './memory.js';
 import { ofRules } from './rules.js';
 import { ofSchemas } from './schema.js';
 import { ofSignals } from './signals.js';
+import { ofSteps } from './steps.js';
 import { ofTable } from './table.js';
 
 export const bugs = [
@@ -21,6 +22,7 @@ export const bugs = [
   ...ofRules,
   ...ofCalls,
   ...ofDeaths,
+  ...ofSteps,
   ...ofSignals,
   ...ofCookies,
   ...ofKeyed,

@@ -25,9 +25,9 @@ export const ofRules = [
   },
   {
     name: 'ifVersion is not looked at',
-    file: 'worker/manager.ts',
-    find: 'ifVersion === undefined || ifVersion === head.version ?',
-    replace: 'ifVersion === undefined || head.version >= 0 ?',
+    file: 'worker/changes.ts',
+    find: 'if (ifVersion !== undefined && ifVersion !== view.head.version)',
+    replace: 'if (ifVersion !== undefined && view.head.version < 0)',
     caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
   },
   {
@@ -77,13 +77,13 @@ export const ofRules = [
   {
     name: 'a change is noted in the journal only after it is published',
     file: 'worker/changes.ts',
-    find: `by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+    find: `by.journal?.intend({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');
         table.publish(slot, pointer);
         failpoint('change: published');`,
     replace: `table.publish(slot, pointer);
         failpoint('change: published');
-        by.journal?.intend({ slot, generation, createdAt, pinned: pins === undefined ? 0 : old });
+        by.journal?.intend({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');`,
     caughtBy: interleavings,
   },
@@ -97,8 +97,8 @@ export const ofRules = [
   {
     name: 'data is let in without counting it',
     file: 'worker/room.ts',
-    find: 'table.dataBytes + bytes <= this.#limits.maxBytes',
-    replace: 'table.dataBytes <= this.#limits.maxBytes',
+    find: 'table.dataBytes + table.pinnedBytes + bytes <= this.#limits.maxBytes',
+    replace: 'table.dataBytes + table.pinnedBytes <= this.#limits.maxBytes',
     caughtBy: bare('limits over the bare rules all of maxBytes can be used, and not one byte more'),
   },
   {

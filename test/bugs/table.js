@@ -129,7 +129,7 @@ export const ofTable = [
   {
     name: 'a place keeps the reports of its former session',
     file: 'worker/endings.ts',
-    find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) continue;',
+    find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) return;',
     replace: '',
     caughtBy: {
       file: 'test/rotation.test.ts',

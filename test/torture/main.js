@@ -1,6 +1,7 @@
 /**
  * The long campaign: managers that die under load, frames of every shape, and managers started and stopped in turn, as much of each as it is told; 0 leaves a part out. Prints its seed and what it
- * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters' campaign instead: see `http.js`.
+ * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters' campaign instead: see `http.js`; with `--large`
+ * that of the largest sizes: see `large.js`.
  */
 
 import { execFile } from 'node:child_process';
@@ -10,6 +11,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { killManagers } from './campaigns.js';
 import { sendFrames } from './frames.js';
 import { tortureHttp } from './http.js';
+import { tortureLarge } from './large.js';
 import { wrongWith } from './managers.js';
 import { wrongWithResident } from './resident.js';
 
@@ -18,7 +20,7 @@ const number = (text) => {
   if (!(value >= 0)) throw new InvalidArgumentError('a number from 0 on');
   return value;
 };
-const { minutes, frames, managers, seed, http, schedules } = new Command('torture')
+const { minutes, frames, managers, seed, http, schedules, large, sessions } = new Command('torture')
   .option('--minutes <number>', 'how long managers are killed', number, 1)
   .option('--frames <number>', 'how many frames are sent', number, 10_000_000)
   .option(
@@ -29,18 +31,25 @@ const { minutes, frames, managers, seed, http, schedules } = new Command('tortur
   )
   .option('--http', 'requests instead of managers')
   .option('--schedules <number>', 'with --http: how many for each adapter', number, 20_000)
+  .option('--large', 'operations on millions of sessions at once, instead of deaths')
+  .option('--sessions <number>', 'with --large: how many', number, 3_000_000)
   .option('--seed <number>', 'what to draw from', number, Math.floor(Math.random() * 2 ** 31))
   .parse()
   .opts();
-const what = http
-  ? `${schedules} schedules for each adapter`
-  : `${minutes} minutes, ${frames} frames, ${managers} managers`;
+let what = `${minutes} minutes, ${frames} frames, ${managers} managers`;
+if (http) what = `${schedules} schedules for each adapter`;
+if (large) what = `operations on ${sessions} sessions`;
 console.log(`torture: ${what}, --seed ${seed}`);
 
-const wrong = http ? await tortureHttp(schedules, seed) : await tortureManagers();
+const wrong = await torture();
 for (const text of wrong.slice(0, 20)) console.log(`WRONG: ${text}`);
 console.log(`${wrong.length === 0 ? 'passed' : 'FAILED'}: ${wrong.length} wrong, --seed ${seed}`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
+
+function torture() {
+  if (large) return tortureLarge(sessions);
+  return http ? tortureHttp(schedules, seed) : tortureManagers();
+}
 
 async function tortureManagers() {
   const found = [];

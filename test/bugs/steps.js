@@ -1,0 +1,114 @@
+/** Work that goes in steps, what is between them, and what a thread has under way. */
+
+import { ordinary, steps } from './caught-by.js';
+
+const whole = (name) => steps(`no step is longer than a step may be ${name}`);
+
+export const ofSteps = [
+  {
+    name: 'a batch is done in one step, however large',
+    file: 'worker/batch.ts',
+    find: 'if (this.#next < this.#count && table.pace.isOver) {',
+    replace: 'if (this.#next > this.#count && table.pace.isOver) {',
+    caughtBy: whole('a batch of changes of a large session'),
+  },
+  {
+    name: 'many sessions end in one step',
+    file: 'worker/endings.ts',
+    find: '      if (!this.pace.isOver) continue;\n      total =',
+    replace: '      if (slot >= 0) continue;\n      total =',
+    caughtBy: whole('closeAllSessions'),
+  },
+  {
+    name: 'all marks are looked at in one step',
+    file: 'worker/longest-idle.ts',
+    find: '      if (pace.isOver) yield;',
+    replace: '      if (slot < 0) yield;',
+    caughtBy: whole('the first eviction in a full table'),
+  },
+  {
+    name: 'all that is over is taken out of the lists in one step',
+    file: 'worker/endings.ts',
+    find: '      else this.endDue(SETTLED_AT_ONCE);\n      if (this.pace.isOver) yield;',
+    replace: '      else this.endDue(SETTLED_AT_ONCE);',
+    caughtBy: whole('a session of a user who has as many as allowed'),
+  },
+  {
+    name: 'the list of a user is made in one step',
+    file: 'worker/manager.ts',
+    find: '        count++;\n      }\n      if (pace.isOver) yield;',
+    replace: '        count++;\n      }',
+    caughtBy: whole('the list of one user'),
+  },
+  {
+    name: 'all that is linked to a thread ends in one step',
+    file: 'worker/manager.ts',
+    find: "this.#endings.end(slot, 'terminated');\n      if (pace.isOver) yield;",
+    replace: "this.#endings.end(slot, 'terminated');",
+    caughtBy: whole('a thread that leaves'),
+  },
+  {
+    name: 'a record that is written does not count',
+    file: 'worker/table.ts',
+    find: 'this.pace.spend(UNITS.record + bytes / UNITS.bytes);',
+    replace: '',
+    caughtBy: whole('a batch of changes of a large session'),
+  },
+  {
+    name: 'a freed session does not count',
+    file: 'worker/table.ts',
+    find: 'this.pace.spend(UNITS.free);',
+    replace: 'this.owner.beat();',
+    caughtBy: steps('between two steps a freed session is no sign of life'),
+  },
+  {
+    name: 'a session that begins during closeAllSessions is taken for an old one',
+    file: 'worker/manager.ts',
+    find: 'Math.max(this.#now(), this.#endings.notBefore)',
+    replace: 'this.#now()',
+    caughtBy: steps('between two steps closeAllSessions touches no session that begins meanwhile'),
+  },
+  {
+    name: 'a closeAllSessions that is taken up again counts from nothing',
+    file: 'worker/journal.ts',
+    find: 'if (words[entry + ENTRY.slot] === CLOSING_MANY) return this.#closingIn(entry);',
+    replace: '',
+    caughtBy: steps('between two steps a manager that dies there loses and repeats no count'),
+  },
+  {
+    name: 'a slice that was decided when its manager died does not count',
+    file: 'worker/recovery.ts',
+    find: 'if (isDecided && isLast) journal.settleClosing(',
+    replace: 'if (isDecided && !isLast) journal.settleClosing(',
+    caughtBy: steps('between two steps a manager that dies there loses and repeats no count'),
+  },
+  {
+    name: 'a walk along a list stands on a slot that was taken out',
+    file: 'worker/users.ts',
+    find: 'if (cursor.slot === slot) cursor.slot = this.after(slot);',
+    replace: 'if (cursor.slot < 0) cursor.slot = this.after(slot);',
+    caughtBy: steps('between two steps one that ends a user\u2019s sessions meets each that stays'),
+  },
+  {
+    name: 'batches of one connection take turns with each other',
+    file: 'worker/turns.ts',
+    find: '    if (queue.jobs.length > 1) return;',
+    replace:
+      '    if (queue.jobs.length > 1) queue.jobs.unshift(queue.jobs.pop() as Job);\n    if (queue.jobs.length > 1) return;',
+    caughtBy: steps('between two steps the calls of one connection keep their order'),
+  },
+  {
+    name: 'a thread has more calls under way than its journal has entries for',
+    file: 'src/connection.ts',
+    find: 'lastOf(batch) - this.#lastSettled > MOST_IN_FLIGHT',
+    replace: 'lastOf(batch) - this.#lastSettled > MOST_IN_FLIGHT * 100',
+    caughtBy: ordinary('no more calls are under way than their journal has entries for'),
+  },
+  {
+    name: 'what was taken is kept until its thread calls again',
+    file: 'worker/executor.ts',
+    find: 'this.table.unpin = () => parts.connections.unpin(this.table);',
+    replace: '',
+    caughtBy: ordinary('a thread that idles afterwards keeps nothing of them'),
+  },
+];
