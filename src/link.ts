@@ -38,6 +38,7 @@ export interface ConnectionListener {
 export class Link {
   readonly #port: MessagePort;
   readonly #remote: Comlink.Remote<ManagerApi>;
+  readonly #greet: Comlink.Remote<ManagerApi>['greet'];
   readonly #heard: (message: unknown) => void;
   /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
   readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
@@ -49,13 +50,14 @@ export class Link {
     port.on('message', heard);
     port.on('close', () => closed(this));
     this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
+    this.#greet = this.#remote.greet;
     this.execute = this.#remote.execute as unknown as (batch: ArrayBuffer) => Promise<ArrayBuffer>;
     port.unref();
   }
 
   /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where the answer is no welcome. */
   async greet(line: Line, state: LinkState): Promise<Welcome> {
-    const welcome: unknown = await this.#remote.greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
+    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
     if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
     return welcome;
   }
@@ -75,12 +77,20 @@ export class Link {
     }
   }
 
-  /** Comlink keeps each port for good: what its listeners hold, the table among it, must not be kept with it. */
+  /**
+   * Comlink registers each of its proxies, with the port, for when it is collected; the collections of young objects take that for a reason to keep both.
+   * So they are released. Once the port is closed nothing is sent for it.
+   */
   close(): void {
     this.#port.removeAllListeners('message');
     this.#port.removeAllListeners('close');
     this.#port.close();
+    for (const proxy of [this.#greet, this.execute, this.#remote]) release(proxy);
   }
+}
+
+function release(proxy: object): void {
+  (proxy as Comlink.ProxyMethods)[Comlink.releaseProxy]();
 }
 
 function isWelcome(value: unknown): value is Welcome {
