@@ -21,7 +21,7 @@ import type { SessionContext } from '../dist/src/session-context.js';
 import { digestOf, drawToken, randomness } from '../dist/src/tokens.js';
 import { armFailpoints } from '../dist/worker/failpoints.js';
 import { BareManager, Died } from './bare-manager.js';
-import { bareToken, packData } from './bare-rules.js';
+import { allOf, bareToken, packData } from './bare-rules.js';
 import { keyOf, type Outcome, outcomeOf, type Seen, type State, seenOf, slotOf } from './one-session.js';
 
 const LIMITS = {
@@ -167,7 +167,7 @@ export class Interleaved {
   }
 
   sweep(diesAt: number): void {
-    if (!this.#survives(diesAt, () => this.#bare.manager.sweep())) this.restart(0);
+    if (!this.#survives(diesAt, () => void allOf(this.#bare.manager.sweep(Number.POSITIVE_INFINITY)))) this.restart(0);
     this.look();
   }
 
@@ -237,9 +237,10 @@ export class Interleaved {
   /** After everything is closed, answered and swept, nothing of it is left. */
   expectNothingLeft(): void {
     const { manager, sessions, table } = this.#bare;
-    manager.closeAllSessions({ user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity });
-    for (const line of this.#diesAt.keys()) this.#bare.execute(line, this.#bare.batch(line, []));
-    for (let i = 0; i < 2; i++) manager.sweep();
+    const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
+    allOf(manager.closeAllSessions(everything));
+    for (const line of this.#diesAt.keys()) this.#bare.arrive(line);
+    for (let i = 0; i < 2; i++) while (!allOf(manager.sweep(1000)).isOver);
     expect([sessions.live, table.slotsLet, table.cells.inUse, table.dataBytes]).toEqual([0, 0, 0, 0]);
   }
 
