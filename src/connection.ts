@@ -39,7 +39,7 @@ export class Connection {
   readonly #waiting: Batch[] = [];
   /** Replies that have arrived and are being told to the callers, oldest first. */
   readonly #telling: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
-  readonly #settled = (): number => this.#calls--;
+  readonly #uncount = (): number => this.#calls--;
   #gathering: Batch | undefined;
   #next = 1;
   /** As CONNECTION.settled has it. */
@@ -254,7 +254,7 @@ export class Connection {
   #tell(): void {
     const [told] = this.#telling;
     if (told === undefined) return;
-    told.next = settleSome(told.batch, told.from, told.next, this.#settled);
+    told.next = settleSome(told.batch, told.from, told.next, this.#uncount);
     if (told.next === told.batch.calls.length) {
       this.#telling.shift();
       this.#release(told.batch);

@@ -61,7 +61,7 @@ export class Listing {
       },
       (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
     );
-    if (!(answer instanceof Refused)) return answer;
+    if (!(answer instanceof Refused)) return once(answer);
     if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
     throw answer.toError();
   }
@@ -111,5 +111,15 @@ export class Listing {
       version: head.version,
     });
     return (userId !== undefined && info.userId !== userId) || info.id === except ? undefined : info;
+  }
+}
+
+/** A long list is made while others change it: a session that became this user's anew meanwhile was named again. */
+function* once(targets: readonly Target[]): Iterable<Target> {
+  const met = new Set<number>();
+  for (const target of targets) {
+    if (met.has(target.slot)) continue;
+    met.add(target.slot);
+    yield target;
   }
 }
