@@ -3,6 +3,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
+import { canBeHeld } from './held-answer.js';
 import type { HttpOptions } from './options.js';
 import type { SessionOfRequest } from './request-session.js';
 import type { RequestSession, StoredData } from './types.js';
@@ -25,14 +26,13 @@ export interface PluginOptions<D extends SessionData = Record<string, unknown>> 
 const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...given }) => {
   const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
   const sessions = new HttpSessions(manager, options);
-  // A property of each request's own: requests of one kind keep one shape.
   fastify.decorateRequest('session', null as never);
   fastify.addHook('onRequest', async (request, reply) => {
     request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
   });
-  // Where Fastify itself answers, its answer waits here. The guard of the response is for replies that were hijacked.
-  fastify.addHook('onSend', async (request) => {
-    await (request.session as unknown as SessionOfRequest | null)?.settled();
+  // Of `inject`, which reads the head from the response and takes no notice of bytes.
+  fastify.addHook('onSend', async (request, reply) => {
+    if (!canBeHeld(reply.raw)) await (request.session as unknown as SessionOfRequest | null)?.settled();
   });
 };
 
