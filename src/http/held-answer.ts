@@ -133,8 +133,12 @@ abstract class Gate {
       // Whoever answered has gone on: there is nobody left to throw it at.
       this.#stream.destroy(error instanceof Error ? error : undefined);
     }
+    this.released();
     destroy?.();
   }
+
+  /** Runs when all that was kept is handed on. */
+  protected abstract released(): void;
 }
 
 /** As streams are given them. */
@@ -145,15 +149,30 @@ interface Chunk {
 
 /** Of a connection of HTTP/1. */
 class Http1Gate extends Gate {
+  #end: (() => void) | undefined;
+
   constructor(socket: Duplex) {
     super(socket);
-    const { _write, _writev } = socket;
+    const { _write, _writev, end } = socket;
     socket._write = (chunk, encoding, done) => {
       const chunks: [Chunk] = [{ chunk, encoding }];
       this.#pass(chunks, () => _write.call(socket, chunks[0].chunk, encoding, done));
     };
-    if (typeof _writev !== 'function') return;
-    socket._writev = (chunks, done) => this.#pass(chunks, () => _writev.call(socket, chunks, done));
+    if (typeof _writev === 'function')
+      socket._writev = (chunks, done) => this.#pass(chunks, () => _writev.call(socket, chunks, done));
+    // By this Node answers a client that closes its half. What is still written without a pause comes before it, as it
+    // would have been written before the client was heard of.
+    socket.end = (...args: unknown[]) => {
+      const now = () => Reflect.apply(end, socket, args);
+      if (this.isHolding) this.#end ??= () => setImmediate(now);
+      else now();
+      return socket;
+    };
+  }
+
+  protected override released(): void {
+    this.#end?.();
+    this.#end = undefined;
   }
 
   #pass(chunks: Chunk[], handOn: () => void): void {
@@ -238,6 +257,8 @@ class Http2Gate extends Gate {
         // Else the client has gone.
         if (!stream.destroyed && !stream.closed) respond.call(stream, headers, options);
       });
+      // So that all that is written meanwhile is handed on at once: it may be destroyed right after that.
+      stream.cork();
       // As `respond` does: nothing can be written after a head that no body follows.
       if (options?.endStream || hasNoBody(stream, headers)) stream.end();
     };
@@ -256,6 +277,10 @@ class Http2Gate extends Gate {
 
   protected override isGone(): boolean {
     return this.#stream.closed;
+  }
+
+  protected override released(): void {
+    this.#stream.uncork();
   }
 }
 
