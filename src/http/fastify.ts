@@ -1,5 +1,6 @@
 /** Sessions for Fastify 5: `coatcheck/fastify`. Runs in every thread of the host. */
 
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
@@ -30,9 +31,12 @@ const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...
   fastify.addHook('onRequest', async (request, reply) => {
     request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
   });
-  // Of `inject`, which reads the head from the response and takes no notice of bytes.
-  fastify.addHook('onSend', async (request, reply) => {
-    if (!canBeHeld(reply.raw)) await (request.session as unknown as SessionOfRequest | null)?.settled();
+  // The responses of `inject` have no bytes that could wait.
+  fastify.addHook('onSend', async (request, reply, payload) => {
+    if (canBeHeld(reply.raw)) return;
+    // Fastify listens to a stream only afterwards, and then hears that it has failed.
+    if (payload instanceof Readable) payload.on('error', () => undefined);
+    await (request.session as unknown as SessionOfRequest | null)?.settled();
   });
 };
 

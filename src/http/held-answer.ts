@@ -42,7 +42,7 @@ export function renderHeld(response: ServerResponse, session: TellsOfSession, re
   return true;
 }
 
-/** False for a response that belongs to no connection, but is read by who made it, as those of Fastify's `inject` are. */
+/** False for a response that belongs to no connection, and is read by whoever made it, as with Fastify's `inject`. */
 export function canBeHeld(response: ServerResponse): boolean {
   return isInPipeline(response) || streamOf(response) !== undefined;
 }

@@ -40,8 +40,20 @@ export class HeadGuard {
     const session = this.#session;
     const render = (given: unknown[]) => Reflect.apply(this.#writeHead as WriteHead, response, given);
     if (response.headersSent) return render(args);
-    if (!session.isSettled && renderHeld(response, session, () => render(setHeaders(response, args)))) return response;
+    if (session.isSettled) return render(this.#told(args));
+    if (renderHeld(response, session, () => render(setHeaders(response, args)))) return response;
+    void this.#warnOfLoss();
     return render(this.#told(args));
+  }
+
+  /** A response that cannot wait tells what is known by now. The cookie of a change that is done later is lost. */
+  async #warnOfLoss(): Promise<void> {
+    await this.#session.settled();
+    const { setCookie } = this.#session.headChanges();
+    if (setCookie === undefined || setCookie === this.#cookieTold) return;
+    const text =
+      'A response that belongs to no connection went out before its session was changed, and without the cookie';
+    process.emitWarning(`${text}: let the handler wait for the change`, 'CoatcheckWarning');
   }
 
   /** Adds to the head what is to be said of the session, and returns what `writeHead` is left with. */

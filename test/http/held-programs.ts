@@ -9,13 +9,16 @@ import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { getRequestListener } from '@hono/node-server';
 import express5 from 'express';
 import express4 from 'express4';
 import fastify from 'fastify';
+import { Hono } from 'hono';
 import Koa from 'koa';
 import onFinished from 'on-finished';
 import { coatcheck as forExpress } from '../../dist/src/http/express.js';
 import { coatcheck as forFastify } from '../../dist/src/http/fastify.js';
+import { coatcheck as forHono } from '../../dist/src/http/hono.js';
 import { coatcheck as forKoa } from '../../dist/src/http/koa.js';
 import type { SessionManager } from '../../dist/src/index.js';
 
@@ -75,11 +78,16 @@ const longPieces = () => Readable.from(Array.from({ length: LONG }, (_, i) => `$
 const failing = () => createReadStream('/there/is/no/such/file');
 const turn = () => new Promise(setImmediate);
 
+function asText(response: ServerResponse): ServerResponse {
+  response.setHeader('Content-Type', 'text/plain');
+  return response;
+}
+
 /** On a response of node:http, whoever made it. */
 const rawAnswers: Record<AnswerKind, (response: ServerResponse) => unknown> = {
-  plain: (response) => response.setHeader('Content-Type', 'text/plain').end('plain'),
-  piped: (response) => pipeline(pieces(), response.setHeader('Content-Type', 'text/plain')),
-  'piped and long': (response) => pipeline(longPieces(), response.setHeader('Content-Type', 'text/plain')),
+  plain: (response) => asText(response).end('plain'),
+  piped: (response) => pipeline(pieces(), asText(response)),
+  'piped and long': (response) => pipeline(longPieces(), asText(response)),
   async 'ended in parts'(response) {
     response.writeHead(201, { 'Content-Type': 'text/plain' });
     response.write('in ');
@@ -91,7 +99,7 @@ const rawAnswers: Record<AnswerKind, (response: ServerResponse) => unknown> = {
     response.writeEarlyHints(hints);
     response.end('hinted');
   },
-  'a static file': (response) => pipeline(createReadStream(FILE), response.setHeader('Content-Type', 'text/plain')),
+  'a static file': (response) => pipeline(createReadStream(FILE), asText(response)),
   'from a source that fails at once': (response) => pipeline(failing(), response).catch(() => undefined),
 };
 
@@ -224,7 +232,8 @@ const koaKind: ServerKind = {
           send('hinted')();
         },
         'a static file': () => send(createReadStream(FILE))(),
-        'from a source that fails at once': () => send(failing())(),
+        // Koa no longer listens to it when the handler has thrown.
+        'from a source that fails at once': () => send(failing().on('error', () => undefined))(),
       };
       const session = Reflect.get(context, 'session');
       await handle(program, server, context.req, context.res, answers[program.answer] as () => unknown, session);
@@ -297,6 +306,20 @@ export const serverKinds: readonly ServerKind[] = [
   fastifyKind('Fastify', false),
   fastifyKind('hijacked Fastify', true),
 ];
+
+/** Of Hono, as far as it answers with a text: its answers are made when the changes are done. */
+export const honoKind: ServerKind = {
+  name: 'Hono',
+  start(program) {
+    const app = new Hono();
+    if (program.manager !== undefined) app.use(forHono(program.manager));
+    app.get('/', async (context) => {
+      await program.change(context.get('session'));
+      return context.text('plain');
+    });
+    return listening(createServer(getRequestListener(app.fetch)));
+  },
+};
 
 /** What a client heard. Undefined for what it did not. */
 export interface Heard {
