@@ -224,6 +224,20 @@ describe('an answer that waits', () => {
     ]);
   });
 
+  test('is held from its head on, however many come before it', async () => {
+    const port = await serving((request, response) => {
+      void sessionIn(request).set({ a: 1 });
+      request.socket.cork();
+      response.writeProcessing();
+      response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
+      response.end('body');
+    });
+    const [first = '', second = '', third = ''] = (await askRaw(port)).split('\r\n\r\n');
+    assert.match(first, /^HTTP\/1\.1 102 [^\r]*$/);
+    assert.match(second, /^HTTP\/1\.1 103 [^\r]*\r\nLink: [^\r]*$/);
+    assert.match(third, /^HTTP\/1\.1 200 [\s\S]*\r\nSet-Cookie: id=/);
+  });
+
   test('is given up at once when its connection fails', async () => {
     const { opened, open } = gate();
     const given = gate();
