@@ -1,17 +1,17 @@
 /**
  * Answers whose bytes wait until the changes of the session are done. Runs in every thread of the host.
  *
- * The response itself is left alone: its head is rendered, it is written to and ended, and whatever it says of itself is
- * Node's own word. What waits is the stream beneath it. It takes the bytes as it would for a slow client, and hands them
- * on when the changes are done; so back-pressure, 'drain', 'finish', callbacks and half-closed connections are those of
- * the stream. If it is destroyed meanwhile, it first hands on what it was given, as it would have done without a session.
+ * The response itself is left alone: its head is rendered, it is written to and ended, and whatever it says of itself
+ * is Node's own word. What waits is the stream beneath it. It takes the bytes as it would for a slow client, and hands
+ * them on when the changes are done; so back-pressure, 'drain', 'finish' and callbacks are those of the stream. If it
+ * is ended or destroyed meanwhile, it first hands on what it was given, as it would have done without a session.
  *
  * What the head has to say of the session is known only then, and is put into what waits: into the bytes of HTTP/1, in
  * the form of RFC 9112, or into the headers of HTTP/2.
  *
- * This relies on the methods by which streams are implemented (`_write`, `_writev`, `_final`, `destroy`), on `respond` and
- * `headersSent` of HTTP/2, and on one event that Node does not document: a response that waits in a pipeline for the one
- * before it emits 'socket' before any of its bytes reach the connection.
+ * Relied on are the methods by which streams are implemented and ended (`_write`, `_writev`, `_final`, `end` and
+ * `destroy`), `respond` and `headersSent` of HTTP/2, and one event that Node does not document: a response that waits
+ * in a pipeline for the one before it emits 'socket' before any of its bytes reach the connection.
  */
 
 import { ServerResponse } from 'node:http';
@@ -20,8 +20,8 @@ import { Duplex } from 'node:stream';
 import { changeHead, type Head, type TellsOfSession } from './head.js';
 
 /**
- * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and tell of them.
- * False, and nothing is rendered, where no bytes can wait.
+ * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and tell of
+ * them. False, and nothing is rendered, where no bytes can wait.
  */
 export function renderHeld(response: ServerResponse, session: TellsOfSession, render: () => void): boolean {
   if (isInPipeline(response)) {
@@ -134,7 +134,10 @@ abstract class Gate {
       this.#stream.destroy(error instanceof Error ? error : undefined);
     }
     this.released();
-    destroy?.();
+    if (destroy === undefined) return;
+    // Over TLS a stream hands on what comes after the first write a turn later.
+    if (this.#stream.writableLength === 0) destroy();
+    else setImmediate(destroy);
   }
 
   /** Runs when all that was kept is handed on. */

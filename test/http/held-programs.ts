@@ -1,4 +1,4 @@
-/** Programs that answer in every way there is, over each server, with sessions and without; and what their client hears. */
+/** Programs that answer in every way there is, over each server, with sessions and without; and what a client hears. */
 
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
