@@ -18,6 +18,7 @@ import { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { changeHead, type Head, type TellsOfSession } from './head.js';
+import { type Chunk, Http1Head, Http2Head, isHead } from './heads.js';
 
 /**
  * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and tell of
@@ -144,12 +145,6 @@ abstract class Gate {
   protected abstract released(): void;
 }
 
-/** As streams are given them. */
-interface Chunk {
-  chunk: Buffer | string;
-  encoding: BufferEncoding;
-}
-
 /** Of a connection of HTTP/1. */
 class Http1Gate extends Gate {
   #end: (() => void) | undefined;
@@ -198,53 +193,6 @@ class Http1Gate extends Gate {
   }
 }
 
-/** Whether a chunk begins with a head. Informational ones (1xx, but for 101) are none, and are never held. */
-function isHead({ chunk }: Chunk): boolean {
-  return /^HTTP\/1\.1 (?!1(?!01))/.test(typeof chunk === 'string' ? chunk : chunk.toString('latin1', 0, 16));
-}
-
-/** The head with which a chunk begins: a line for the status, one for each field, and an empty one. */
-class Http1Head implements Head {
-  readonly #chunk: Buffer | string;
-  readonly #end: number;
-  #lines: string[];
-
-  constructor(chunk: Buffer | string) {
-    this.#chunk = chunk;
-    this.#end = chunk.indexOf('\r\n\r\n');
-    this.#lines = (typeof chunk === 'string' ? chunk : chunk.toString('latin1', 0, this.#end))
-      .slice(0, this.#end)
-      .split('\r\n');
-  }
-
-  get(name: string): string | undefined {
-    const values = this.#lines.filter(isField(name)).map((line) => line.slice(name.length + 1).trim());
-    return values.length === 0 ? undefined : values.join(', ');
-  }
-
-  set(name: string, value: string): void {
-    const isOther = isField(name);
-    this.#lines = this.#lines.filter((line) => !isOther(line));
-    this.append(name, value);
-  }
-
-  append(name: string, value: string): void {
-    this.#lines.push(`${name}: ${value}`);
-  }
-
-  toChunk(): Buffer | string {
-    const chunk = this.#chunk;
-    const head = this.#lines.join('\r\n');
-    if (typeof chunk === 'string') return head + chunk.slice(this.#end);
-    return Buffer.concat([Buffer.from(head, 'latin1'), chunk.subarray(this.#end)]);
-  }
-}
-
-function isField(name: string): (line: string) => boolean {
-  const start = `${name.toLowerCase()}:`;
-  return (line) => line.slice(0, start.length).toLowerCase() === start;
-}
-
 /** Of a stream of HTTP/2, which has one answer. */
 class Http2Gate extends Gate {
   readonly #stream: ServerHttp2Stream;
@@ -289,27 +237,4 @@ class Http2Gate extends Gate {
 
 function hasNoBody(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): boolean {
   return Reflect.get(stream, 'headRequest') === true || [204, 205, 304].includes(Number(headers[':status']));
-}
-
-/** The headers that `respond` is given, with their names in lower case. */
-class Http2Head implements Head {
-  readonly #headers: OutgoingHttpHeaders;
-
-  constructor(headers: OutgoingHttpHeaders) {
-    this.#headers = headers;
-  }
-
-  get(name: string): string | undefined {
-    const value = this.#headers[name.toLowerCase()];
-    return value === undefined ? undefined : [value].flat().join(', ');
-  }
-
-  set(name: string, value: string): void {
-    this.#headers[name.toLowerCase()] = value;
-  }
-
-  append(name: string, value: string): void {
-    const before = this.#headers[name.toLowerCase()];
-    this.#headers[name.toLowerCase()] = before === undefined ? value : [before, value].flat().map(String);
-  }
 }

@@ -7,7 +7,8 @@
  */
 
 import type { ServerResponse } from 'node:http';
-import { changeHead, type Head, type TellsOfSession } from './head.js';
+import { changeHead, type TellsOfSession } from './head.js';
+import { NodeHead } from './heads.js';
 import { renderHeld } from './held-answer.js';
 import { setHeaders } from './write-head.js';
 
@@ -68,37 +69,5 @@ export class HeadGuard {
     this.#cookieTold = changes.setCookie;
     changeHead(head, changes);
     return rest;
-  }
-}
-
-/** The headers of a response of node:http, which may be set as lists and as numbers. */
-class NodeHead implements Head {
-  readonly #response: ServerResponse;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-  }
-
-  #valuesOf(name: string): string[] | undefined {
-    const value = this.#response.getHeader(name);
-    return value === undefined ? undefined : [value].flat().map(String);
-  }
-
-  get(name: string): string | undefined {
-    return this.#valuesOf(name)?.join(', ');
-  }
-
-  set(name: string, value: string): void {
-    this.#response.setHeader(name, value);
-  }
-
-  append(name: string, value: string): void {
-    const before = this.#valuesOf(name);
-    this.#response.setHeader(name, before === undefined ? value : [...before, value]);
-  }
-
-  remove(name: string, value: string): void {
-    const values = this.#valuesOf(name);
-    if (values?.includes(value)) this.#response.setHeader(name, values.toSpliced(values.indexOf(value), 1));
   }
 }

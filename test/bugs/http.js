@@ -128,14 +128,14 @@ export const ofHttp = [
     name: 'the bytes of an answer wait for nothing',
     file: 'src/http/held-answer.ts',
     find: 'const first = this.isArmed ? chunks.find(isHead) : undefined;',
-    replace: 'const first = this.isArmed ? chunks[8] : undefined;',
+    replace: 'const first = this.isArmed ? chunks.slice(8).find(isHead) : undefined;',
     caughtBy: held('over node:http an answer plain is as it would be without a session, but later: nothing'),
   },
   {
     name: 'the cookie stands in an informational answer',
     file: 'src/http/held-answer.ts',
     find: 'const first = this.isArmed ? chunks.find(isHead) : undefined;',
-    replace: 'const first = this.isArmed ? chunks[0] : undefined;',
+    replace: 'const first = this.isArmed && chunks.some(isHead) ? chunks[0] : undefined;',
     caughtBy: held('is held from its head on, however many come before it'),
   },
   {

@@ -117,8 +117,8 @@ function withoutSession({ heard: { headers, ...rest }, events }: Outcome): Outco
 }
 
 /**
- * Who goes away hears as much as there was time for. So does, also without sessions, whoever is cut off while compression
- * still works in a thread of its own.
+ * Who goes away hears as much as there was time for. So does, also without sessions, whoever is cut off while
+ * compression still works in a thread of its own.
  */
 function compared(outcome: Outcome, { event, companion }: Cell): Partial<Outcome> {
   const isRace = companion.startsWith('compression') && /closes its half|throws/.test(event);
