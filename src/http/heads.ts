@@ -21,7 +21,8 @@ export class NodeHead implements Head {
   }
 
   get(name: string): string | undefined {
-    return this.#valuesOf(name)?.join(', ');
+    const value = this.#response.getHeader(name);
+    return Array.isArray(value) ? value.join(', ') : value?.toString();
   }
 
   set(name: string, value: string): void {

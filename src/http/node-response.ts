@@ -39,12 +39,15 @@ export class HeadGuard {
   #render(args: unknown[]): ServerResponse {
     const response = this.#response;
     const session = this.#session;
-    const render = (given: unknown[]) => Reflect.apply(this.#writeHead as WriteHead, response, given);
-    if (response.headersSent) return render(args);
-    if (session.isSettled) return render(this.#told(args));
-    if (renderHeld(response, session, () => render(setHeaders(response, args)))) return response;
+    if (response.headersSent) return this.#writeOut(args);
+    if (session.isSettled) return this.#writeOut(this.#told(args));
+    if (renderHeld(response, session, () => this.#writeOut(setHeaders(response, args)))) return response;
     void this.#warnOfLoss();
-    return render(this.#told(args));
+    return this.#writeOut(this.#told(args));
+  }
+
+  #writeOut(args: unknown[]): ServerResponse {
+    return Reflect.apply(this.#writeHead as WriteHead, this.#response, args);
   }
 
   /** A response that cannot wait tells what is known by now. The cookie of a change that is done later is lost. */
