@@ -134,15 +134,15 @@ abstract class Gate {
       // Whoever answered has gone on: there is nobody left to throw it at.
       this.#stream.destroy(error instanceof Error ? error : undefined);
     }
-    this.released();
+    this.released?.();
     if (destroy === undefined) return;
-    // Over TLS a stream hands on what comes after the first write a turn later.
+    // Over TLS and HTTP/2 a stream hands on what comes after the first write a turn later.
     if (this.#stream.writableLength === 0) destroy();
     else setImmediate(destroy);
   }
 
   /** Runs when all that was kept is handed on. */
-  protected abstract released(): void;
+  protected released?(): void;
 }
 
 /** Of a connection of HTTP/1. */
@@ -208,8 +208,6 @@ class Http2Gate extends Gate {
         // Else the client has gone.
         if (!stream.destroyed && !stream.closed) respond.call(stream, headers, options);
       });
-      // So that all that is written meanwhile is handed on at once: it may be destroyed right after that.
-      stream.cork();
       // As `respond` does: nothing can be written after a head that no body follows.
       if (options?.endStream || hasNoBody(stream, headers)) stream.end();
     };
@@ -228,10 +226,6 @@ class Http2Gate extends Gate {
 
   protected override isGone(): boolean {
     return this.#stream.closed;
-  }
-
-  protected override released(): void {
-    this.#stream.uncork();
   }
 }
 

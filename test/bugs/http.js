@@ -176,10 +176,10 @@ export const ofHttp = [
     caughtBy: held('over HTTP/2 an answer plain is as it would be without a session, but later: the handler throws'),
   },
   {
-    name: 'of an answer of HTTP/2 that waits only the first part is sent before the stream is destroyed',
+    name: 'a stream is destroyed before it has handed on all that it was given',
     file: 'src/http/held-answer.ts',
-    find: 'stream.cork();',
-    replace: 'stream.uncork();',
+    find: 'if (this.#stream.writableLength === 0) destroy();',
+    replace: 'if (this.#stream.writableLength >= 0) destroy();',
     caughtBy: held(
       'over HTTP/2 an answer ended in parts is as it would be without a session, but later: the handler throws',
     ),
