@@ -1,11 +1,11 @@
-// One site of Express, by the name that it is given: without sessions, the same with what coatcheck does about shapes, with express-session and its MemoryStore, or with
-// coatcheck. A process of its own, which does nothing else: it tells its port, and whenever it is asked what it has used of the processors.
+// One site of Express, by the name that it is given: without sessions, with express-session and its MemoryStore, or with
+// coatcheck. A process of its own, which does nothing else: it tells its port, and whenever it is asked what it has used
+// of the processors.
 
 import { startSessionManager } from 'coatcheck';
 import { coatcheck } from 'coatcheck/express';
 import express from 'express';
 import session from 'express-session';
-import { shareShapes } from '../../dist/src/http/shapes.js';
 import { shopData } from '../data.js';
 
 const app = express();
@@ -15,14 +15,6 @@ const begin = {
   async none() {
     app.get('/login', (_, response) => response.cookie('id', 'none').send('welcome'));
     app.get('/', (_, response) => response.send(greet(shopData.name)));
-  },
-
-  async 'one shape'() {
-    app.use((request, response, next) => {
-      shareShapes(request, response);
-      next();
-    });
-    await this.none();
   },
 
   async 'express-session'() {

@@ -8,7 +8,6 @@ import { findSession } from './find.js';
 import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
-import { shareShapes } from './shapes.js';
 
 /** The sessions of one manager, as they come over HTTP. */
 export class HttpSessions {
@@ -49,7 +48,6 @@ export class HttpSessions {
 
   /** As `open`, and the response waits for the session's changes and is told of its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
-    shareShapes(request, response);
     return this.open(exchangeOf(request, response));
   }
 }

@@ -15,10 +15,10 @@ export interface Exchange {
   /** Whether that connection is over TLS. */
   readonly encrypted: boolean;
   /**
-   * Called before a session is looked at or changed: has the head of the response tell of it, and if it is `changed` also wait for that, where the adapter does not see to it.
-   * False if the head is out already.
+   * Called before a session is looked at or changed: has the head of the response tell of it, and wait for its changes,
+   * where the adapter does not see to it. False if the head is out already.
    */
-  guard(session: TellsOfSession, changed: boolean): boolean;
+  guard(session: TellsOfSession): boolean;
 }
 
 /** A socket, as far as it is of interest: plain, TLS, of HTTP/2, or made up by a test. */
@@ -39,10 +39,10 @@ class NodeExchange implements Exchange {
     this.#response = response;
   }
 
-  guard(session: TellsOfSession, changed: boolean): boolean {
+  guard(session: TellsOfSession): boolean {
     if (this.#response === undefined) return true;
     this.#guard ??= new HeadGuard(this.#response, session);
-    return changed ? this.#guard.hold() : this.#guard.tell();
+    return this.#guard.tell();
   }
 
   get method(): string {

@@ -1,8 +1,10 @@
 /** Sessions for Fastify 5: `coatcheck/fastify`. Runs in every thread of the host. */
 
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
+import { canBeHeld } from './held-answer.js';
 import type { HttpOptions } from './options.js';
 import type { SessionOfRequest } from './request-session.js';
 import type { RequestSession, StoredData } from './types.js';
@@ -25,13 +27,15 @@ export interface PluginOptions<D extends SessionData = Record<string, unknown>> 
 const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...given }) => {
   const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
   const sessions = new HttpSessions(manager, options);
-  // A property of each request's own: requests of one kind keep one shape.
   fastify.decorateRequest('session', null as never);
   fastify.addHook('onRequest', async (request, reply) => {
     request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
   });
-  // Where Fastify itself answers, its answer waits here. The guard of the response is for replies that were hijacked.
-  fastify.addHook('onSend', async (request) => {
+  // The responses of `inject` have no bytes that could wait.
+  fastify.addHook('onSend', async (request, reply, payload) => {
+    if (canBeHeld(reply.raw)) return;
+    // Fastify listens to a stream only afterwards, and then hears that it has failed.
+    if (payload instanceof Readable) payload.on('error', () => undefined);
     await (request.session as unknown as SessionOfRequest | null)?.settled();
   });
 };

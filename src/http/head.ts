@@ -46,10 +46,10 @@ export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPri
 }
 
 function varyByCookie(head: Head): void {
-  const vary = head.get('vary');
-  const names = vary?.split(',').map((name) => name.trim().toLowerCase()) ?? [];
+  const vary = head.get('vary')?.trim() ?? '';
+  const names = vary === '' ? [] : vary.split(',').map((name) => name.trim().toLowerCase());
   if (names.includes('*') || names.includes('cookie')) return;
-  head.set('Vary', vary === undefined || vary.trim() === '' ? 'Cookie' : `${vary}, Cookie`);
+  head.set('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`);
 }
 
 const siteData = ['*', 'cache', 'cookies', 'storage', 'executionContexts'];

@@ -49,18 +49,18 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
     this.#exchange = exchange;
     this.#came = came;
     this.#holding = new Holding(manager, came);
-    if (this.#holding.isCookieDue) this.#guard(false);
+    if (this.#holding.isCookieDue) this.#guard();
   }
 
-  #guard(changed: boolean): void {
-    if (!this.#exchange.guard(this, changed)) this.#isHeadOut = true;
+  #guard(): void {
+    if (!this.#exchange.guard(this)) this.#isHeadOut = true;
   }
 
   /** Notes that the answer may depend on the session. */
   #look(): void {
     if (this.#isRead) return;
     this.#isRead = true;
-    this.#guard(false);
+    this.#guard();
   }
 
   // ------------------------------------------------------------ reading
@@ -177,7 +177,7 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   #run<T>(change: () => Promise<T>): Promise<T> {
     if (this.#writes === undefined) {
       this.#writes = new Writes(this.#options.onLostWrite);
-      this.#guard(true);
+      this.#guard();
     }
     return this.#writes.run(change);
   }

@@ -1,6 +1,6 @@
 /** What travels over HTTP. */
 
-import { companions, every, http, raw, store } from './caught-by.js';
+import { every, held, http, raw, store } from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -41,16 +41,9 @@ export const ofHttp = [
   {
     name: 'headers given to writeHead take the place of the cookie',
     file: 'src/http/node-response.ts',
-    find: 'const rest = setHeaders(response, args);',
-    replace: 'const rest = setHeaders(response, args).length > 9 ? [] : args;',
+    find: 'const rest = setHeaders(this.#response, args);',
+    replace: 'const rest = setHeaders(this.#response, args).length > 9 ? [] : args;',
     caughtBy: raw('S-34 a head by'),
-  },
-  {
-    name: 'a writer that was asked to wait is forgotten',
-    file: 'src/http/node-response.ts',
-    find: "response.emit('drain');",
-    replace: 'response.uncork();',
-    caughtBy: raw('a stream arrives whole, however often it is asked to wait'),
   },
   {
     name: 'a cookie is known by a name that is trimmed of all that is space somewhere',
@@ -120,36 +113,82 @@ export const ofHttp = [
   {
     name: 'a cookie that is due is kept back by an answer that never looked at the session',
     file: 'src/http/request-session.ts',
-    find: 'if (this.#holding.isCookieDue) this.#guard(false);',
+    find: 'if (this.#holding.isCookieDue) this.#guard();',
     replace: '',
     caughtBy: http('one that is due is sent with an answer that never looked at the session'),
   },
   {
     name: 'a session is begun for an answer whose head is out',
     file: 'src/http/request-session.ts',
-    find: 'if (!this.#exchange.guard(this, changed)) this.#isHeadOut = true;',
-    replace: 'this.#exchange.guard(this, changed);',
+    find: 'if (!this.#exchange.guard(this)) this.#isHeadOut = true;',
+    replace: 'this.#exchange.guard(this);',
     caughtBy: raw('a change that begins only once the head of'),
   },
   {
-    name: 'every request of Express has a shape of its own',
-    file: 'src/http/shapes.ts',
-    find: 'if (!isNeeded) return;',
-    replace: 'if (isNeeded) return;',
-    caughtBy: companions('requests have shapes in common'),
+    name: 'the bytes of an answer wait for nothing',
+    file: 'src/http/held-answer.ts',
+    find: 'const first = this.isArmed ? chunks.find(isHead) : undefined;',
+    replace: 'const first = this.isArmed ? chunks.slice(8).find(isHead) : undefined;',
+    caughtBy: held('over node:http an answer plain is as it would be without a session, but later: nothing'),
   },
   {
-    name: 'a disguise is never seen through again',
-    file: 'src/http/disguise.ts',
-    find: 'for (const [name, former] of state.formers)',
-    replace: 'for (const [name, former] of [...state.formers].slice(9))',
-    caughtBy: companions('is refused while the answer waits, and is there again afterwards'),
+    name: 'the cookie stands in an informational answer',
+    file: 'src/http/held-answer.ts',
+    find: 'const first = this.isArmed ? chunks.find(isHead) : undefined;',
+    replace: 'const first = this.isArmed && chunks.some(isHead) ? chunks[0] : undefined;',
+    caughtBy: held('is held from its head on, however many come before it'),
   },
   {
-    name: 'a head that Node asks for is held back, and what it was asked for goes out without one',
-    file: 'src/http/node-response.ts',
-    find: 'if (original === undefined) return;',
-    replace: 'if (original !== null) return;',
-    caughtBy: companions('an answer that a middleware used after it defers goes out whole'),
+    name: 'a connection that is destroyed takes the answer with it that it was given',
+    file: 'src/http/held-answer.ts',
+    find: 'if (this.isHolding && !this.isGone(error)) this.#destroy ??= now;',
+    replace: 'if (this.isHolding && this.isGone(error)) this.#destroy ??= now;',
+    caughtBy: held('over Express 5 a server that is closed while'),
+  },
+  {
+    name: 'a connection that has failed stays for an answer that nobody will get',
+    file: 'src/http/held-answer.ts',
+    find: "return error instanceof Error && 'syscall' in error;",
+    replace: 'return error instanceof RangeError;',
+    caughtBy: held('is given up at once when its connection fails'),
+  },
+  {
+    name: 'a client that closes its half gets half of the answer',
+    file: 'src/http/held-answer.ts',
+    find: 'if (this.isHolding) this.#end ??= () => setImmediate(now);',
+    replace: 'if (!this.isArmed) this.#end ??= () => setImmediate(now);',
+    caughtBy: held(
+      'over node:http an answer piped and long is as it would be without a session, but later: the client closes',
+    ),
+  },
+  {
+    name: 'an answer in a pipeline does not wait',
+    file: 'src/http/held-answer.ts',
+    find: "response.once('socket', (socket: Duplex) => gateOf(socket).hold(session));",
+    replace: "response.once('socket', (socket: Duplex) => gateOf(socket).forget(session));",
+    caughtBy: raw('requests in a pipeline are answered in their order, each with its own cookie'),
+  },
+  {
+    name: 'an answer of HTTP/2 that waits may be begun again',
+    file: 'src/http/held-answer.ts',
+    find: 'const isSent = () => this.isHolding || Reflect.get',
+    replace: 'const isSent = () => Reflect.get',
+    caughtBy: held('over HTTP/2 an answer plain is as it would be without a session, but later: the handler throws'),
+  },
+  {
+    name: 'a stream is destroyed before it has handed on all that it was given',
+    file: 'src/http/held-answer.ts',
+    find: 'if (this.#stream.writableLength === 0) destroy();',
+    replace: 'if (this.#stream.writableLength >= 0) destroy();',
+    caughtBy: held(
+      'over HTTP/2 an answer ended in parts is as it would be without a session, but later: the handler throws',
+    ),
+  },
+  {
+    name: 'an answer of inject goes out before the change is done',
+    file: 'src/http/fastify.ts',
+    find: 'if (canBeHeld(reply.raw)) return;',
+    replace: 'if (!canBeHeld(reply.raw)) return;',
+    caughtBy: held('waits for the change before its head is rendered'),
   },
 ];

@@ -195,10 +195,7 @@ for (const site of sites) {
         response.end('answered');
         if (!site.name.startsWith('fastify')) throw new Error('too late');
       });
-      const heard = await ask(running.port);
-      // Frameworks cut the connection then, as they do without a session.
-      if (heard !== '') expect(heard).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
-      expect(heard).not.toMatch(/ 500 /);
+      expect(await ask(running.port)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nanswered$/);
     });
 
     test('a client that has left harms nobody', async () => {
