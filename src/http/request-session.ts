@@ -10,8 +10,9 @@ import {
   type SessionInfo,
   type SessionManager,
 } from '../index.js';
+import { clientToBind } from './binding.js';
 import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
-import { clientOf, type Exchange, isSecure } from './exchange.js';
+import { type Exchange, isSecure } from './exchange.js';
 import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from './head.js';
 import { Holding } from './holding.js';
 import { logIn } from './login.js';
@@ -133,7 +134,11 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
     return this.#run(() =>
       this.#inTurn(async () => {
         this.#needHead();
-        await logIn(this.#manager, this.#holding, { userId, patch, client: clientOf(this.#exchange, this.#options) });
+        await logIn(this.#manager, this.#holding, {
+          userId,
+          patch,
+          client: clientToBind(this.#exchange, this.#options),
+        });
         this.#isLoggedOut = false;
       }),
     );
@@ -169,7 +174,7 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
       this.#needHead();
       // Left out, data would be empty; undefined where data is expected is refused.
       const given = (data ?? null) as Data;
-      await this.#holding.begin({ data: given, client: clientOf(this.#exchange, this.#options) });
+      await this.#holding.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
       return true;
     });
   }

@@ -74,6 +74,20 @@ export const ofHttp = [
     caughtBy: http('S-12 to an address, and only a trusted proxy may tell it'),
   },
   {
+    name: 'a session that was begun without a User-Agent is open to every browser',
+    file: 'src/http/binding.ts',
+    find: 'if (text === undefined || kept === undefined) return false;',
+    replace: 'if (text === undefined || kept === undefined) return kept === undefined;',
+    caughtBy: http('S-12 begun without a User-Agent is for requests without one'),
+  },
+  {
+    name: 'a session is bound to an address that is not known',
+    file: 'src/http/binding.ts',
+    find: 'options.bind.ip !== undefined && client.ip === undefined;',
+    replace: 'options.bind.ip !== undefined && client.ip === null;',
+    caughtBy: http('S-12 to an address: none is begun for a client whose address is not known'),
+  },
+  {
     name: 'the cookie is renewed with every answer',
     file: 'src/http/renewal.ts',
     find: 'if (!isFirst && now < 5 * tenth) return false;',
