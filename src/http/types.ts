@@ -56,8 +56,9 @@ export interface RequestSession<D extends SessionData = StoredData> {
   closeOthers(): Promise<number>;
 
   /**
-   * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text each time. It belongs to the token of the
-   * session: `login` and `rotate` make it void, and so does a renewal by the option `rotation`, but for requests that still come with the cookie from before. Begins a session where there is none.
+   * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text each time. It
+   * belongs to the token of the session: `login` makes it void at once; after a `rotate`, or a renewal by the option `rotation`, it
+   * counts for as long as the old token is honoured (`grace`), however often it is sent. Begins a session where there is none.
    */
   csrfToken(): Promise<string>;
   /**

@@ -99,9 +99,23 @@ export const ofHttp = [
   {
     name: 'a token against forgery is good for any session',
     file: 'src/claim.ts',
-    find: "createHmac('sha256', token)",
-    replace: "createHmac('sha256', token.slice(0, 0))",
+    find: "createHmac('sha256', mask)",
+    replace: "createHmac('sha256', mask.slice(0, 0))",
     caughtBy: http('lets a request change something only if it shows a token of its own session'),
+  },
+  {
+    name: 'a token against forgery is void once the session’s token is renewed',
+    file: 'src/claim.ts',
+    find: 'if (before !== undefined) masks.push(before);',
+    replace: 'if (before === null) masks.push(before);',
+    caughtBy: http('counts within the grace, however often it is sent'),
+  },
+  {
+    name: 'a token against forgery outlives the grace of the token that it was made by',
+    file: 'src/tokens.ts',
+    find: 'head.hasPrevious && now < head.graceUntil && sameDigest(head.digest, digestOf(token));',
+    replace: 'head.hasPrevious && now > 0 && sameDigest(head.digest, digestOf(token));',
+    caughtBy: http('counts within the grace, however often it is sent'),
   },
   {
     name: 'anybody’s session is closed by its id',
