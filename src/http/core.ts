@@ -27,7 +27,7 @@ export class HttpSessions {
 
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
-    const found = this.find(exchange, true);
+    const found = this.find(exchange);
     return found instanceof Promise
       ? found.then((late) => this.#opened(exchange, late))
       : this.#opened(exchange, found);
@@ -37,10 +37,10 @@ export class HttpSessions {
     return new SessionOfRequest(this.#manager, this.#options, exchange, found);
   }
 
-  /** `renews`: see `findSession`. */
-  find(exchange: Exchange, renews: boolean): Claim | undefined | Promise<Claim | undefined> {
+  /** What `findSession` finds. */
+  find(exchange: Exchange): Claim | undefined | Promise<Claim | undefined> {
     try {
-      const found = findSession(this.#manager, exchange, this.#options, renews);
+      const found = findSession(this.#manager, exchange, this.#options);
       if (!(found instanceof Promise)) return found;
       return found.catch((error: unknown) => Promise.reject(withStatus(error)));
     } catch (error) {
@@ -65,6 +65,6 @@ export async function sessionOf<D extends SessionData>(
   options?: HttpOptions,
 ): Promise<Session<D> | undefined> {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
-  const found = await sessions.find(exchangeOf(request), false);
+  const found = await sessions.find(exchangeOf(request));
   return found?.session as unknown as Session<D> | undefined;
 }

@@ -15,24 +15,21 @@ const MOST_VALUES = 8;
 
 /**
  * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of several cookies of the name, which other
- * sites of the domain can add, exactly one may open a session, or none does. Never creates anything. `renews`: a token that is due by the option `rotation` is renewed,
- * as there is a response to send it with; only once it is known whose request that is.
+ * sites of the domain can add, exactly one may open a session, or none does. Never creates anything. A token that is due by the option `rotation` is renewed where
+ * the response can tell of it; only once it is known whose request that is.
  */
 export function findSession(
   manager: SessionManager,
   exchange: Exchange,
   options: ResolvedHttpOptions,
-  renews: boolean,
 ): Claim | undefined | Promise<Claim | undefined> {
   const values = cookieValues(exchange.header('cookie'), options.cookieName);
   const first = values[0];
   if (first === undefined || values.length > MOST_VALUES) return undefined;
   const lookup = options.isBound ? untouched : undefined;
   const claim = values.length === 1 ? manager.getClaim(first, lookup) : undefined;
-  if (claim !== undefined) return admitted(exchange, options, claim, renews);
-  return loadOnly(manager, values).then((only) =>
-    only === undefined ? undefined : admitted(exchange, options, only, renews),
-  );
+  if (claim !== undefined) return admitted(exchange, options, claim);
+  return loadOnly(manager, values).then((only) => (only === undefined ? undefined : admitted(exchange, options, only)));
 }
 
 /** What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that the request may not have. */
@@ -49,7 +46,6 @@ function admitted(
   exchange: Exchange,
   options: ResolvedHttpOptions,
   claim: Claim,
-  renews: boolean,
 ): Claim | undefined | Promise<Claim | undefined> {
   const { session } = claim;
   const differs = differencesOf(exchange, options, session);
@@ -60,5 +56,5 @@ function admitted(
     if (options.mismatch === 'refuse') return undefined;
   }
   if (claim.seen === undefined && !claim.see()) return undefined;
-  return (renews ? claim.renew()?.then(() => (claim.isGood ? claim : undefined)) : undefined) ?? claim;
+  return (exchange.takesCookie ? claim.renew()?.then(() => (claim.isGood ? claim : undefined)) : undefined) ?? claim;
 }

@@ -3,7 +3,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import { webExchangeOf } from './exchange.js';
+import { type Exchange, isUpgrade, webExchangeOf } from './exchange.js';
 import { changeHead } from './head.js';
 import type { HttpOptions } from './options.js';
 import type { RequestSession, StoredData } from './types.js';
@@ -27,7 +27,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
     if (sessions.has(context.get('session'))) return next();
-    const session = await sessions.open(webExchangeOf(context.req.raw, socketOf(context)));
+    const session = await sessions.open(exchangeFor(context));
     context.set('session', session as unknown as RequestSession<StoredData>);
     await next();
     await session.settled();
@@ -43,10 +43,21 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   };
 }
 
+function exchangeFor(context: Context): Exchange {
+  const incoming = incomingOf(context);
+  const socket: unknown = incoming && Reflect.get(incoming, 'socket');
+  // On an upgrade, only @hono/node-server 2 sends the headers of the response along: it names its WebSocket server then.
+  const takesCookie =
+    !isUpgrade(incoming ?? { headers: { upgrade: context.req.header('upgrade') } }) || context.env?.wss !== undefined;
+  return webExchangeOf(
+    context.req.raw,
+    typeof socket === 'object' && socket !== null ? socket : undefined,
+    takesCookie,
+  );
+}
+
 /** What @hono/node-server leaves in the environment. */
-function socketOf({ env }: Context): object | undefined {
+function incomingOf({ env }: Context): object | undefined {
   const incoming: unknown = env?.server?.incoming ?? env?.incoming;
-  if (typeof incoming !== 'object' || incoming === null) return undefined;
-  const socket: unknown = Reflect.get(incoming, 'socket');
-  return typeof socket === 'object' && socket !== null ? socket : undefined;
+  return typeof incoming === 'object' && incoming !== null ? incoming : undefined;
 }

@@ -197,6 +197,8 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   }
 
   #needHead(): void {
+    if (!this.#exchange.takesCookie)
+      throw refused('the request', 'no upgrade: the answer to that sets no cookie, so log in and store before it');
     if (this.#isHeadOut) throw refused('the response', 'one whose head is not out yet: no cookie can be sent any more');
   }
 

@@ -15,7 +15,7 @@ export type StoredData = keyof VisitorData extends never ? Record<string, unknow
 /**
  * The session of one request. A visitor for whom nothing was stored has none, costs nothing and gets no cookie; the first `set`, `update`, `login` or `csrfToken`
  * begins one. What is read is current and sends no message. Changes are awaited before the head of the response goes out, also those
- * that the handler does not wait for. Once the head is out, what needs a cookie to be sent is refused with ERR_INVALID_OPTION.
+ * that the handler does not wait for. Once the head is out, what needs a cookie to be sent is refused with ERR_INVALID_OPTION; so it is on an upgrade (WebSocket).
  *
  * A session that ends during the request (a logout in another tab) reads as none, and refuses to be changed with ERR_SESSION_ENDED, whose `status` is 401: it never comes back.
  */

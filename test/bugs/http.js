@@ -1,6 +1,6 @@
 /** What travels over HTTP. */
 
-import { companions, every, http, raw, store } from './caught-by.js';
+import { companions, every, http, raw, store, upgrades } from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -86,6 +86,20 @@ export const ofHttp = [
     find: 'options.bind.ip !== undefined && client.ip === undefined;',
     replace: 'options.bind.ip !== undefined && client.ip === null;',
     caughtBy: http('S-12 to an address: none is begun for a client whose address is not known'),
+  },
+  {
+    name: 'an upgrade spends the renewal of the token',
+    file: 'src/http/exchange.ts',
+    find: 'isUpgrade(request) ? undefined : response',
+    replace: 'isUpgrade(request) && response === undefined ? undefined : response',
+    caughtBy: upgrades('renews no token: the next request does, also after the grace'),
+  },
+  {
+    name: 'a session is begun where no cookie can tell of it',
+    file: 'src/http/request-session.ts',
+    find: 'if (!this.#exchange.takesCookie)',
+    replace: 'if (this.#exchange.takesCookie === undefined)',
+    caughtBy: upgrades('begins no session, logs nobody in and rotates nothing: refused'),
   },
   {
     name: 'the cookie is renewed with every answer',
