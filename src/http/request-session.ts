@@ -16,6 +16,7 @@ import { type Exchange, isSecure } from './exchange.js';
 import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from './head.js';
 import { Holding } from './holding.js';
 import { logIn } from './login.js';
+import { refuseForeignUse } from './misuse.js';
 import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
 import { closeOther, closeOthers, listOthers } from './others.js';
 import { isEmpty, withoutUndefined } from './patch.js';
@@ -251,6 +252,10 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   }
 
   // ------------------------------------------------------------ for the adapters
+
+  static {
+    refuseForeignUse(SessionOfRequest.prototype);
+  }
 
   /** Whether this is what a middleware for that manager has given the request already. */
   static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {

@@ -102,6 +102,20 @@ export const ofHttp = [
     caughtBy: upgrades('begins no session, logs nobody in and rotates nothing: refused'),
   },
   {
+    name: 'what is assigned to a session is lost in silence',
+    file: 'src/http/misuse.ts',
+    find: 'Object.setPrototypeOf(prototype, end);',
+    replace: 'Object.isExtensible(end);',
+    caughtBy: http('that assigns to `cart` is told of `set`, in sloppy code as well'),
+  },
+  {
+    name: 'a method of a session is overwritten by data',
+    file: 'src/http/misuse.ts',
+    find: "if (name !== 'constructor')",
+    replace: "if (name !== 'constructor' && value === undefined)",
+    caughtBy: http('that assigns to `login` is told of `set`, in sloppy code as well'),
+  },
+  {
     name: 'the cookie is renewed with every answer',
     file: 'src/http/renewal.ts',
     find: 'if (!isFirst && now < 5 * tenth) return false;',
