@@ -8,6 +8,7 @@ import { Manager } from './manager.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
 import type { Follower } from './membership.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
+import { warnOfOtherProcesses } from './processes.js';
 import { type ClockMemory, monotonic, reserveClock } from './protocol/clock.js';
 import { SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, shapeFor, type TableMemory } from './protocol/layout.js';
@@ -33,6 +34,7 @@ export async function startSessionManager<D extends SessionData = Record<string,
   if (managerHere(name) !== undefined || (inherited !== undefined && !isOver(inherited))) {
     throw new SessionError('ERR_NAME_IN_USE');
   }
+  warnOfOtherProcesses();
   let invitation: Invitation | undefined;
   const manager: Promise<Manager> = start(
     resolved,

@@ -15,6 +15,7 @@ export const http = (name) => ({ file: 'test/http/contract.test.ts', test: name 
 export const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
 export const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
 export const upgrades = (name) => ({ file: 'test/http/upgrades.test.ts', test: name });
+export const processes = (name) => ({ file: 'test/processes.test.ts', test: name });
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });

@@ -1,6 +1,6 @@
 /** What travels over HTTP. */
 
-import { companions, every, http, raw, store, upgrades } from './caught-by.js';
+import { companions, every, http, processes, raw, store, upgrades } from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -114,6 +114,20 @@ export const ofHttp = [
     find: "if (name !== 'constructor')",
     replace: "if (name !== 'constructor' && value === undefined)",
     caughtBy: http('that assigns to `login` is told of `set`, in sloppy code as well'),
+  },
+  {
+    name: 'a worker of a cluster starts a manager of its own without a word',
+    file: 'src/start.ts',
+    find: '  warnOfOtherProcesses();',
+    replace: '  void warnOfOtherProcesses;',
+    caughtBy: processes('are warned once each when they start managers, and told what follows and what to do'),
+  },
+  {
+    name: 'a manager that was not found is not said to be in another process',
+    file: 'src/invitation.ts',
+    find: 'text + hintOfOtherProcess()',
+    replace: 'text + hintOfOtherProcess().slice(0, 0)',
+    caughtBy: processes('find no manager of the primary, neither by name nor by a ticket'),
   },
   {
     name: 'the cookie is renewed with every answer',
