@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Claim, Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { findSession } from './find.js';
-import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
+import { type HttpOptions, type ResolvedHttpOptions, refused, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
 import { shareShapes } from './shapes.js';
@@ -20,9 +20,17 @@ export class HttpSessions {
     this.#options = resolveHttpOptions(this.#manager, options);
   }
 
-  /** What a request already has, if that is a session of this manager. */
+  /**
+   * Whether what a request has already is a session of this manager. Throws ERR_INVALID_OPTION at one of another package, which goes on
+   * working with what it has put there: neither would do what it says.
+   */
   has(session: unknown): boolean {
-    return SessionOfRequest.isOf(this.#manager, session);
+    if (SessionOfRequest.isOf(this.#manager, session)) return true;
+    if (typeof session !== 'object' || session === null || SessionOfRequest.isAny(session)) return false;
+    throw refused(
+      'request.session',
+      'of one package: another one, such as express-session, has put its own there before',
+    );
   }
 
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */

@@ -23,21 +23,22 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 
 /**
  * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager already keeps it; one of another manager, of a site
- * around this one, gives way.
+ * around this one, gives way. One of another package (express-session) is an error, ERR_INVALID_OPTION, for `next`.
  *
  * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return (request, response, next) => {
-    if (sessions.has((request as { session?: unknown }).session)) return next();
-    let session: SessionOfRequest | Promise<SessionOfRequest>;
+    let session: SessionOfRequest | Promise<SessionOfRequest> | undefined;
     try {
-      session = sessions.openNode(request, response);
+      const isThere = sessions.has((request as { session?: unknown }).session);
+      session = isThere ? undefined : sessions.openNode(request, response);
     } catch (error) {
       return next(error);
     }
-    if (session instanceof Promise) session.then((opened) => give(opened, request, next), next);
+    if (session === undefined) next();
+    else if (session instanceof Promise) session.then((opened) => give(opened, request, next), next);
     else give(session, request, next);
   };
 }

@@ -71,6 +71,15 @@ export function withStatus(error: unknown): unknown {
   return error;
 }
 
+/** The same promise, whose error is given its status. */
+export async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw withStatus(error);
+  }
+}
+
 /** Whether a session had ended before a call reached it. */
 export function isEnded(error: unknown): boolean {
   return error instanceof SessionError && error.code === 'ERR_SESSION_ENDED';

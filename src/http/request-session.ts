@@ -20,12 +20,14 @@ import { refuseForeignUse } from './misuse.js';
 import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
 import { closeOther, closeOthers, listOthers } from './others.js';
 import { isEmpty, withoutUndefined } from './patch.js';
-import { HttpRefusal, isEnded, withStatus } from './refusal.js';
+import { HttpRefusal, isEnded, withStatusOf } from './refusal.js';
 import type { LogoutOptions, RequestSession } from './types.js';
 import { Writes } from './writes.js';
 
 type Data = Record<string, unknown>;
 
+/** By it two copies of this package know each other's. */
+const mark = Symbol.for('coatcheck.session of a request');
 const nothing: Readonly<Data> = Object.freeze({});
 const ignore = (): void => undefined;
 
@@ -254,7 +256,13 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   // ------------------------------------------------------------ for the adapters
 
   static {
+    Object.defineProperty(SessionOfRequest.prototype, mark, { value: true });
     refuseForeignUse(SessionOfRequest.prototype);
+  }
+
+  /** Whether this is the session of a request, of whatever manager, or copy of this package. */
+  static isAny(session: object): boolean {
+    return Reflect.get(session, mark) === true;
   }
 
   /** Whether this is what a middleware for that manager has given the request already. */
@@ -287,13 +295,5 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   #secured(cookie: string): string {
     const { autoSecure } = this.#options;
     return autoSecure && isSecure(this.#exchange, this.#options) ? `${cookie}; Secure` : cookie;
-  }
-}
-
-async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
-  try {
-    return await promise;
-  } catch (error) {
-    throw withStatus(error);
   }
 }

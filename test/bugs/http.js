@@ -1,6 +1,6 @@
 /** What travels over HTTP. */
 
-import { companions, every, http, processes, raw, store, upgrades } from './caught-by.js';
+import { addresses, beside, companions, every, http, processes, raw, store, upgrades } from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -128,6 +128,34 @@ export const ofHttp = [
     find: 'text + hintOfOtherProcess()',
     replace: 'text + hintOfOtherProcess().slice(0, 0)',
     caughtBy: processes('find no manager of the primary, neither by name nor by a ticket'),
+  },
+  {
+    name: 'a proxy that is named as IPv4 within IPv6 is never trusted',
+    file: 'src/http/address.ts',
+    find: 'if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return [address, bits];',
+    replace: 'if (!(address instanceof ipaddr.IPv6) || bits >= 0) return [address, bits];',
+    caughtBy: addresses('a trusted proxy may be written as ::ffff:127.0.0.1'),
+  },
+  {
+    name: 'a session of another package is replaced',
+    file: 'src/http/core.ts',
+    find: 'session === null || SessionOfRequest.isAny(session)) return false;',
+    replace: 'session === null || !SessionOfRequest.isAny({})) return false;',
+    caughtBy: beside('is an error of Koa, and the request is answered'),
+  },
+  {
+    name: 'a manager within a manager takes the name for itself',
+    file: 'src/http/fastify.ts',
+    find: 'Reflect.set(fastify, decorated, true);',
+    replace: 'Reflect.get(fastify, decorated);',
+    caughtBy: beside('has its own session within its context'),
+  },
+  {
+    name: 'an answer past Hono says nothing of the session',
+    file: 'src/http/hono.ts',
+    find: 'return server === undefined || server.guard(told, changed);',
+    replace: 'return server === undefined || [told, changed].length > 0;',
+    caughtBy: beside('sends the cookie with that, awaited or not, now or later'),
   },
   {
     name: 'the cookie is renewed with every answer',
