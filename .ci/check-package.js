@@ -53,6 +53,7 @@ try {
     check('publint has nothing to say', () => run('npx', ['--no-install', 'publint', tarball, '--strict'], root));
     check('holds what users need and nothing else', () => checkFiles(tarball, copy));
     useIt(tarball);
+    useItsTypes(tarball);
   }
 } finally {
   rmSync(temporary, { recursive: true, force: true });
@@ -188,6 +189,75 @@ function useIt(tarball) {
       "import { createRequire } from 'node:module';createRequire(process.cwd() + '/')('coatcheck/package.json')";
     run('node', ['--input-type=module', '-e', text], folder);
   });
+}
+
+/** Programs of sites that have types of others beside the package's, or resolve modules as Node 10 did. */
+function useItsTypes(tarball) {
+  const folder = join(temporary, 'typed');
+  mkdirSync(folder);
+  const write = (name, text) => writeFileSync(join(folder, name), text);
+  write('package.json', JSON.stringify({ name: 'typed', private: true, type: 'module' }));
+  // The last TypeScript that knows how Node 10 resolved modules; and of express-session's types the current ones.
+  const types = [
+    '@types/node@20',
+    '@types/express',
+    '@types/express-session',
+    'typescript@5.9',
+    'express',
+    'express-session',
+  ];
+  const installed = check('installs beside the types of Express and express-session', () => {
+    run('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, ...types], folder);
+    return true;
+  });
+  if (installed === undefined) return;
+
+  const imports = `import { startSessionManager } from 'coatcheck';
+import { coatcheck, sessionIn } from 'coatcheck/express';
+import { CoatcheckStore } from 'coatcheck/express-session';
+`;
+  write(
+    'beside.ts',
+    `import express from 'express';
+import expressSession from 'express-session';
+${imports}
+const manager = await startSessionManager();
+const site = express();
+site.use(coatcheck(manager));
+site.get('/', async ({ session }, response) => {
+  await session.login('ada', { coats: 1 });
+  const user: string | undefined = session.userId;
+  response.send([user, session.data, session.requireLogin({ within: '1m' })]);
+});
+const store = new CoatcheckStore({ manager, userId: (data) => data.passport?.user });
+const other = express();
+other.use(expressSession({ secret: 'x', resave: false, saveUninitialized: false, store }));
+other.get('/', (request, response) => request.session.destroy(() => void response.send(request.session.cookie.path)));
+export { sessionIn };
+`,
+  );
+  write(
+    'as-node-10.ts',
+    `${imports}import { createManualClock } from 'coatcheck/testing';
+import type { RequestSession } from 'coatcheck/koa';
+export async function main(): Promise<unknown[]> {
+  const manager = await startSessionManager({ clock: createManualClock(0) });
+  const id: string = (await manager.newSession()).id;
+  return [coatcheck(manager), sessionIn, new CoatcheckStore({ manager }), id];
+}
+export type Session = RequestSession;
+`,
+  );
+  const options = ['--noEmit', '--strict', '--target', 'ES2023', '--lib', 'ES2023,ESNext.Disposable'];
+  const compile = (...more) => run('npx', ['--no-install', 'tsc', ...options, ...more], folder);
+  for (const skips of ['true', 'false'])
+    check(
+      `type-checks beside the types of express-session, ${skips === 'true' ? 'its own programs' : 'every declaration'}`,
+      () => compile('beside.ts', '--module', 'nodenext', '--skipLibCheck', skips),
+    );
+  check('type-checks with `moduleResolution: node`', () =>
+    compile('as-node-10.ts', '--module', 'commonjs', '--moduleResolution', 'node10', '--skipLibCheck', 'true'),
+  );
 }
 
 function expectTea(printed) {

@@ -15,8 +15,11 @@ export interface CoatcheckStoreOptions {
   /** Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`, `ids`, `length` and `clear` are about both. */
   manager: SessionManager;
   /** The user of a session, from its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })` mean it. Default: nobody. */
-  userId?: (session: Readonly<Record<string, unknown>>) => string | undefined;
+  userId?: (session: { readonly [key: string]: PathInData | undefined }) => string | undefined;
 }
+
+/** Data of which nothing is known, to be read along a path that ends in a text: `data.passport?.user`. What is no text at the end is refused. */
+export type PathInData = string & { readonly [key: string]: PathInData | undefined };
 
 /** Sessions closed at once by `clear`. */
 const AT_ONCE = 1000;
@@ -70,7 +73,7 @@ export class CoatcheckStore extends EventEmitter {
     const idleTimeout = idleTimeoutOf(session);
     if (idleTimeout !== undefined && idleTimeout <= 0) return this.#destroy(id);
     const data = toKept(id, session);
-    const userId = this.#userId(data.data);
+    const userId = this.#userId(data.data as Parameters<NonNullable<CoatcheckStoreOptions['userId']>>[0]);
     await unlessEnded(
       this.#manager.putSession(id, {
         data,

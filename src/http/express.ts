@@ -11,10 +11,19 @@ export * from './face.js';
 
 declare global {
   namespace Express {
-    interface Request {
-      /** The session of this request: see `RequestSession` of `coatcheck/express`. */
-      session: RequestSession<StoredData>;
-    }
+    // There also where nobody else declares it.
+    interface Request {}
+  }
+}
+
+/** What the types of other packages, such as @types/express-session, say of `request.session`. */
+type SessionBeside = Express.Request extends { session: infer S } ? S : unknown;
+
+// Express's own interface rather than the global one, where a second declaration of `session` is an error.
+declare module 'express-serve-static-core' {
+  interface Request<P, ResBody, ReqBody, ReqQuery, LocalsObj> {
+    /** The session of this request: see `RequestSession` of `coatcheck/express`. */
+    session: RequestSession<StoredData> & SessionBeside;
   }
 }
 
