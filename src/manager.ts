@@ -9,6 +9,7 @@ import { clearCookie, createCookieFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
+import { withFormat } from './jwt.js';
 import { KeyedSessions } from './keyed-sessions.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';
@@ -124,7 +125,7 @@ export class Manager implements SessionManager<Data> {
       connection.close(new Refused('ERR_MANAGER_NOT_FOUND'));
       throw otherBuild(membership.invitation.name, welcome.layoutVersion);
     }
-    manager = new Manager(membership, welcome.settings as Settings, connection, events);
+    manager = new Manager(membership, await withFormat(welcome.settings as Settings), connection, events);
     return manager;
   }
 

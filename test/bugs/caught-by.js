@@ -18,6 +18,8 @@ export const upgrades = (name) => ({ file: 'test/http/upgrades.test.ts', test: n
 export const processes = (name) => ({ file: 'test/processes.test.ts', test: name });
 export const beside = (name) => ({ file: 'test/http/beside-others.test.ts', test: name });
 export const addresses = (name) => ({ file: 'test/http/address.test.ts', test: name });
+export const types = (name) => ({ file: 'test/types.test.ts', test: name });
+export const bundles = (name) => ({ file: 'test/bundle.test.ts', test: name });
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const store = (name) => ({ file: 'test/express-session-store.test.ts', test: name });

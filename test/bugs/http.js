@@ -1,6 +1,18 @@
 /** What travels over HTTP. */
 
-import { addresses, beside, companions, every, http, processes, raw, store, upgrades } from './caught-by.js';
+import {
+  addresses,
+  beside,
+  bundles,
+  companions,
+  every,
+  http,
+  processes,
+  raw,
+  store,
+  types,
+  upgrades,
+} from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -156,6 +168,27 @@ export const ofHttp = [
     find: 'return server === undefined || server.guard(told, changed);',
     replace: 'return server === undefined || [told, changed].length > 0;',
     caughtBy: beside('sends the cookie with that, awaited or not, now or later'),
+  },
+  {
+    name: 'a package that no bundler sees is asked for by name',
+    file: 'src/jwt.ts',
+    find: "if (settings.cookie.format === 'jwt') loaded",
+    replace: "if (settings.cookie.format === '') loaded",
+    caughtBy: bundles('knows a visitor who comes back, by the store for express-session'),
+  },
+  {
+    name: 'the file of the manager’s thread is missing, and nothing is said of bundles',
+    file: 'src/start.ts',
+    find: "const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));",
+    replace: "const isMissing = worker?.protocol === '' && !existsSync(worker);",
+    caughtBy: bundles('that lacks the file of the manager’s thread is told where to read of it'),
+  },
+  {
+    name: 'the types of express-session take the place of ours',
+    file: 'src/http/express.ts',
+    find: 'session: RequestSession<StoredData> & SessionBeside;',
+    replace: 'session: SessionBeside;',
+    caughtBy: types('beside the types of express-session, a request has both'),
   },
   {
     name: 'the cookie is renewed with every answer',
