@@ -27,10 +27,9 @@ const HALF_ORDER = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf42
 
 let loaded: typeof import('fast-jwt') | undefined;
 
-/** Settings, once their format can be made. Loaded only where it is used, as it takes each thread some 40 ms and a megabyte; by an import that bundlers see. */
-export async function withFormat<S extends { readonly cookie: { readonly format: string } }>(settings: S): Promise<S> {
-  if (settings.cookie.format === 'jwt') loaded ??= await import('fast-jwt');
-  return settings;
+/** Before a format is made. Only where it is used, as that takes each thread some 40 ms and a megabyte; by an import that bundlers see. */
+export async function loadJwt(): Promise<void> {
+  loaded ??= await import('fast-jwt');
 }
 
 /** For who makes a format without a manager. */

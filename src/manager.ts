@@ -5,11 +5,10 @@ import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter, resolv
 import { Birth } from './birth.js';
 import { Claims } from './claims.js';
 import { Connection } from './connection.js';
-import { clearCookie, createCookieFormat } from './cookies.js';
+import { clearCookie, createCookieFormat, withFormat } from './cookies.js';
 import { Events } from './events.js';
 import { toUtf8 } from './info.js';
 import { isOver, otherBuild } from './invitation.js';
-import { withFormat } from './jwt.js';
 import { KeyedSessions } from './keyed-sessions.js';
 import { Listing } from './listing.js';
 import { Lookup } from './lookup.js';

@@ -171,9 +171,9 @@ export const ofHttp = [
   },
   {
     name: 'a package that no bundler sees is asked for by name',
-    file: 'src/jwt.ts',
-    find: "if (settings.cookie.format === 'jwt') loaded",
-    replace: "if (settings.cookie.format === '') loaded",
+    file: 'src/cookies.ts',
+    find: "if (settings.cookie.format === 'jwt')",
+    replace: "if (settings.cookie.format === '')",
     caughtBy: bundles('knows a visitor who comes back, by the store for express-session'),
   },
   {
