@@ -54,6 +54,8 @@ try {
     check('holds what users need and nothing else', () => checkFiles(tarball, copy));
     useIt(tarball);
     useItsTypes(tarball);
+    installBesideOthers(tarball);
+    followReadme(tarball);
   }
 } finally {
   rmSync(temporary, { recursive: true, force: true });
@@ -258,6 +260,38 @@ export type Session = RequestSession;
   check('type-checks with `moduleResolution: node`', () =>
     compile('as-node-10.ts', '--module', 'commonjs', '--moduleResolution', 'node10', '--skipLibCheck', 'true'),
   );
+}
+
+/** Frameworks of versions that no adapter is for do not keep a site that uses none from installing the package. */
+function installBesideOthers(tarball) {
+  const folder = join(temporary, 'older');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'older', private: true, type: 'module' }));
+  check('installs beside frameworks that no adapter is for', () =>
+    run('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, 'koa@2', 'fastify@4', 'hono@3'], folder),
+  );
+}
+
+/** The first program of the README, as it says: in an empty folder, by `npm init -y` and what follows it. */
+function followReadme(tarball) {
+  const folder = join(temporary, 'first');
+  mkdirSync(folder);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, commands = ''] = /## A program of two threads\n[\s\S]*?```sh\n([^`]*)```/.exec(readme) ?? [];
+  for (const [, name, text] of readme.matchAll(/```js\n\/\/ (main|worker)\.js\n([^`]*)```/g))
+    writeFileSync(join(folder, `${name}.js`), text);
+  check('the first program of the README runs in an empty folder', () => {
+    for (const command of commands.trim().split('\n')) {
+      const [program, ...args] = command.split(' ');
+      run(
+        program,
+        args.map((arg) => (arg === 'coatcheck' ? tarball : arg)),
+        folder,
+      );
+    }
+    const printed = run('node', ['main.js'], folder);
+    if (!printed.includes('worker: found ada')) throw new Error(`it printed: ${printed}`);
+  });
 }
 
 function expectTea(printed) {
