@@ -27,7 +27,10 @@ const HALF_ORDER = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf42
 
 let loaded: typeof import('fast-jwt') | undefined;
 
-/** Before a format is made. Only where it is used, as that takes each thread some 40 ms and a megabyte; by an import that bundlers see. */
+/**
+ * Before a format is made. Only where it is used, as that takes each thread some 40 ms and a megabyte; by an import
+ * that bundlers see.
+ */
 export async function loadJwt(): Promise<void> {
   loaded ??= await import('fast-jwt');
 }

@@ -1,6 +1,12 @@
-/** Whether this process is one of several that serve one site, as far as its environment shows: threads share sessions, processes do not. Runs in every thread of the host. */
+/**
+ * Whether this process is one of several that serve one site, as far as its environment shows: threads share
+ * sessions, processes do not. Runs in every thread of the host.
+ */
 
-/** How this process shows to be one of several of its kind; undefined where it does not. Of node:cluster, only the main thread of a worker knows. */
+/**
+ * How this process shows to be one of several of its kind; undefined where it does not. Of node:cluster, only the
+ * main thread of a worker knows.
+ */
 function kindOfWorker(): string | undefined {
   const { pm_id: pm2, exec_mode: mode } = process.env;
   if (pm2 !== undefined && mode === 'cluster_mode') return "PM2's cluster mode";
@@ -23,7 +29,10 @@ export function warnOfOtherProcesses(): void {
   process.emitWarning(text, { type: 'CoatcheckWarning', code: 'COATCHECK_SEVERAL_PROCESSES' });
 }
 
-/** What to add where a manager was not found: that it may be in another process. Empty where there is no sign of another. */
+/**
+ * What to add where a manager was not found: that it may be in another process. Empty where there is no sign of
+ * another.
+ */
 export function hintOfOtherProcess(): string {
   const kind = kindOfWorker();
   const self =

@@ -183,8 +183,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   /**
-   * What the secrets of the token before this one are derived from, while that one is honoured. Undefined if this is not the token that
-   * the session has now.
+   * What the secrets of the token before this one are derived from, while that one is honoured. Undefined if this is
+   * not the token that the session has now.
    */
   maskBefore(token: string): Uint8Array | undefined {
     const { view, now } = this.context;

@@ -19,7 +19,10 @@ import { settingsOf } from './settings.js';
 import { type Post, Supervisor } from './supervisor.js';
 import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 
-/** Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where it lies, names another. */
+/**
+ * Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where
+ * it lies, names another.
+ */
 const besideThis = () => new URL('../worker/main.js', import.meta.url);
 
 /**

@@ -164,9 +164,9 @@ export interface Claim<D extends SessionData = Record<string, unknown>> {
   /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
   renew(): Promise<void> | undefined;
   /**
-   * For tokens against forged requests: 32 bytes derived under a label from the current token, by which to make one; then the same from
-   * those that still count, by which one may have been made before: the token in the client's cookie, and within its grace the one that
-   * was replaced last. Some of them may be equal.
+   * For tokens against forged requests: 32 bytes derived under a label from the current token, by which to make one;
+   * then the same from those that still count, by which one may have been made before: the token in the client's
+   * cookie, and within its grace the one that was replaced last. Some of them may be equal.
    */
   secrets(label: string): readonly Uint8Array[];
 }

@@ -1,4 +1,7 @@
-/** One line of an access log in common or combined format, with or without the virtual host before it, taken apart in one pass. Runs in the main thread. */
+/**
+ * One line of an access log in common or combined format, with or without the virtual host before it, taken apart in
+ * one pass. Runs in the main thread.
+ */
 
 import { isIP } from 'node:net';
 
@@ -56,7 +59,10 @@ export function parseLogLine(line: string): LoggedRequest | undefined {
   return agent < 0 ? undefined : { at, address, agent: rest.slice(referer + 3, agent) };
 }
 
-/** The client, where the first field of a line is the virtual host that served it: then there are three fields between that and the time. */
+/**
+ * The client, where the first field of a line is the virtual host that served it: then there are three fields between
+ * that and the time.
+ */
 function clientAfter(first: string, between: string): string | undefined {
   const [second = '', ...others] = between.split(' ', 3);
   if (second === '-' || others.length < 2 || !addressForm.test(second)) return undefined;

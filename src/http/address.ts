@@ -76,7 +76,9 @@ export function sameClient(one: string | undefined, other: string | undefined, b
   return a.match(b, by === 'exact' ? bits : prefix);
 }
 
-/** An address in any of the forms in which proxies write it: with a port, in brackets, with a zone, IPv4 within IPv6. */
+/**
+ * An address in any of the forms in which proxies write it: with a port, in brackets, with a zone, IPv4 within IPv6.
+ */
 function addressIn(text: string | undefined): Address | undefined {
   if (text === undefined || text.length > 64) return undefined;
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;

@@ -1,4 +1,7 @@
-/** The option `bind`: whether a request comes from the client that its session was begun for. Runs in every thread of the host. */
+/**
+ * The option `bind`: whether a request comes from the client that its session was begun for. Runs in every thread of
+ * the host.
+ */
 
 import type { Session } from '../index.js';
 import { sameClient } from './address.js';
@@ -12,8 +15,8 @@ const CLIENT_BYTES = 256;
 const none: Mismatch['differs'] = [];
 
 /**
- * The client that a new session is begun for. Throws ERR_CLIENT_UNKNOWN where sessions are bound to an address and this client's is not
- * known: all such clients look alike, so the session would be open to each of them.
+ * The client that a new session is begun for. Throws ERR_CLIENT_UNKNOWN where sessions are bound to an address and
+ * this client's is not known: all such clients look alike, so the session would be open to each of them.
  */
 export function clientToBind(exchange: Exchange, options: ResolvedHttpOptions): { ip?: string; userAgent?: string } {
   const client = clientOf(exchange, options);
@@ -23,8 +26,8 @@ export function clientToBind(exchange: Exchange, options: ResolvedHttpOptions): 
 }
 
 /**
- * What of a request differs from the client that the session was begun for. An absent User-Agent is a value like any other. An address
- * that is not known, then or now, is never the same.
+ * What of a request differs from the client that the session was begun for. An absent User-Agent is a value like any
+ * other. An address that is not known, then or now, is never the same.
  */
 export function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, session: Session): Mismatch['differs'] {
   if (!options.isBound) return none;

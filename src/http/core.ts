@@ -21,8 +21,8 @@ export class HttpSessions {
   }
 
   /**
-   * Whether what a request has already is a session of this manager. Throws ERR_INVALID_OPTION at one of another package, which goes on
-   * working with what it has put there: neither would do what it says.
+   * Whether what a request has already is a session of this manager. Throws ERR_INVALID_OPTION at one of another
+   * package, which goes on working with what it has put there: neither would do what it says.
    */
   has(session: unknown): boolean {
     if (SessionOfRequest.isOf(this.#manager, session)) return true;

@@ -14,7 +14,10 @@ export interface Exchange {
   readonly peer: string | undefined;
   /** Whether that connection is over TLS. */
   readonly encrypted: boolean;
-  /** Whether a cookie can go out with what answers it. Where none can, no session is begun and no token changed: nobody would hear of it. */
+  /**
+   * Whether a cookie can go out with what answers it. Where none can, no session is begun and no token changed:
+   * nobody would hear of it.
+   */
   readonly takesCookie: boolean;
   /**
    * Called before a session is looked at or changed: has the head of the response tell of it, and if it is `changed` also wait for that, where the adapter does not see to it.
@@ -69,14 +72,17 @@ class NodeExchange implements Exchange {
 }
 
 /**
- * `response`: undefined where there is none. An upgrade has none either, whatever a framework has made up for its handlers: the 101 is
- * written by whoever takes the socket over.
+ * `response`: undefined where there is none. An upgrade has none either, whatever a framework has made up for its
+ * handlers: the 101 is written by whoever takes the socket over.
  */
 export function exchangeOf(request: IncomingMessage, response?: ServerResponse): Exchange {
   return new NodeExchange(request, isUpgrade(request) ? undefined : response);
 }
 
-/** Whether the connection is handed over: by Node's own word, or by the header where a request was made without Node's parser. */
+/**
+ * Whether the connection is handed over: by Node's own word, or by the header where a request was made without Node's
+ * parser.
+ */
 export function isUpgrade({ upgrade, headers }: { readonly upgrade?: unknown; readonly headers?: object }): boolean {
   return typeof upgrade === 'boolean' ? upgrade : Reflect.get(headers ?? {}, 'upgrade') !== undefined;
 }

@@ -17,7 +17,10 @@ export interface CoatcheckStoreOptions {
   userId?: (session: { readonly [key: string]: PathInData | undefined }) => string | undefined;
 }
 
-/** Data of which nothing is known, to be read along a path that ends in a text: `data.passport?.user`. What is no text at the end is refused. */
+/**
+ * Data of which nothing is known, to be read along a path that ends in a text: `data.passport?.user`. What is no text
+ * at the end is refused.
+ */
 export type PathInData = string & { readonly [key: string]: PathInData | undefined };
 
 /** Sessions closed at once by `clear`. */
@@ -166,7 +169,10 @@ export class CoatcheckStore extends EventEmitter {
 
   // ------------------------------------------------------------ what express-session's own Store does
 
-  /** Makes a Session of express-session's of a stored one, for a request. Throws ERR_INVALID_OPTION where its middleware was not given this store. */
+  /**
+   * Makes a Session of express-session's of a stored one, for a request. Throws ERR_INVALID_OPTION where its
+   * middleware was not given this store.
+   */
   createSession<S>(request: object, session: StoredSession): S {
     const { Session, cookiePrototype } = this.#classesFor(request);
     const { expires, originalMaxAge } = session.cookie;
@@ -203,7 +209,10 @@ export class CoatcheckStore extends EventEmitter {
     });
   }
 
-  /** Of a session that the middleware generates for nobody, as nothing else hands its classes out. A package required by name would be missing in a bundle. */
+  /**
+   * Of a session that the middleware generates for nobody, as nothing else hands its classes out. A package required
+   * by name would be missing in a bundle.
+   */
   #classesFor(request: object): ExpressSessionClasses {
     if (this.#classes !== undefined) return this.#classes;
     if (this.generate === undefined)

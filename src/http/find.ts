@@ -14,9 +14,10 @@ const untouched = { touch: false };
 const MOST_VALUES = 8;
 
 /**
- * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of several cookies of the name, which other
- * sites of the domain can add, exactly one may open a session, or none does. Never creates anything. A token that is due by the option `rotation` is renewed where
- * the response can tell of it; only once it is known whose request that is.
+ * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of
+ * several cookies of the name, which other sites of the domain can add, exactly one may open a session, or none does.
+ * Never creates anything. A token that is due by the option `rotation` is renewed where the response can tell of it;
+ * only once it is known whose request that is.
  */
 export function findSession(
   manager: SessionManager,

@@ -47,22 +47,32 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   };
 }
 
-/** Marks the response of a handler that answers on the `ServerResponse` of @hono/node-server: nothing else of it is sent. */
+/**
+ * Marks the response of a handler that answers on the `ServerResponse` of @hono/node-server: nothing else of it is
+ * sent.
+ */
 const ALREADY_SENT = 'x-hono-already-sent';
 
 const silent: HeadChanges = { setCookie: undefined, clearSiteData: undefined, isRead: false, isPrivate: false };
 
 /** An exchange of Hono's. */
 interface HonoExchange extends Exchange {
-  /** Whether the response of Hono tells of the session, so that the server's own, which it becomes, has nothing to add. */
+  /**
+   * Whether the response of Hono tells of the session, so that the server's own, which it becomes, has nothing to
+   * add.
+   */
   isTold: boolean;
 }
 
-/** Where a handler may answer past Hono, on the server's own response, that is guarded as well: whichever goes out tells of the session. */
+/**
+ * Where a handler may answer past Hono, on the server's own response, that is guarded as well: whichever goes out
+ * tells of the session.
+ */
 function exchangeFor(context: Context): HonoExchange {
   const { incoming, outgoing } = bindingsOf(context);
   const upgraded = incoming ?? { headers: { upgrade: context.req.header('upgrade') } };
-  // On an upgrade, only @hono/node-server 2 sends the headers of the response along: it names its WebSocket server then.
+  // On an upgrade, only @hono/node-server 2 sends the headers of the response along: it names its WebSocket server
+  // then.
   const takesCookie = !isUpgrade(upgraded) || context.env?.wss !== undefined;
   const server = incoming && outgoing && exchangeOf(incoming, outgoing);
   const exchange: HonoExchange = {

@@ -1,6 +1,6 @@
 /**
- * What a request's session says to handlers that are written for express-session: that an assignment stores nothing, and what to call instead of its
- * methods. Runs in every thread of the host.
+ * What a request's session says to handlers that are written for express-session: that an assignment stores nothing,
+ * and what to call instead of its methods. Runs in every thread of the host.
  */
 
 import { SessionError } from '../index.js';
@@ -9,11 +9,11 @@ import { SessionError } from '../index.js';
 const foreign = ['regenerate', 'save', 'reload', 'destroy'];
 
 /**
- * Has every assignment to an object with this prototype throw ERR_INVALID_OPTION, also in sloppy code, and so every call of a foreign method.
- * To read what there is not gives `undefined`.
+ * Has every assignment to an object with this prototype throw ERR_INVALID_OPTION, also in sloppy code, and so every
+ * call of a foreign method. To read what there is not gives `undefined`.
  *
- * An assignment to what the prototype has meets a setter. Any other goes up the chain of prototypes, at whose end there is a proxy: so neither the
- * object nor a read of what it has pays for one.
+ * An assignment to what the prototype has meets a setter. Any other goes up the chain of prototypes, at whose end
+ * there is a proxy: so neither the object nor a read of what it has pays for one.
  */
 export function refuseForeignUse(prototype: object): void {
   for (const name of foreign) Object.defineProperty(prototype, name, { value: refusalOf(name), configurable: true });

@@ -16,8 +16,9 @@ const refusals: Readonly<Record<HttpRefusalCode, { status: number; text: string 
 };
 
 /**
- * Thrown by `requireLogin` and `checkCsrf`, and by what would begin a session where `bind.ip` has no address to bind it to. Left alone, it becomes a response of its `status` in Express, Fastify, Hono and Koa;
- * with node:http it reaches the callback that the middleware was given only if it is handed on there.
+ * Thrown by `requireLogin` and `checkCsrf`, and by what would begin a session where `bind.ip` has no address to bind
+ * it to. Left alone, it becomes a response of its `status` in Express, Fastify, Hono and Koa; with node:http it
+ * reaches the callback that the middleware was given only if it is handed on there.
  */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
