@@ -56,6 +56,9 @@ try {
     check('publint has nothing to say', () => run('npx', ['--no-install', 'publint', tarball, '--strict'], root));
     check('holds what users need and nothing else', () => checkFiles(tarball, copy));
     useIt(tarball);
+    useItsTypes(tarball);
+    installBesideOthers(tarball);
+    followReadme(tarball);
   }
 } finally {
   rmSync(temporary, { recursive: true, force: true });
@@ -195,6 +198,107 @@ function useIt(tarball) {
     const text =
       "import { createRequire } from 'node:module';createRequire(process.cwd() + '/')('coatcheck/package.json')";
     run('node', ['--input-type=module', '-e', text], folder);
+  });
+}
+
+/** Programs of sites that have types of others beside the package's, or resolve modules as Node 10 did. */
+function useItsTypes(tarball) {
+  const folder = join(temporary, 'typed');
+  mkdirSync(folder);
+  const write = (name, text) => writeFileSync(join(folder, name), text);
+  write('package.json', JSON.stringify({ name: 'typed', private: true, type: 'module' }));
+  // The last TypeScript that knows how Node 10 resolved modules; and of express-session's types the current ones.
+  const types = [
+    '@types/node@20',
+    '@types/express',
+    '@types/express-session',
+    'typescript@5.9',
+    'express',
+    'express-session',
+  ];
+  const installed = check('installs beside the types of Express and express-session', () => {
+    run('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, ...types], folder);
+    return true;
+  });
+  if (installed === undefined) return;
+
+  const imports = `import { startSessionManager } from 'coatcheck';
+import { coatcheck, sessionIn } from 'coatcheck/express';
+import { CoatcheckStore } from 'coatcheck/express-session';
+`;
+  write(
+    'beside.ts',
+    `import express from 'express';
+import expressSession from 'express-session';
+${imports}
+const manager = await startSessionManager();
+const site = express();
+site.use(coatcheck(manager));
+site.get('/', async ({ session }, response) => {
+  await session.login('ada', { coats: 1 });
+  const user: string | undefined = session.userId;
+  response.send([user, session.data, session.requireLogin({ within: '1m' })]);
+});
+const store = new CoatcheckStore({ manager, userId: (data) => data.passport?.user });
+const other = express();
+other.use(expressSession({ secret: 'x', resave: false, saveUninitialized: false, store }));
+other.get('/', (request, response) => request.session.destroy(() => void response.send(request.session.cookie.path)));
+export { sessionIn };
+`,
+  );
+  write(
+    'as-node-10.ts',
+    `${imports}import { createManualClock } from 'coatcheck/testing';
+import type { RequestSession } from 'coatcheck/koa';
+export async function main(): Promise<unknown[]> {
+  const manager = await startSessionManager({ clock: createManualClock(0) });
+  const id: string = (await manager.newSession()).id;
+  return [coatcheck(manager), sessionIn, new CoatcheckStore({ manager }), id];
+}
+export type Session = RequestSession;
+`,
+  );
+  const options = ['--noEmit', '--strict', '--target', 'ES2023', '--lib', 'ES2023,ESNext.Disposable'];
+  const compile = (...more) => run('npx', ['--no-install', 'tsc', ...options, ...more], folder);
+  for (const skips of ['true', 'false'])
+    check(
+      `type-checks beside the types of express-session, ${skips === 'true' ? 'its own programs' : 'every declaration'}`,
+      () => compile('beside.ts', '--module', 'nodenext', '--skipLibCheck', skips),
+    );
+  check('type-checks with `moduleResolution: node`', () =>
+    compile('as-node-10.ts', '--module', 'commonjs', '--moduleResolution', 'node10', '--skipLibCheck', 'true'),
+  );
+}
+
+/** Frameworks of versions that no adapter is for do not keep a site that uses none from installing the package. */
+function installBesideOthers(tarball) {
+  const folder = join(temporary, 'older');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'older', private: true, type: 'module' }));
+  check('installs beside frameworks that no adapter is for', () =>
+    run('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, 'koa@2', 'fastify@4', 'hono@3'], folder),
+  );
+}
+
+/** The first program of the README, as it says: in an empty folder, by `npm init -y` and what follows it. */
+function followReadme(tarball) {
+  const folder = join(temporary, 'first');
+  mkdirSync(folder);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, commands = ''] = /## A program of two threads\n[\s\S]*?```sh\n([^`]*)```/.exec(readme) ?? [];
+  for (const [, name, text] of readme.matchAll(/```js\n\/\/ (main|worker)\.js\n([^`]*)```/g))
+    writeFileSync(join(folder, `${name}.js`), text);
+  check('the first program of the README runs in an empty folder', () => {
+    for (const command of commands.trim().split('\n')) {
+      const [program, ...args] = command.split(' ');
+      run(
+        program,
+        args.map((arg) => (arg === 'coatcheck' ? tarball : arg)),
+        folder,
+      );
+    }
+    const printed = run('node', ['main.js'], folder);
+    if (!printed.includes('worker: found ada')) throw new Error(`it printed: ${printed}`);
   });
 }
 

@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto';
 import type { Rotation } from './options.js';
 import type { SessionHandle } from './session.js';
+import { maskOf } from './tokens.js';
 import type { Claim, CookieData, Seen } from './types.js';
 
 /** What all claims of one manager share. */
@@ -87,7 +88,10 @@ export class SessionClaim implements Claim {
   }
 
   secrets(label: string): readonly Buffer[] {
-    const tokens = new Set([this.#newest() ?? this.#token, this.#came?.token ?? this.#token]);
-    return [...tokens].map((token) => createHmac('sha256', token).update(PURPOSE).update(label).digest());
+    const newest = this.#newest() ?? this.#token;
+    const masks = [...new Set([newest, this.#came?.token ?? newest])].map(maskOf);
+    const before = this.#session.maskBefore(newest);
+    if (before !== undefined) masks.push(before);
+    return masks.map((mask) => createHmac('sha256', mask).update(PURPOSE).update(label).digest());
   }
 }

@@ -42,22 +42,21 @@ export function importKeys(what: string, keys: unknown, algorithm: Algorithm | u
 }
 
 function importKey(what: string, key: unknown, index: number, algorithm: Algorithm | undefined): KeyObject {
-  if (algorithm === undefined || algorithm === 'HS256') return importSecret(what, key, algorithm);
+  if (algorithm === undefined || algorithm === 'HS256') return importSecret(what, key);
   return importAsymmetric(what, key, index === 0, algorithm);
 }
 
 // ------------------------------------------------------------ secrets
 
 /** A copy of the key. What lay in memory on the way is wiped. */
-function importSecret(what: string, key: unknown, algorithm: 'HS256' | undefined): KeyObject {
+function importSecret(what: string, key: unknown): KeyObject {
   const form = `a secret of at least ${LEAST_KEY_BYTES} bytes: text, a Uint8Array or a secret KeyObject`;
   const bytes = secretBytes(key);
   if (bytes === undefined) throw expectedUnseen(what, form, describeKey(key));
   try {
     if (bytes.length < LEAST_KEY_BYTES) throw expectedUnseen(what, form, `one of ${bytes.length} bytes`);
     // Whoever knows a public key could sign with it, were it taken for a secret.
-    if (algorithm !== undefined && isNoSecret(bytes))
-      throw expectedUnseen(what, `${form}, for the algorithm 'HS256'`, 'a key of another kind of algorithm');
+    if (isNoSecret(bytes)) throw expectedUnseen(what, form, 'a key of another kind of algorithm');
     return createSecretKey(bytes);
   } finally {
     bytes.fill(0);

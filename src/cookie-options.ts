@@ -35,12 +35,14 @@ const name = v.pipe(v.string(nameForm), v.regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,
 const pathForm = "a path: '/' and up to 1023 visible ASCII characters except ; and <";
 const path = v.pipe(v.string(pathForm), v.regex(/^\/[!-:=-~]{0,1023}$/, pathForm));
 
-const domainForm = 'a host name such as example.com, without a leading or trailing dot (if international, as xn--…)';
+// A cookie for all of a top-level domain is refused by browsers; 'localhost' is none.
+const domainForm =
+  'a host name such as example.com, of two labels at least, without a leading or trailing dot (if international, as xn--…)';
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const domain = v.pipe(
   v.string(domainForm),
   v.maxLength(253, domainForm),
-  v.regex(new RegExp(`^${label}(?:\\.${label})*$`), domainForm),
+  v.regex(new RegExp(`^(?:localhost|${label}(?:\\.${label})+)$`), domainForm),
 );
 
 const cookieSchemas = {

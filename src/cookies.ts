@@ -4,11 +4,17 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { stringifySetCookie } from 'cookie';
 import { CODED_LENGTH, type CookieFormat } from './cookie-format.js';
 import type { ResolvedCookieOptions } from './cookie-options.js';
-import { createJwtFormat } from './jwt.js';
+import { createJwtFormat, loadJwt } from './jwt.js';
 import type { CookieData } from './types.js';
 
 /** Keeps these MACs from meaning anything elsewhere, whatever else the application uses its key for. */
 const PURPOSE = 'coatcheck cookie v1\0';
+
+/** Settings of a manager, once what their format needs has been loaded. */
+export async function withFormat<S extends { readonly cookie: { readonly format: string } }>(settings: S): Promise<S> {
+  if (settings.cookie.format === 'jwt') await loadJwt();
+  return settings;
+}
 
 /** The format that the options name. */
 export function createCookieFormat(

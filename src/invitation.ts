@@ -2,6 +2,7 @@
 
 import { types } from 'node:util';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { hintOfOtherProcess } from './processes.js';
 import type { ClockMemory } from './protocol/clock.js';
 import { expected, SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, STATUS, type TableMemory } from './protocol/layout.js';
@@ -21,13 +22,35 @@ export interface Invitation extends Ticket {
 
 const keyOf = (name: string) => `coatcheck.manager.${name}`;
 
+/** Under which the names are listed, as environment data can only be asked for by their keys. */
+const NAMES = 'coatcheck.managers';
+
 /** Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn. */
 export function publishInvitation(invitation: Invitation): void {
   setEnvironmentData(keyOf(invitation.name), invitation as never);
+  const names = listedNames();
+  if (!names.includes(invitation.name)) setEnvironmentData(NAMES, [...names, invitation.name]);
 }
 
 export function withdrawInvitation(name: string): void {
   setEnvironmentData(keyOf(name), undefined);
+  setEnvironmentData(
+    NAMES,
+    listedNames().filter((listed) => listed !== name),
+  );
+}
+
+function listedNames(): readonly string[] {
+  const listed: unknown = getEnvironmentData(NAMES);
+  return Array.isArray(listed) ? listed.filter((name) => typeof name === 'string') : [];
+}
+
+/** The names of the managers that this thread would find. */
+export function findableNames(): readonly string[] {
+  return listedNames().filter((name) => {
+    const invitation = findInvitation(name);
+    return invitation !== undefined && !isOver(invitation);
+  });
 }
 
 /** The invitation of this name that this thread inherited or published. */
@@ -38,6 +61,11 @@ export function findInvitation(name: string): Invitation | undefined {
 
 export function checkTicket(ticket: unknown): Invitation {
   if (isInvitation(ticket)) return ticket;
+  if (isWithoutMemory(ticket)) {
+    const text =
+      'This ticket has come from another process, or was stored: a manager is found only by threads of its own process';
+    throw new SessionError('ERR_MANAGER_NOT_FOUND', text);
+  }
   throw expected('where', 'the name of a manager or a ticket made by its `createTicket`', ticket);
 }
 
@@ -52,6 +80,14 @@ function isInvitation(value: unknown): value is Invitation {
     types.isSharedArrayBuffer(memory?.header) &&
     types.isSharedArrayBuffer(clock)
   );
+}
+
+/** Whether this was a ticket before it was sent or written as JSON, which knows no shared memory. */
+function isWithoutMemory(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, threadId, memory, clock } = value as Partial<Invitation>;
+  const isTicket = typeof name === 'string' && Number.isInteger(threadId) && typeof memory === 'object';
+  return isTicket && typeof clock === 'object' && !(clock instanceof SharedArrayBuffer);
 }
 
 /** True if the invitation is to a manager of another build: nothing more of it can be read here. */
@@ -69,6 +105,16 @@ export function isOver(invitation: Invitation): boolean {
   if (isOfOtherBuild(invitation)) return false;
   const status = statusOf(invitation);
   return status === STATUS.stopped || status === STATUS.failed;
+}
+
+/** The refusal where there is no manager of this name. */
+export function notFound(name: string): SessionError {
+  const names = findableNames().map((found) => `\`${found}\``);
+  const there = names.length === 0 ? 'there is none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+  // Longer than any manager's name: whatever that is, it is not shown.
+  const sought = name.length <= 64 ? ` \`${name}\`` : ' of this name';
+  const text = `No session manager${sought} can be found from this thread (${there}): start it before this thread is spawned, or pass a ticket`;
+  return new SessionError('ERR_MANAGER_NOT_FOUND', text + hintOfOtherProcess());
 }
 
 /** The refusal of a manager whose build has another layout. */

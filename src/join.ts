@@ -10,6 +10,7 @@ import {
   type Invitation,
   isOfOtherBuild,
   isOver,
+  notFound,
   otherBuild,
   publishInvitation,
   statusOf,
@@ -48,7 +49,7 @@ export async function connectSessionManager<D extends SessionData = Record<strin
     }
     return here.manager as unknown as Promise<SessionManager<D>>;
   }
-  if (invitation === undefined) throw new SessionError('ERR_MANAGER_NOT_FOUND');
+  if (invitation === undefined) throw notFound(name);
   const manager: Promise<Manager> = join(invitation, schema, () => forget(manager as never));
   return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
 }

@@ -25,6 +25,21 @@ const CLAIMS = new RegExp(
 /** Half the order of P-256's group. */
 const HALF_ORDER = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8', 'hex');
 
+let loaded: typeof import('fast-jwt') | undefined;
+
+/**
+ * Before a format is made. Only where it is used, as that takes each thread some 40 ms and a megabyte; by an import
+ * that bundlers see.
+ */
+export async function loadJwt(): Promise<void> {
+  loaded ??= await import('fast-jwt');
+}
+
+/** For who makes a format without a manager. */
+function required(): typeof import('fast-jwt') {
+  return createRequire(import.meta.url)('fast-jwt') as typeof import('fast-jwt');
+}
+
 /** The parts of what may be a cookie of this format. */
 interface Parts {
   readonly token: string;
@@ -43,8 +58,7 @@ interface Parts {
 export function createJwtFormat(algorithm: Algorithm, keys: readonly KeyObject[]): CookieFormat {
   const [signingKey] = keys;
   if (signingKey === undefined) throw new TypeError('a JWT needs a key');
-  // Loaded only where it is used: that takes each thread some 40 ms and a megabyte.
-  const { createSigner, createVerifier } = createRequire(import.meta.url)('fast-jwt') as typeof import('fast-jwt');
+  const { createSigner, createVerifier } = loaded ?? required();
   const sign = createSigner({ algorithm, key: signerKey(signingKey), header: { alg: algorithm, typ: TYPE } });
   const verifiers = keys.map((key) =>
     // The time is this format's business: fast-jwt takes its own for a clock that stands at 0.

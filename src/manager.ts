@@ -7,7 +7,7 @@ import type { Scope } from './call-order.js';
 import { CheckedCalls } from './checked-calls.js';
 import { Claims } from './claims.js';
 import { Connection } from './connection.js';
-import { clearCookie, createCookieFormat } from './cookies.js';
+import { clearCookie, createCookieFormat, withFormat } from './cookies.js';
 import { Events } from './events.js';
 import { isOver, otherBuild } from './invitation.js';
 import { KeyedSessions } from './keyed-sessions.js';
@@ -125,7 +125,7 @@ export class Manager implements SessionManager<Data> {
       connection.close(new Refused('ERR_MANAGER_NOT_FOUND'));
       throw otherBuild(membership.invitation.name, welcome.layoutVersion);
     }
-    manager = new Manager(membership, welcome.settings as Settings, connection, events);
+    manager = new Manager(membership, await withFormat(welcome.settings as Settings), connection, events);
     return manager;
   }
 

@@ -14,7 +14,7 @@ import { expected, SessionError } from './protocol/errors.js';
 import { drawsAgain, noToken, Refused } from './refused.js';
 import { callInTurn, type Write } from './session-context.js';
 import { type Data, SessionView } from './session-view.js';
-import { digestOf, drawToken, seal } from './tokens.js';
+import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
 import type { Duration, Patch, Session } from './types.js';
 
 const nothing = (): undefined => undefined;
@@ -239,6 +239,16 @@ export class SessionHandle extends SessionView implements Session<Data> {
       .finally(() => renewals.delete(this));
     renewals.set(this, renewal);
     return renewal;
+  }
+
+  /**
+   * What the secrets of the token before this one are derived from, while that one is honoured. Undefined if this is
+   * not the token that the session has now.
+   */
+  maskBefore(token: string): Uint8Array | undefined {
+    const { view, now } = this.context;
+    const isThere = view.load(this.slot, false) !== 0 && view.head.generation === this.generation;
+    return isThere ? maskBefore(token, view.head, now()) : undefined;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

@@ -1,6 +1,7 @@
 /** Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs in the thread that calls it. */
 
 import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { findInvitation, type Invitation, isOver, publishInvitation, withdrawInvitation } from './invitation.js';
 import { type Line, reserveLine } from './link.js';
@@ -8,6 +9,7 @@ import { Manager } from './manager.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
 import type { Follower } from './membership.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
+import { warnOfOtherProcesses } from './processes.js';
 import { type ClockMemory, monotonic, reserveClock } from './protocol/clock.js';
 import { SessionError } from './protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, shapeFor, type TableMemory } from './protocol/layout.js';
@@ -17,8 +19,11 @@ import { settingsOf } from './settings.js';
 import { type Post, Supervisor } from './supervisor.js';
 import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 
-/** Where the manager's thread begins: the one place that knows. */
-const WORKER = new URL('../worker/main.js', import.meta.url);
+/**
+ * Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where
+ * it lies, names another.
+ */
+const besideThis = () => new URL('../worker/main.js', import.meta.url);
 
 /**
  * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the thread that called, or until `stop`.
@@ -33,6 +38,7 @@ export async function startSessionManager<D extends SessionData = Record<string,
   if (managerHere(name) !== undefined || (inherited !== undefined && !isOver(inherited))) {
     throw new SessionError('ERR_NAME_IN_USE');
   }
+  warnOfOtherProcesses();
   let invitation: Invitation | undefined;
   const manager: Promise<Manager> = start(
     resolved,
@@ -51,9 +57,10 @@ async function start(
 ): Promise<Manager> {
   const memory = reserve(options);
   const clock = options.clock === undefined ? wallClock() : memoryOf(options.clock);
+  const worker = options.worker ?? startable(besideThis);
   const supervisor = new Supervisor({
     startup: startupOf(options, memory, clock),
-    worker: options.worker ?? WORKER,
+    worker,
     name: options.name,
     callTimeout: options.callTimeout,
     restarts: options.restarts,
@@ -61,7 +68,7 @@ async function start(
   });
   const line = reserveLine();
   const { follow, first } = enterThisThread(supervisor, line, memory);
-  startFirst(supervisor);
+  startable(() => supervisor.start(), worker);
   const invitation: Invitation = {
     coatcheck: LAYOUT_VERSION,
     name: options.name,
@@ -93,9 +100,7 @@ async function start(
     // What is known before the thread is ended from here, as that gives it an exit code of its own.
     const known = supervisor.cause ?? (isPortClosed(error) ? undefined : error);
     await supervisor.abort();
-    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', {
-      cause: known ?? supervisor.cause ?? error,
-    });
+    throw notStarted(known ?? supervisor.cause ?? error, worker);
   }
 }
 
@@ -159,11 +164,20 @@ function wallClock(): ClockMemory {
   return reserveClock(Date.now() - monotonic()(), false);
 }
 
-/** Starts the first manager, or says why none can be made. */
-function startFirst(supervisor: Supervisor): void {
+/** What a step towards the first manager comes to. Throws ERR_MANAGER_FAILED. */
+function startable<T>(step: () => T, worker?: URL): T {
   try {
-    supervisor.start();
+    return step();
   } catch (cause) {
-    throw new SessionError('ERR_MANAGER_FAILED', 'The session manager thread could not be started', { cause });
+    throw notStarted(cause, worker);
   }
+}
+
+/** The refusal where no thread came up. `worker`: undefined where it is not known where its file would lie. */
+function notStarted(cause: unknown, worker: URL | undefined): SessionError {
+  const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));
+  const why = isMissing
+    ? ': its file, `worker/main.js`, is not there. Of a bundle, see "Bundlers" in the README of coatcheck'
+    : '';
+  return new SessionError('ERR_MANAGER_FAILED', `The session manager thread could not be started${why}`, { cause });
 }

@@ -95,6 +95,28 @@ export function newestOf(token: string, head: Head, now: number): string | undef
   return isHonoured ? unseal(token, head.sealed) : undefined;
 }
 
+/**
+ * What the secrets of a token are derived from: the key stream under which `seal` puts the token that follows it. Of
+ * 32 bytes; it tells nothing of the token, and whoever holds the one that follows finds it in the record
+ * (`maskBefore`).
+ */
+export function maskOf(token: string): Uint8Array {
+  const { key, nonce } = sealKey(token);
+  return createCipheriv('aes-256-gcm', key, nonce).update(new Uint8Array(TOKEN_BYTES));
+}
+
+/**
+ * The mask of the token that a session had before this one, which it has now; undefined once the grace of that has
+ * passed, or if there was none.
+ */
+export function maskBefore(token: string, head: Head, now: number): Uint8Array | undefined {
+  const isHonoured = head.hasPrevious && now < head.graceUntil && sameDigest(head.digest, digestOf(token));
+  if (!isHonoured) return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  const sealed = new Uint8Array(head.sealed.slice(0, TOKEN_BYTES / 4).buffer);
+  return sealed.map((byte, place) => byte ^ (bytes[place] as number));
+}
+
 function sealKey(token: string): { key: Uint8Array; nonce: Uint8Array } {
   const derived = new Uint8Array(hkdfSync('sha256', token, '', 'coatcheck rotation v1', 32 + 12));
   return { key: derived.subarray(0, 32), nonce: derived.subarray(32) };

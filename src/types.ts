@@ -169,7 +169,11 @@ export interface Claim<D extends SessionData = Record<string, unknown>> {
   getCookieData(): CookieData | undefined;
   /** Where the option `rotation` has the token renewed by now, does so: of many that ask, in all threads, one does. Undefined where nothing is due. Never rejects. */
   renew(): Promise<void> | undefined;
-  /** 32 bytes derived from the current token under a label, and the same from the one in the client's cookie if that is another: for tokens against forged requests. */
+  /**
+   * For tokens against forged requests: 32 bytes derived under a label from the current token, by which to make one;
+   * then the same from those that still count, by which one may have been made before: the token in the client's
+   * cookie, and within its grace the one that was replaced last. Some of them may be equal.
+   */
   secrets(label: string): readonly Uint8Array[];
 }
 

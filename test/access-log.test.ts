@@ -27,6 +27,12 @@ describe('a line of a log', () => {
 
   it.each([
     ['an IPv6 address', `2001:db8::1 - - [${time}] "GET / HTTP/1.1" 200 12`, '2001:db8::1', '-'],
+    ['a virtual host before it', `a.example:443 ${common} "-" "agent"`, '10.0.0.1', 'agent'],
+    ['a virtual host without a port', `a.example ${common} "-" "agent"`, '10.0.0.1', 'agent'],
+    ['a virtual host that is an address', `[2001:db8::1]:80 ::1 - - [${time}] "GET / HTTP/1.1" 200 12`, '::1', '-'],
+    ['a client’s name after its virtual host', `a:80 c.example - ada [${time}] "-" - -`, 'c.example', '-'],
+    ['a user with a blank after an address', `::80 - ada lovelace [${time}] "-" - -`, '::80', '-'],
+    ['an identity and a user with a blank', `h id ada lovelace [${time}] "-" - -`, 'h', '-'],
     ['a host name', `a-b.example - ada [${time}] "GET / HTTP/1.1" 200 12`, 'a-b.example', '-'],
     ['a user with blanks and brackets', `h - ada [x] love "l" [${time}] "GET / HTTP/1.1" 200 12`, 'h', '-'],
     ['no request, status or bytes', `h - - [${time}] "-" - -`, 'h', '-'],

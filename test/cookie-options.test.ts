@@ -93,8 +93,8 @@ describe('the options', () => {
     for (const byte of bytes) {
       const isLetter = /[A-Za-z0-9]/.test(byte);
       const isInner = isLetter || byte === '-' || byte === '.';
-      expect([byte, isAccepted({ name: 'id', domain: `a${byte}b` })]).toEqual([byte, isInner]);
-      for (const domain of [byte, `${byte}a`, `a${byte}`])
+      expect([byte, isAccepted({ name: 'id', domain: `a${byte}b.example` })]).toEqual([byte, isInner]);
+      for (const domain of [byte, `${byte}a`, `a${byte}`].map((label) => `${label}.example`))
         expect([domain, isAccepted({ name: 'id', domain })]).toEqual([domain, isLetter]);
     }
     const label = 'x'.repeat(63);
@@ -114,6 +114,11 @@ describe('the options', () => {
       5,
     ])
       refusal({ name: 'id', domain });
+  });
+
+  test('a domain is more than a top-level one, for which no browser takes a cookie', () => {
+    for (const domain of ['com', 'COM', 'de', 'xn--p1ai', 'intranet'])
+      expect(refusal({ name: 'id', domain })).toContain('`cookie.domain`');
   });
 
   test('sameSite and the booleans are nothing else: every byte', () => {

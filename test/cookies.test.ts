@@ -180,6 +180,7 @@ describe('Set-Cookie', () => {
         for (const text of [
           byte,
           `a${byte}b`,
+          `a.${byte}b`,
           `/${byte}`,
           `/a${byte}; Domain=evil.example`,
           `a${byte}\r\nSet-Cookie: x=y`,

@@ -114,6 +114,13 @@ function generateNext(algorithm: (typeof asymmetric)[number]): KeyObject {
   return (algorithm === 'ES256' ? ec('P-256') : rsa(2048)).privateKey;
 }
 
+test("secrets of the format 'signed' are no keys of other algorithms either", () => {
+  for (const { privateKey, publicKey } of Object.values(pairs))
+    for (const form of [privateKey, publicKey].flatMap(formsOf))
+      for (const keys of [[form], ['x'.repeat(32), form]])
+        expect(() => resolveCookieOptions({ format: 'signed', keys })).toThrow(`cookie.keys[${keys.length - 1}]`);
+});
+
 describe('keys for HS256', () => {
   test('are secrets of at least 32 bytes', () => {
     const raw = randomBytes(32);

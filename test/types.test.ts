@@ -145,6 +145,20 @@ describe('the public face, as types', () => {
   });
 });
 
+test('beside the types of express-session, a request has both, and a store reads its data along a path', () => {
+  const program = `
+    import 'express-session';
+    import type { Request } from 'express';
+    import type { SessionManager } from 'coatcheck';
+    import 'coatcheck/express';
+    import { CoatcheckStore } from 'coatcheck/express-session';
+    export const logIn = ({ session }: Request): Promise<void> => session.login(session.cookie.path ?? 'ada');
+    export const store = (manager: SessionManager) =>
+      new CoatcheckStore({ manager, userId: (data) => data.passport?.user });
+  `;
+  for (const skipsOthers of [true, false]) expect(complaints(program, {}, skipsOthers)).toBe('');
+});
+
 describe('the declarations that are shipped', () => {
   const adapters = ['express', 'express-session', 'fastify', 'hono', 'koa'];
   const entries = ['index', 'testing', ...adapters.map((name) => `http/${name}`)];
@@ -182,8 +196,8 @@ describe('the declarations that are shipped', () => {
     expect(named.filter(isOwn).map(([, name]) => name)).toEqual(['fastify', 'hono', 'koa']);
   });
 
-  test('each entry point is exported, with its types', () => {
-    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  test('each entry point is exported, with its types, also to who resolves modules as Node 10 did', () => {
+    const { exports, types, typesVersions } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const { './package.json': _, ...named } = exports;
     expect(Object.values(named)).toEqual(
       ['index', 'testing', ...adapters.map((name) => `http/${name}`)].map((path) => ({
@@ -191,5 +205,7 @@ describe('the declarations that are shipped', () => {
         default: `./dist/src/${path}.js`,
       })),
     );
+    const byName = Object.entries(named).map(([name, entry]) => [name.slice(2), [(entry as { types: string }).types]]);
+    expect({ '': [types], ...typesVersions['*'] }).toEqual(Object.fromEntries(byName));
   });
 });

@@ -1,4 +1,9 @@
-/** One line of an access log in common or combined format, taken apart in one pass. Runs in the main thread. */
+/**
+ * One line of an access log in common or combined format, with or without the virtual host before it, taken apart in
+ * one pass. Runs in the main thread.
+ */
+
+import { isIP } from 'node:net';
 
 /** What a replay needs to know of a request. */
 export interface LoggedRequest {
@@ -21,15 +26,21 @@ const months = new Map(
   ]),
 );
 
+/** A virtual host and its port, as Apache's `vhost_combined` begins with. A client's address has no port. */
+const virtualHostForm = /^(?:[^:]+|\[[^\]]+\]):\d{1,5}$/;
+
 /** The request of a line without its line end, or undefined where it is no log line: cut off, another format, an impossible time. */
 export function parseLogLine(line: string): LoggedRequest | undefined {
-  const address = line.slice(0, line.indexOf(' '));
-  if (!addressForm.test(address)) return undefined;
+  const first = line.slice(0, line.indexOf(' '));
+  if (!addressForm.test(first)) return undefined;
 
   // Between the address and the time: identity and user, and a user's name may hold spaces and brackets.
-  let bracket = line.indexOf(' [', address.length + 1);
+  let bracket = line.indexOf(' [', first.length + 1);
   while (bracket >= 0 && !startsAt(timeForm, line, bracket)) bracket = line.indexOf(' [', bracket + 1);
-  if (bracket < 0 || !line.slice(address.length + 1, bracket).includes(' ')) return undefined;
+  if (bracket < 0) return undefined;
+  const between = line.slice(first.length + 1, bracket);
+  if (!between.includes(' ')) return undefined;
+  const address = clientAfter(first, between) ?? first;
   const at = parseLogTime(line.slice(bracket + 2, bracket + 28));
   if (at === undefined) return undefined;
 
@@ -46,6 +57,16 @@ export function parseLogLine(line: string): LoggedRequest | undefined {
   if (referer < 0) return undefined;
   const agent = closingQuote(rest, referer + 3, (quote) => quote + 1 === rest.length || rest[quote + 1] === ' ');
   return agent < 0 ? undefined : { at, address, agent: rest.slice(referer + 3, agent) };
+}
+
+/**
+ * The client, where the first field of a line is the virtual host that served it: then there are three fields between
+ * that and the time.
+ */
+function clientAfter(first: string, between: string): string | undefined {
+  const [second = '', ...others] = between.split(' ', 3);
+  if (second === '-' || others.length < 2 || !addressForm.test(second)) return undefined;
+  return isIP(second) !== 0 || virtualHostForm.test(first) ? second : undefined;
 }
 
 /** Seconds since 1970 of a text such as `17/May/2015:10:05:03 -0730`; undefined for what is no time, or one before 1970. */

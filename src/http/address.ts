@@ -25,14 +25,20 @@ export function trustIn(proxies: readonly string[]): Trust {
 }
 
 function rangeOf(text: string): Range {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text);
-    const address = ipaddr.parse(text);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  } catch {
-    const form = "an address, a range such as '10.0.0.0/8', or 'loopback', 'linklocal' or 'uniquelocal'";
-    throw new SessionError('ERR_INVALID_OPTION', `Expected each of \`trustProxy\` to be ${form}`);
-  }
+  const [, host = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const address = plainAddressIn(host);
+  const most = address?.kind() === 'ipv4' ? 32 : 128;
+  const range = address && within(address, bits === undefined ? most : Number(bits), most);
+  if (range !== undefined) return range;
+  const form = "an address, a range such as '10.0.0.0/8', or 'loopback', 'linklocal' or 'uniquelocal'";
+  throw new SessionError('ERR_INVALID_OPTION', `Expected each of \`trustProxy\` to be ${form}`);
+}
+
+/** A range of IPv4 within IPv6 is one of IPv4, as addresses are; undefined for what is no range, or one of both. */
+function within(address: Address, bits: number, most: number): Range | undefined {
+  if (bits > most) return undefined;
+  if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return [address, bits];
+  return bits < 96 ? undefined : [address.toIPv4Address(), bits - 96];
 }
 
 /** Whether the other end of the connection is a trusted proxy, so that its X-Forwarded headers count. */
@@ -70,11 +76,19 @@ export function sameClient(one: string | undefined, other: string | undefined, b
   return a.match(b, by === 'exact' ? bits : prefix);
 }
 
-/** An address in any of the forms in which proxies write it: with a port, in brackets, with a zone, IPv4 within IPv6. Four decimal parts, or eight groups. */
+/**
+ * An address in any of the forms in which proxies write it: with a port, in brackets, with a zone, IPv4 within IPv6.
+ */
 function addressIn(text: string | undefined): Address | undefined {
   if (text === undefined || text.length > 64) return undefined;
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
-  const unzoned = bare.replace(/%.*$/, '');
+  const address = plainAddressIn(bare);
+  return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
+}
+
+/** Four decimal parts, or eight groups, and maybe a zone: none of the other forms that `inet_aton` knows. */
+function plainAddressIn(text: string): Address | undefined {
+  const unzoned = text.replace(/%.*$/, '');
   if (ipaddr.IPv4.isValidFourPartDecimal(unzoned)) return ipaddr.IPv4.parse(unzoned);
-  return ipaddr.IPv6.isValid(unzoned) ? ipaddr.process(unzoned) : undefined;
+  return ipaddr.IPv6.isValid(unzoned) ? ipaddr.IPv6.parse(unzoned) : undefined;
 }

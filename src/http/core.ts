@@ -5,7 +5,7 @@ import { types } from 'node:util';
 import type { Claim, Session, SessionData, SessionManager } from '../index.js';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { findSession } from './find.js';
-import { type HttpOptions, type ResolvedHttpOptions, resolveHttpOptions } from './options.js';
+import { type HttpOptions, type ResolvedHttpOptions, refused, resolveHttpOptions } from './options.js';
 import { withStatus } from './refusal.js';
 import { SessionOfRequest } from './request-session.js';
 
@@ -20,14 +20,22 @@ export class HttpSessions {
     this.#options = resolveHttpOptions(this.#manager, options);
   }
 
-  /** What a request already has, if that is a session of this manager. */
+  /**
+   * Whether what a request has already is a session of this manager. Throws ERR_INVALID_OPTION at one of another
+   * package, which goes on working with what it has put there: neither would do what it says.
+   */
   has(session: unknown): boolean {
-    return SessionOfRequest.isOf(this.#manager, session);
+    if (SessionOfRequest.isOf(this.#manager, session)) return true;
+    if (typeof session !== 'object' || session === null || SessionOfRequest.isAny(session)) return false;
+    throw refused(
+      'request.session',
+      'of one package: another one, such as express-session, has put its own there before',
+    );
   }
 
   /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
-    const found = this.find(exchange, true);
+    const found = this.find(exchange);
     return types.isPromise(found) ? found.then((late) => this.#opened(exchange, late)) : this.#opened(exchange, found);
   }
 
@@ -35,10 +43,10 @@ export class HttpSessions {
     return new SessionOfRequest(this.#manager, this.#options, exchange, found);
   }
 
-  /** `renews`: see `findSession`. */
-  find(exchange: Exchange, renews: boolean): Claim | undefined | Promise<Claim | undefined> {
+  /** What `findSession` finds. */
+  find(exchange: Exchange): Claim | undefined | Promise<Claim | undefined> {
     try {
-      const found = findSession(this.#manager, exchange, this.#options, renews);
+      const found = findSession(this.#manager, exchange, this.#options);
       if (!types.isPromise(found)) return found;
       return found.catch((error: unknown) => Promise.reject(withStatus(error)));
     } catch (error) {
@@ -62,6 +70,6 @@ export async function sessionOf<D extends SessionData>(
   options?: HttpOptions,
 ): Promise<Session<D> | undefined> {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
-  const found = await sessions.find(exchangeOf(request), false);
+  const found = await sessions.find(exchangeOf(request));
   return found?.session as unknown as Session<D> | undefined;
 }

@@ -15,6 +15,11 @@ export interface Exchange {
   /** Whether that connection is over TLS. */
   readonly encrypted: boolean;
   /**
+   * Whether a cookie can go out with what answers it. Where none can, no session is begun and no token changed:
+   * nobody would hear of it.
+   */
+  readonly takesCookie: boolean;
+  /**
    * Called before a session is looked at or changed: has the head of the response tell of it, and wait for its changes,
    * where the adapter does not see to it. False if the head is out already.
    */
@@ -60,16 +65,32 @@ class NodeExchange implements Exchange {
   get encrypted(): boolean {
     return isEncrypted(this.#request.socket);
   }
+
+  get takesCookie(): boolean {
+    return this.#response !== undefined;
+  }
 }
 
-/** `response`: undefined where there is none, as for a WebSocket. */
+/**
+ * `response`: undefined where there is none. An upgrade has none either, whatever a framework has made up for its
+ * handlers: the 101 is written by whoever takes the socket over.
+ */
 export function exchangeOf(request: IncomingMessage, response?: ServerResponse): Exchange {
-  return new NodeExchange(request, response);
+  return new NodeExchange(request, isUpgrade(request) ? undefined : response);
+}
+
+/**
+ * Whether the connection is handed over: by Node's own word, or by the header where a request was made without Node's
+ * parser.
+ */
+export function isUpgrade({ upgrade, headers }: { readonly upgrade?: unknown; readonly headers?: object }): boolean {
+  return typeof upgrade === 'boolean' ? upgrade : Reflect.get(headers ?? {}, 'upgrade') !== undefined;
 }
 
 /** Of a Web Request. `socket` is what it came by, where there is one. */
-export function webExchangeOf(request: Request, socket: SocketLike | undefined): Exchange {
+export function webExchangeOf(request: Request, socket: SocketLike | undefined, takesCookie: boolean): Exchange {
   return {
+    takesCookie,
     method: request.method,
     header: (name) => request.headers.get(name) ?? undefined,
     peer: peerOf(socket),

@@ -1,10 +1,9 @@
 /** A store for express-session, and for @fastify/session, whose contract is the same. Runs in every thread of the host: each has a store of its own, over the same sessions. */
 
 import { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
 import { type Session, SessionError, type SessionManager } from '../index.js';
 import { idleTimeoutOf } from './cookie-expiry.js';
-import { readKept, type StoredSession, toKept, toStored } from './stored-session.js';
+import { readKept, type StoredCookie, type StoredSession, toKept, toStored } from './stored-session.js';
 
 export type { StoredCookie, StoredSession } from './stored-session.js';
 
@@ -15,8 +14,14 @@ export interface CoatcheckStoreOptions {
   /** Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`, `ids`, `length` and `clear` are about both. */
   manager: SessionManager;
   /** The user of a session, from its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })` mean it. Default: nobody. */
-  userId?: (session: Readonly<Record<string, unknown>>) => string | undefined;
+  userId?: (session: { readonly [key: string]: PathInData | undefined }) => string | undefined;
 }
+
+/**
+ * Data of which nothing is known, to be read along a path that ends in a text: `data.passport?.user`. What is no text
+ * at the end is refused.
+ */
+export type PathInData = string & { readonly [key: string]: PathInData | undefined };
 
 /** Sessions closed at once by `clear`. */
 const AT_ONCE = 1000;
@@ -34,6 +39,7 @@ const AT_ONCE = 1000;
 export class CoatcheckStore extends EventEmitter {
   readonly #manager: SessionManager;
   readonly #userId: NonNullable<CoatcheckStoreOptions['userId']>;
+  #classes: ExpressSessionClasses | undefined;
   /** Put there by express-session's middleware. */
   generate?: (request: never) => void;
 
@@ -70,7 +76,7 @@ export class CoatcheckStore extends EventEmitter {
     const idleTimeout = idleTimeoutOf(session);
     if (idleTimeout !== undefined && idleTimeout <= 0) return this.#destroy(id);
     const data = toKept(id, session);
-    const userId = this.#userId(data.data);
+    const userId = this.#userId(data.data as Parameters<NonNullable<CoatcheckStoreOptions['userId']>>[0]);
     await unlessEnded(
       this.#manager.putSession(id, {
         data,
@@ -163,34 +169,70 @@ export class CoatcheckStore extends EventEmitter {
 
   // ------------------------------------------------------------ what express-session's own Store does
 
-  /** Has express-session make a Session of a stored one, for a request. */
+  /**
+   * Makes a Session of express-session's of a stored one, for a request. Throws ERR_INVALID_OPTION where its
+   * middleware was not given this store.
+   */
   createSession<S>(request: object, session: StoredSession): S {
-    return expressSession().Store.prototype.createSession.call(this, request, session) as S;
+    const { Session, cookiePrototype } = this.#classesFor(request);
+    const { expires, originalMaxAge } = session.cookie;
+    const cookie: StoredCookie = Object.create(cookiePrototype);
+    // As its constructor does, which cannot be had: some of these are setters.
+    Object.assign(cookie, { path: '/', maxAge: null, httpOnly: true }, session.cookie);
+    if (typeof expires === 'string') cookie.expires = new Date(expires);
+    // What the cookie itself makes of it is not kept: it is set anew with each touch.
+    cookie.originalMaxAge = originalMaxAge;
+    const made = new Session(request, { ...session, cookie }) as S;
+    Reflect.set(request, 'session', made);
+    return made;
   }
 
   /** Destroys a request's session, and has express-session give it a new one. */
   regenerate(request: object, callback: (error?: unknown) => unknown): void {
-    expressSession().Store.prototype.regenerate.call(this, request, callback);
+    this.destroy(String(Reflect.get(request, 'sessionID')), (error) => {
+      this.generate?.(request as never);
+      callback(error);
+    });
   }
 
   /** The session with this id, as express-session's Session. */
   load(id: string, callback: (error: unknown, session?: never) => unknown): void {
-    expressSession().Store.prototype.load.call(this, id, callback);
+    this.get(id, (error, session?: StoredSession) => {
+      if (error || session === undefined) return callback(error || undefined);
+      let made: never;
+      try {
+        made = this.createSession({ sessionID: id, sessionStore: this }, session);
+      } catch (thrown) {
+        return callback(thrown);
+      }
+      callback(null, made);
+    });
+  }
+
+  /**
+   * Of a session that the middleware generates for nobody, as nothing else hands its classes out. A package required
+   * by name would be missing in a bundle.
+   */
+  #classesFor(request: object): ExpressSessionClasses {
+    if (this.#classes !== undefined) return this.#classes;
+    if (this.generate === undefined)
+      throw refused("Expected this store to be given to express-session's middleware before");
+    // What is put on it stays off the request itself.
+    const probe: { session?: { cookie: object } } = Object.create(request);
+    this.generate(probe as never);
+    const { session } = probe;
+    if (session === undefined) throw refused("Expected `generate` to be that of express-session's middleware");
+    this.#classes = {
+      Session: session.constructor as ExpressSessionClasses['Session'],
+      cookiePrototype: Object.getPrototypeOf(session.cookie),
+    };
+    return this.#classes;
   }
 }
 
-interface ExpressSession {
-  readonly Store: {
-    readonly prototype: Readonly<Record<'createSession' | 'regenerate' | 'load', (...args: unknown[]) => unknown>>;
-  };
-}
-
-let loaded: ExpressSession | undefined;
-
-/** Loaded when it is first asked for, as @fastify/session does without. */
-function expressSession(): ExpressSession {
-  loaded ??= createRequire(import.meta.url)('express-session') as ExpressSession;
-  return loaded;
+interface ExpressSessionClasses {
+  readonly Session: new (request: object, session: object) => unknown;
+  readonly cookiePrototype: object;
 }
 
 /** A session that has ended is no failure of the request that was still at it. */

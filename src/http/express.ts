@@ -12,10 +12,19 @@ export * from './face.js';
 
 declare global {
   namespace Express {
-    interface Request {
-      /** The session of this request: see `RequestSession` of `coatcheck/express`. */
-      session: RequestSession<StoredData>;
-    }
+    // There also where nobody else declares it.
+    interface Request {}
+  }
+}
+
+/** What the types of other packages, such as @types/express-session, say of `request.session`. */
+type SessionBeside = Express.Request extends { session: infer S } ? S : unknown;
+
+// Express's own interface rather than the global one, where a second declaration of `session` is an error.
+declare module 'express-serve-static-core' {
+  interface Request<P, ResBody, ReqBody, ReqQuery, LocalsObj> {
+    /** The session of this request: see `RequestSession` of `coatcheck/express`. */
+    session: RequestSession<StoredData> & SessionBeside;
   }
 }
 
@@ -24,21 +33,22 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 
 /**
  * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager already keeps it; one of another manager, of a site
- * around this one, gives way.
+ * around this one, gives way. One of another package (express-session) is an error, ERR_INVALID_OPTION, for `next`.
  *
  * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return (request, response, next) => {
-    if (sessions.has((request as { session?: unknown }).session)) return next();
-    let session: SessionOfRequest | Promise<SessionOfRequest>;
+    let session: SessionOfRequest | Promise<SessionOfRequest> | undefined;
     try {
-      session = sessions.openNode(request, response);
+      const isThere = sessions.has((request as { session?: unknown }).session);
+      session = isThere ? undefined : sessions.openNode(request, response);
     } catch (error) {
       return next(error);
     }
-    if (types.isPromise(session)) session.then((opened) => give(opened, request, next), next);
+    if (session === undefined) next();
+    else if (types.isPromise(session)) session.then((opened) => give(opened, request, next), next);
     else give(session, request, next);
   };
 }

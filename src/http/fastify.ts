@@ -24,11 +24,18 @@ export interface PluginOptions<D extends SessionData = Record<string, unknown>> 
   manager: SessionManager<D>;
 }
 
+/** On a context of Fastify's, and so on those below: the name `session` is taken by this package, in whichever copy. */
+const decorated = Symbol.for('coatcheck.fastify decorated');
+
 const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...given }) => {
   const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
   const sessions = new HttpSessions(manager, options);
-  fastify.decorateRequest('session', null as never);
+  // A property of each request's own: requests of one kind keep one shape. It is there already within a site that has
+  // a manager of its own.
+  if (Reflect.get(fastify, decorated) !== true) fastify.decorateRequest('session', null as never);
+  Reflect.set(fastify, decorated, true);
   fastify.addHook('onRequest', async (request, reply) => {
+    if (sessions.has(request.session)) return;
     request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
   });
   // The responses of `inject` have no bytes that could wait.
@@ -41,8 +48,10 @@ const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...
 };
 
 /**
- * Gives every request a `session` (`RequestSession`), in the context that registers it and below: `app.register(coatcheck, { manager: sessions })`.
- * The registration fails with ERR_INVALID_OPTION where the options are wrong, and with Fastify's FST_ERR_DEC_ALREADY_PRESENT where another plugin has taken the name `session`.
+ * Gives every request a `session` (`RequestSession`), in the context that registers it and below:
+ * `app.register(coatcheck, { manager: sessions })`. Below, another manager may be registered, whose session a request
+ * there has instead. The registration fails with ERR_INVALID_OPTION where the options are wrong, and with Fastify's
+ * FST_ERR_DEC_ALREADY_PRESENT where another plugin has taken the name `session`.
  */
 export const coatcheck: <D extends SessionData>(
   ...given: Parameters<FastifyPluginAsync<PluginOptions<D>>>

@@ -1,10 +1,10 @@
 /** The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread of the host. */
 
-import type { Claim, Session, SessionManager } from '../index.js';
-import { sameClient } from './address.js';
+import type { Claim, SessionManager } from '../index.js';
+import { differencesOf } from './binding.js';
 import { cookieValues } from './cookie-header.js';
-import { clientOf, type Exchange } from './exchange.js';
-import type { Mismatch, ResolvedHttpOptions } from './options.js';
+import type { Exchange } from './exchange.js';
+import type { ResolvedHttpOptions } from './options.js';
 import { tell } from './writes.js';
 
 /** A session that may be another client's is not marked as seen. */
@@ -13,29 +13,24 @@ const untouched = { touch: false };
 /** More cookies of one name than this were not set by this site: none of them is looked at. */
 const MOST_VALUES = 8;
 
-/** Of the manager's texts of a client: see `NewSession`. */
-const CLIENT_BYTES = 256;
-
 /**
- * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of several cookies of the name, which other
- * sites of the domain can add, exactly one may open a session, or none does. Never creates anything. `renews`: a token that is due by the option `rotation` is renewed,
- * as there is a response to send it with; only once it is known whose request that is.
+ * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of
+ * several cookies of the name, which other sites of the domain can add, exactly one may open a session, or none does.
+ * Never creates anything. A token that is due by the option `rotation` is renewed where the response can tell of it;
+ * only once it is known whose request that is.
  */
 export function findSession(
   manager: SessionManager,
   exchange: Exchange,
   options: ResolvedHttpOptions,
-  renews: boolean,
 ): Claim | undefined | Promise<Claim | undefined> {
   const values = cookieValues(exchange.header('cookie'), options.cookieName);
   const first = values[0];
   if (first === undefined || values.length > MOST_VALUES) return undefined;
   const lookup = options.isBound ? untouched : undefined;
   const claim = values.length === 1 ? manager.getClaim(first, lookup) : undefined;
-  if (claim !== undefined) return admitted(exchange, options, claim, renews);
-  return loadOnly(manager, values).then((only) =>
-    only === undefined ? undefined : admitted(exchange, options, only, renews),
-  );
+  if (claim !== undefined) return admitted(exchange, options, claim);
+  return loadOnly(manager, values).then((only) => (only === undefined ? undefined : admitted(exchange, options, only)));
 }
 
 /** What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that the request may not have. */
@@ -52,10 +47,9 @@ function admitted(
   exchange: Exchange,
   options: ResolvedHttpOptions,
   claim: Claim,
-  renews: boolean,
 ): Claim | undefined | Promise<Claim | undefined> {
   const { session } = claim;
-  const differs = options.isBound ? differencesOf(exchange, options, session) : none;
+  const differs = differencesOf(exchange, options, session);
   if (differs.length > 0) {
     const { onMismatch } = options;
     if (onMismatch !== undefined) tell(() => onMismatch({ session, differs }));
@@ -63,23 +57,5 @@ function admitted(
     if (options.mismatch === 'refuse') return undefined;
   }
   if (claim.seen === undefined && !claim.see()) return undefined;
-  return (renews ? claim.renew()?.then(() => (claim.isGood ? claim : undefined)) : undefined) ?? claim;
-}
-
-const none: Mismatch['differs'] = [];
-
-function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, session: Session): Mismatch['differs'] {
-  const { bind } = options;
-  const { ip, userAgent } = session.client;
-  const came = clientOf(exchange, options);
-  const differs: Mismatch['differs'][number][] = [];
-  if (bind.userAgent && userAgent !== undefined && !isCutOf(came.userAgent, userAgent)) differs.push('userAgent');
-  if (bind.ip !== undefined && ip !== undefined && !sameClient(came.ip, ip, bind.ip)) differs.push('ip');
-  return differs;
-}
-
-/** Whether a text is the one that was kept, which was cut to whole characters if it was too long. */
-function isCutOf(text: string | undefined, kept: string): boolean {
-  if (text === kept) return true;
-  return text !== undefined && Buffer.byteLength(kept) > CLIENT_BYTES - 4 && text.startsWith(kept);
+  return (exchange.takesCookie ? claim.renew()?.then(() => (claim.isGood ? claim : undefined)) : undefined) ?? claim;
 }

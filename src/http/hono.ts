@@ -1,10 +1,11 @@
 /** Sessions for Hono, in Node and wherever a Request becomes a Response: `coatcheck/hono`. Runs in every thread of the host. */
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import { webExchangeOf } from './exchange.js';
-import { changeHead } from './head.js';
+import { type Exchange, exchangeOf, isUpgrade, webExchangeOf } from './exchange.js';
+import { changeHead, type HeadChanges, type TellsOfSession } from './head.js';
 import type { HttpOptions } from './options.js';
 import type { RequestSession, StoredData } from './types.js';
 
@@ -27,10 +28,13 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
     if (sessions.has(context.get('session'))) return next();
-    const session = await sessions.open(webExchangeOf(context.req.raw, socketOf(context)));
+    const exchange = exchangeFor(context);
+    const session = await sessions.open(exchange);
     context.set('session', session as unknown as RequestSession<StoredData>);
     await next();
     await session.settled();
+    if (context.res.headers.has(ALREADY_SENT)) return;
+    exchange.isTold = true;
     const { header } = context;
     changeHead(
       {
@@ -43,10 +47,61 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   };
 }
 
+/**
+ * Marks the response of a handler that answers on the `ServerResponse` of @hono/node-server: nothing else of it is
+ * sent.
+ */
+const ALREADY_SENT = 'x-hono-already-sent';
+
+const silent: HeadChanges = { setCookie: undefined, clearSiteData: undefined, isRead: false, isPrivate: false };
+
+/** An exchange of Hono's. */
+interface HonoExchange extends Exchange {
+  /**
+   * Whether the response of Hono tells of the session, so that the server's own, which it becomes, has nothing to
+   * add.
+   */
+  isTold: boolean;
+}
+
+/**
+ * Where a handler may answer past Hono, on the server's own response, that is guarded as well: whichever goes out
+ * tells of the session.
+ */
+function exchangeFor(context: Context): HonoExchange {
+  const { incoming, outgoing } = bindingsOf(context);
+  const upgraded = incoming ?? { headers: { upgrade: context.req.header('upgrade') } };
+  // On an upgrade, only @hono/node-server 2 sends the headers of the response along: it names its WebSocket server
+  // then.
+  const takesCookie = !isUpgrade(upgraded) || context.env?.wss !== undefined;
+  const server = incoming && outgoing && exchangeOf(incoming, outgoing);
+  const exchange: HonoExchange = {
+    ...webExchangeOf(context.req.raw, incoming?.socket, takesCookie),
+    isTold: false,
+    guard(session) {
+      const told: TellsOfSession = {
+        get isSettled() {
+          return session.isSettled;
+        },
+        settled: () => session.settled(),
+        headChanges: () => (exchange.isTold ? silent : session.headChanges()),
+      };
+      return server === undefined || server.guard(told);
+    },
+  };
+  return exchange;
+}
+
+interface Bindings {
+  readonly incoming?: IncomingMessage | undefined;
+  readonly outgoing?: ServerResponse | undefined;
+}
+
 /** What @hono/node-server leaves in the environment. */
-function socketOf({ env }: Context): object | undefined {
-  const incoming: unknown = env?.server?.incoming ?? env?.incoming;
-  if (typeof incoming !== 'object' || incoming === null) return undefined;
-  const socket: unknown = Reflect.get(incoming, 'socket');
-  return typeof socket === 'object' && socket !== null ? socket : undefined;
+function bindingsOf({ env }: Context): Bindings {
+  const { incoming, outgoing }: Bindings = env?.server?.incoming ? env.server : (env ?? {});
+  return {
+    incoming: typeof incoming === 'object' ? (incoming ?? undefined) : undefined,
+    outgoing: typeof outgoing?.writeHead === 'function' ? outgoing : undefined,
+  };
 }

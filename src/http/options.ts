@@ -14,11 +14,22 @@ export interface Mismatch {
   readonly differs: readonly ('userAgent' | 'ip')[];
 }
 
-/** How a session is bound to the client it was begun for. A session that was begun elsewhere, without a `client`, is bound to none. */
+/**
+ * How a session is bound to the client it was begun for. What was not known of that client then fits nobody who shows
+ * it now: begun elsewhere (`manager.newSession`), a session needs its `client`.
+ */
 export interface BindOptions {
-  /** The User-Agent header has to stay as it was. Default false. Browsers change it when they are updated. */
+  /**
+   * The User-Agent header has to stay as it was, absent included. Default false. Browsers change it when they are
+   * updated.
+   */
   userAgent?: boolean;
-  /** The address has to stay the same ('exact'), or in the same network ('prefix': IPv4 /24, IPv6 /64). Default: it may change. See `trustProxy`. */
+  /**
+   * The address has to stay the same ('exact'), or in the same network ('prefix': IPv4 /24, IPv6 /64). Default: it
+   * may change. See `trustProxy`. Where the address is not known (a Unix socket, a proxy that says 'unknown', Hono
+   * without a server of Node), no session is begun: HttpRefusal 403, ERR_CLIENT_UNKNOWN; with `mismatch: 'report'`,
+   * each request is reported instead.
+   */
   ip?: 'exact' | 'prefix';
   /**
    * What a request meets that does not fit: 'refuse' (default): it has no session, which lives on; 'end': the session ends as well; 'report': it goes

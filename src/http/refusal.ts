@@ -3,17 +3,22 @@
 import { SessionError, type SessionErrorCode } from '../index.js';
 
 /** Why a request is refused by an adapter, rather than by the manager. */
-export type HttpRefusalCode = 'ERR_LOGIN_REQUIRED' | 'ERR_LOGIN_TOO_OLD' | 'ERR_CSRF';
+export type HttpRefusalCode = 'ERR_LOGIN_REQUIRED' | 'ERR_LOGIN_TOO_OLD' | 'ERR_CSRF' | 'ERR_CLIENT_UNKNOWN';
 
 const refusals: Readonly<Record<HttpRefusalCode, { status: number; text: string }>> = {
   ERR_LOGIN_REQUIRED: { status: 401, text: 'Log in first' },
   ERR_LOGIN_TOO_OLD: { status: 401, text: 'Log in again: this needs a login that is more recent' },
   ERR_CSRF: { status: 403, text: 'The request does not show that it comes from a page of this site' },
+  ERR_CLIENT_UNKNOWN: {
+    status: 403,
+    text: 'The address of the client is not known, and sessions here are bound to it',
+  },
 };
 
 /**
- * Thrown by `requireLogin` and `checkCsrf`. Left alone, it becomes a response of its `status` in Express, Fastify, Hono and Koa;
- * with node:http it reaches the callback that the middleware was given only if it is handed on there.
+ * Thrown by `requireLogin` and `checkCsrf`, and by what would begin a session where `bind.ip` has no address to bind
+ * it to. Left alone, it becomes a response of its `status` in Express, Fastify, Hono and Koa; with node:http it
+ * reaches the callback that the middleware was given only if it is handed on there.
  */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
@@ -65,6 +70,15 @@ export function withStatus(error: unknown): unknown {
   for (const [key, value] of Object.entries({ status, statusCode: status, expose, getResponse }))
     Object.defineProperty(error, key, { value, configurable: true, writable: true });
   return error;
+}
+
+/** The same promise, whose error is given its status. */
+export async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw withStatus(error);
+  }
 }
 
 /** Whether a session had ended before a call reached it. */

@@ -10,20 +10,24 @@ import {
   type SessionInfo,
   type SessionManager,
 } from '../index.js';
+import { clientToBind } from './binding.js';
 import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
-import { clientOf, type Exchange, isSecure } from './exchange.js';
+import { type Exchange, isSecure } from './exchange.js';
 import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from './head.js';
 import { Holding } from './holding.js';
 import { logIn } from './login.js';
+import { refuseForeignUse } from './misuse.js';
 import { millisecondsOf, type ResolvedHttpOptions, refused } from './options.js';
 import { closeOther, closeOthers, listOthers } from './others.js';
 import { isEmpty, withoutUndefined } from './patch.js';
-import { HttpRefusal, isEnded, withStatus } from './refusal.js';
+import { HttpRefusal, isEnded, withStatusOf } from './refusal.js';
 import type { LogoutOptions, RequestSession } from './types.js';
 import { Writes } from './writes.js';
 
 type Data = Record<string, unknown>;
 
+/** By it two copies of this package know each other's. */
+const mark = Symbol.for('coatcheck.session of a request');
 const nothing: Readonly<Data> = Object.freeze({});
 const ignore = (): void => undefined;
 
@@ -133,7 +137,11 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
     return this.#run(() =>
       this.#inTurn(async () => {
         this.#needHead();
-        await logIn(this.#manager, this.#holding, { userId, patch, client: clientOf(this.#exchange, this.#options) });
+        await logIn(this.#manager, this.#holding, {
+          userId,
+          patch,
+          client: clientToBind(this.#exchange, this.#options),
+        });
         this.#isLoggedOut = false;
       }),
     );
@@ -169,7 +177,7 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
       this.#needHead();
       // Left out, data would be empty; undefined where data is expected is refused.
       const given = (data ?? null) as Data;
-      await this.#holding.begin({ data: given, client: clientOf(this.#exchange, this.#options) });
+      await this.#holding.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
       return true;
     });
   }
@@ -192,6 +200,8 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   }
 
   #needHead(): void {
+    if (!this.#exchange.takesCookie)
+      throw refused('the request', 'no upgrade: the answer to that sets no cookie, so log in and store before it');
     if (this.#isHeadOut) throw refused('the response', 'one whose head is not out yet: no cookie can be sent any more');
   }
 
@@ -245,6 +255,16 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
 
   // ------------------------------------------------------------ for the adapters
 
+  static {
+    Object.defineProperty(SessionOfRequest.prototype, mark, { value: true });
+    refuseForeignUse(SessionOfRequest.prototype);
+  }
+
+  /** Whether this is the session of a request, of whatever manager, or copy of this package. */
+  static isAny(session: object): boolean {
+    return Reflect.get(session, mark) === true;
+  }
+
   /** Whether this is what a middleware for that manager has given the request already. */
   static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {
     return session instanceof SessionOfRequest && session.#manager === manager;
@@ -275,13 +295,5 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   #secured(cookie: string): string {
     const { autoSecure } = this.#options;
     return autoSecure && isSecure(this.#exchange, this.#options) ? `${cookie}; Secure` : cookie;
-  }
-}
-
-async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
-  try {
-    return await promise;
-  } catch (error) {
-    throw withStatus(error);
   }
 }

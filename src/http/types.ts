@@ -13,11 +13,13 @@ export interface VisitorData {}
 export type StoredData = keyof VisitorData extends never ? Record<string, unknown> : VisitorData;
 
 /**
- * The session of one request. A visitor for whom nothing was stored has none, costs nothing and gets no cookie; the first `set`, `update`, `login` or `csrfToken`
- * begins one. What is read is current and sends no message. Changes are awaited before the head of the response goes out, also those
- * that the handler does not wait for. Once the head is out, what needs a cookie to be sent is refused with ERR_INVALID_OPTION.
+ * The session of one request. A visitor for whom nothing was stored has none, costs nothing and gets no cookie; the
+ * first `set`, `update`, `login` or `csrfToken` begins one. What is read is current and sends no message. Changes are
+ * awaited before the head of the response goes out, also those that the handler does not wait for. Once the head is
+ * out, what needs a cookie to be sent is refused with ERR_INVALID_OPTION; so it is on an upgrade (WebSocket).
  *
- * A session that ends during the request (a logout in another tab) reads as none, and refuses to be changed with ERR_SESSION_ENDED, whose `status` is 401: it never comes back.
+ * A session that ends during the request (a logout in another tab) reads as none, and refuses to be changed with
+ * ERR_SESSION_ENDED, whose `status` is 401: it never comes back.
  */
 export interface RequestSession<D extends SessionData = StoredData> {
   /** The session itself, for all that is not here; undefined where there is none or it has ended. Its `login`, `rotate` and `close` send no cookie: use those below. */
@@ -56,8 +58,10 @@ export interface RequestSession<D extends SessionData = StoredData> {
   closeOthers(): Promise<number>;
 
   /**
-   * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text each time. It belongs to the token of the
-   * session: `login` and `rotate` make it void, and so does a renewal by the option `rotation`, but for requests that still come with the cookie from before. Begins a session where there is none.
+   * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text
+   * each time. It belongs to the token of the session: `login` makes it void at once; after a `rotate`, or a renewal
+   * by the option `rotation`, it counts for as long as the old token is honoured (`grace`), however often it is sent.
+   * Begins a session where there is none.
    */
   csrfToken(): Promise<string>;
   /**

@@ -16,6 +16,12 @@ export const http = (name) => ({ file: 'test/http/contract.test.ts', test: name 
 export const raw = (name) => ({ file: 'test/http/node-response.test.ts', test: name });
 export const held = (name) => ({ file: 'test/http/held-answers.test.ts', test: name });
 export const companions = (name) => ({ file: 'test/http/node-companions.test.ts', test: name });
+export const upgrades = (name) => ({ file: 'test/http/upgrades.test.ts', test: name });
+export const processes = (name) => ({ file: 'test/processes.test.ts', test: name });
+export const beside = (name) => ({ file: 'test/http/beside-others.test.ts', test: name });
+export const addresses = (name) => ({ file: 'test/http/address.test.ts', test: name });
+export const types = (name) => ({ file: 'test/types.test.ts', test: name });
+export const bundles = (name) => ({ file: 'test/bundle.test.ts', test: name });
 export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/keyed-rules.test.ts', test: name });
 export const resident = (name) => ({ file: 'test/resident-memory.test.ts', test: name });

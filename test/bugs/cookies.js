@@ -44,11 +44,21 @@ export const ofCookies = [
   {
     name: 'a public key is taken for a secret',
     file: 'src/cookie-keys.ts',
-    find: 'if (algorithm !== undefined && isNoSecret(bytes))',
-    replace: 'if (algorithm !== undefined && isNoSecret(bytes) && bytes.length === 0)',
+    find: 'if (isNoSecret(bytes))',
+    replace: 'if (isNoSecret(bytes) && bytes.length === 0)',
     caughtBy: {
       file: 'test/jwt-keys.test.ts',
       test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
+    },
+  },
+  {
+    name: 'a public key is a secret of the format signed',
+    file: 'src/cookie-keys.ts',
+    find: 'if (isNoSecret(bytes)) throw',
+    replace: "if (isNoSecret(bytes) && what === '') throw",
+    caughtBy: {
+      file: 'test/jwt-keys.test.ts',
+      test: "secrets of the format 'signed' are no keys of other algorithms either",
     },
   },
   {

@@ -1,6 +1,6 @@
 /** What travels over HTTP. */
 
-import { every, held, http, raw, store } from './caught-by.js';
+import { addresses, beside, bundles, every, held, http, processes, raw, store, types, upgrades } from './caught-by.js';
 
 export const ofHttp = [
   {
@@ -67,6 +67,111 @@ export const ofHttp = [
     caughtBy: http('S-12 to an address, and only a trusted proxy may tell it'),
   },
   {
+    name: 'a session that was begun without a User-Agent is open to every browser',
+    file: 'src/http/binding.ts',
+    find: 'if (text === undefined || kept === undefined) return false;',
+    replace: 'if (text === undefined || kept === undefined) return kept === undefined;',
+    caughtBy: http('S-12 begun without a User-Agent is for requests without one'),
+  },
+  {
+    name: 'a session is bound to an address that is not known',
+    file: 'src/http/binding.ts',
+    find: 'options.bind.ip !== undefined && client.ip === undefined;',
+    replace: 'options.bind.ip !== undefined && client.ip === null;',
+    caughtBy: http('S-12 to an address: none is begun for a client whose address is not known'),
+  },
+  {
+    name: 'an upgrade spends the renewal of the token',
+    file: 'src/http/exchange.ts',
+    find: 'isUpgrade(request) ? undefined : response',
+    replace: 'isUpgrade(request) && response === undefined ? undefined : response',
+    caughtBy: upgrades('renews no token: the next request does, also after the grace'),
+  },
+  {
+    name: 'a session is begun where no cookie can tell of it',
+    file: 'src/http/request-session.ts',
+    find: 'if (!this.#exchange.takesCookie)',
+    replace: 'if (this.#exchange.takesCookie === undefined)',
+    caughtBy: upgrades('begins no session, logs nobody in and rotates nothing: refused'),
+  },
+  {
+    name: 'what is assigned to a session is lost in silence',
+    file: 'src/http/misuse.ts',
+    find: 'Object.setPrototypeOf(prototype, end);',
+    replace: 'Object.isExtensible(end);',
+    caughtBy: http('that assigns to `cart` is told of `set`, in sloppy code as well'),
+  },
+  {
+    name: 'a method of a session is overwritten by data',
+    file: 'src/http/misuse.ts',
+    find: "if (name !== 'constructor')",
+    replace: "if (name !== 'constructor' && value === undefined)",
+    caughtBy: http('that assigns to `login` is told of `set`, in sloppy code as well'),
+  },
+  {
+    name: 'a worker of a cluster starts a manager of its own without a word',
+    file: 'src/start.ts',
+    find: '  warnOfOtherProcesses();',
+    replace: '  void warnOfOtherProcesses;',
+    caughtBy: processes('are warned once each when they start managers, and told what follows and what to do'),
+  },
+  {
+    name: 'a manager that was not found is not said to be in another process',
+    file: 'src/invitation.ts',
+    find: 'text + hintOfOtherProcess()',
+    replace: 'text + hintOfOtherProcess().slice(0, 0)',
+    caughtBy: processes('find no manager of the primary, neither by name nor by a ticket'),
+  },
+  {
+    name: 'a proxy that is named as IPv4 within IPv6 is never trusted',
+    file: 'src/http/address.ts',
+    find: 'if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return [address, bits];',
+    replace: 'if (!(address instanceof ipaddr.IPv6) || bits >= 0) return [address, bits];',
+    caughtBy: addresses('a trusted proxy may be written as ::ffff:127.0.0.1'),
+  },
+  {
+    name: 'a session of another package is replaced',
+    file: 'src/http/core.ts',
+    find: 'session === null || SessionOfRequest.isAny(session)) return false;',
+    replace: 'session === null || !SessionOfRequest.isAny({})) return false;',
+    caughtBy: beside('is an error of Koa, and the request is answered'),
+  },
+  {
+    name: 'a manager within a manager takes the name for itself',
+    file: 'src/http/fastify.ts',
+    find: 'Reflect.set(fastify, decorated, true);',
+    replace: 'Reflect.get(fastify, decorated);',
+    caughtBy: beside('has its own session within its context'),
+  },
+  {
+    name: 'an answer past Hono says nothing of the session',
+    file: 'src/http/hono.ts',
+    find: 'return server === undefined || server.guard(told, changed);',
+    replace: 'return server === undefined || [told, changed].length > 0;',
+    caughtBy: beside('sends the cookie with that, awaited or not, now or later'),
+  },
+  {
+    name: 'a package that no bundler sees is asked for by name',
+    file: 'src/cookies.ts',
+    find: "if (settings.cookie.format === 'jwt')",
+    replace: "if (settings.cookie.format === '')",
+    caughtBy: bundles('knows a visitor who comes back, by the store for express-session'),
+  },
+  {
+    name: 'the file of the manager’s thread is missing, and nothing is said of bundles',
+    file: 'src/start.ts',
+    find: "const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));",
+    replace: "const isMissing = worker?.protocol === '' && !existsSync(worker);",
+    caughtBy: bundles('that lacks the file of the manager’s thread is told where to read of it'),
+  },
+  {
+    name: 'the types of express-session take the place of ours',
+    file: 'src/http/express.ts',
+    find: 'session: RequestSession<StoredData> & SessionBeside;',
+    replace: 'session: SessionBeside;',
+    caughtBy: types('beside the types of express-session, a request has both'),
+  },
+  {
     name: 'the cookie is renewed with every answer',
     file: 'src/http/renewal.ts',
     find: 'if (!isFirst && now < 5 * tenth) return false;',
@@ -78,9 +183,23 @@ export const ofHttp = [
   {
     name: 'a token against forgery is good for any session',
     file: 'src/claim.ts',
-    find: "createHmac('sha256', token)",
-    replace: "createHmac('sha256', token.slice(0, 0))",
+    find: "createHmac('sha256', mask)",
+    replace: "createHmac('sha256', mask.slice(0, 0))",
     caughtBy: http('lets a request change something only if it shows a token of its own session'),
+  },
+  {
+    name: 'a token against forgery is void once the session’s token is renewed',
+    file: 'src/claim.ts',
+    find: 'if (before !== undefined) masks.push(before);',
+    replace: 'if (before === null) masks.push(before);',
+    caughtBy: http('counts within the grace, however often it is sent'),
+  },
+  {
+    name: 'a token against forgery outlives the grace of the token that it was made by',
+    file: 'src/tokens.ts',
+    find: 'head.hasPrevious && now < head.graceUntil && sameDigest(head.digest, digestOf(token));',
+    replace: 'head.hasPrevious && now > 0 && sameDigest(head.digest, digestOf(token));',
+    caughtBy: http('counts within the grace, however often it is sent'),
   },
   {
     name: 'anybody’s session is closed by its id',

@@ -95,3 +95,37 @@ test('one network is a /24 of IPv4 and a /64 of IPv6, in any spelling, and never
   expect(sameClient('203.0.113.7', '203.0.114.7', 'prefix')).toBe(false);
   expect(sameClient(undefined, undefined, 'prefix')).toBe(false);
 });
+
+test.each([
+  ['::ffff:127.0.0.1', '127.0.0.1', '127.0.0.2'],
+  ['::ffff:7f00:1', '127.0.0.1', '127.0.0.2'],
+  ['::ffff:10.0.0.0/104', '10.1.2.3', '11.0.0.1'],
+  ['10.0.0.0/8', '::ffff:10.1.2.3', '::ffff:11.0.0.1'],
+  ['fe80::1%eth0', 'fe80::1', 'fe80::2'],
+])('a trusted proxy may be written as %s', (proxy, trusted, other) => {
+  const trust = trustIn([proxy]);
+  expect([isProxy(trusted, trust), isProxy(other, trust)]).toEqual([true, false]);
+});
+
+test.each([
+  '10',
+  '0x7f.1',
+  '127.1',
+  '0177.0.0.1',
+  '010.0.0.1',
+  '2130706433',
+  '10/8',
+  '0x0a000000/8',
+  '10.0.0.0/33',
+  '10.0.0.0/-1',
+  '10.0.0.0/8/8',
+  '10.0.0.0/',
+  '::1/129',
+  '::ffff:10.0.0.0/95',
+  '[::1]',
+  '10.0.0.1:80',
+  ' 10.0.0.1',
+  '',
+])('a trusted proxy may not be written as %j', (proxy) => {
+  expect(() => trustIn([proxy])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+});

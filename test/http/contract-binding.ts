@@ -1,12 +1,15 @@
 /** Sessions that are bound to a client, and proxies that are trusted: a part of the adapters' contract. */
 
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import type { HttpOptions } from '../../dist/src/http/express.js';
-import type { Setting } from './contract.js';
+import type { Routes, Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
-import type { Browser } from './sites.js';
+import { type Answer, Browser, type Running } from './sites.js';
 
-export function bindingContract({ browse, site, startManager, start }: Setting): void {
+export function bindingContract({ browse, live, manager, site, startManager, start }: Setting): void {
   const refusedBy = async (options: unknown, manager?: Parameters<typeof start>[2]) =>
     start(everyday, options as HttpOptions, manager).then(
       () => 'taken',
@@ -97,6 +100,74 @@ export function bindingContract({ browse, site, startManager, start }: Setting):
       expect(await isIn(from(six, '2001:db8:1:3:3:4:5:6'))).toBe(false);
     });
 
+    test('S-12 begun without a User-Agent is for requests without one', async () => {
+      const running = await start(everyday, { bind: { userAgent: true } });
+      const visitor = new Browser(running);
+      const bare = async (path: string) => {
+        const answer = await askWithoutUserAgent(running, path, visitor.cookie);
+        visitor.keep(answer);
+        return answer;
+      };
+      await bare('/login');
+      expect(await isIn(bare('/'))).toBe(true);
+      expect(await isIn(from(visitor, 'x', 'two'))).toBe(false);
+      expect(await isIn(bare('/'))).toBe(true);
+    });
+
+    test('S-12 to an address: none is begun for a client whose address is not known', async () => {
+      const lost: unknown[] = [];
+      const options: HttpOptions = {
+        bind: { ip: 'exact' },
+        trustProxy: 'loopback',
+        onLostWrite: (error) => lost.push((error as { code: unknown }).code),
+      };
+      const routes: Routes = {
+        ...everyday,
+        '/hasty': ({ session }) => void session.set({ hat: 'felt' }),
+        '/form': async ({ session }) => ({ body: await session.csrfToken() }),
+      };
+      const newBrowser = await browse(routes, options);
+      const headers = { 'x-forwarded-for': 'unknown' };
+      const before = await live();
+      for (const path of ['/login', '/set?hat=felt', '/form']) {
+        const answer = await newBrowser().visit(path, { headers });
+        expect([path, answer.status, setCookies(answer)]).toEqual([path, 403, []]);
+      }
+      expect(lost).toEqual([]);
+      const hasty = await newBrowser().visit('/hasty', { headers });
+      expect([hasty.status, setCookies(hasty), lost]).toEqual([200, [], ['ERR_CLIENT_UNKNOWN']]);
+      expect(await live()).toBe(before);
+    });
+
+    test('S-12 to what is not known of its client: one that was begun elsewhere is nobody’s', async () => {
+      const bindings: HttpOptions[] = [
+        { bind: { userAgent: true } },
+        { bind: { ip: 'exact' }, trustProxy: 'loopback' },
+      ];
+      for (const options of bindings) {
+        const session = await manager().newSession({ userId: 'ada' });
+        const visitor = (await browse(everyday, options))();
+        const { name, value } = manager().getCookieData(session);
+        visitor.cookies.set(name, value);
+        expect(await isIn(from(visitor, '203.0.113.7'))).toBe(false);
+        expect(session.alive).toBe(true);
+      }
+    });
+
+    test('S-12 with `report`, a session is begun for a client whose address is not known, and reported each time', async () => {
+      const told: unknown[] = [];
+      const visitor = await loggedIn(
+        {
+          bind: { ip: 'exact', mismatch: 'report' },
+          trustProxy: 'loopback',
+          onMismatch: ({ differs }) => told.push(differs),
+        },
+        'unknown',
+      );
+      expect(await isIn(from(visitor, 'unknown'))).toBe(true);
+      expect(told).toEqual([['ip']]);
+    });
+
     test('may be ended instead, or only reported', async () => {
       const told: unknown[] = [];
       const onMismatch = ({ differs, session }: { differs: unknown; session: { userId?: string | undefined } }) =>
@@ -127,4 +198,15 @@ export function bindingContract({ browse, site, startManager, start }: Setting):
     expect(await sent({ secure: 'auto' }, 'https')).toBe(false);
     expect(await sent({ trustProxy: 'loopback' }, 'https')).toBe(false);
   });
+}
+
+/** Not by `fetch`, which always sends a User-Agent. */
+async function askWithoutUserAgent(running: Running, path: string, cookie: string): Promise<Answer> {
+  const { port } = running;
+  if (port === 0) return running.ask(path, { headers: { cookie } });
+  const [reply] = (await once(get({ port, path, host: '127.0.0.1', headers: { cookie } }), 'response')) as [
+    IncomingMessage,
+  ];
+  const headers = new Headers(reply.headers['set-cookie']?.map((set): [string, string] => ['set-cookie', set]));
+  return { status: reply.statusCode ?? 0, headers, body: await text(reply) };
 }

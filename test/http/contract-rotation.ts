@@ -83,7 +83,7 @@ export function rotationContract({ clock, start, startManager }: Setting): void 
       expect((await as(fresh as string)).body).toBe(inside);
     });
 
-    test('a form from before the renewal is taken with the cookie from before, and one from after it with both', async () => {
+    test('a form from before the renewal and one from after it are taken with the cookie of either, within the grace', async () => {
       const { as, given, old } = await begin(
         {},
         {
@@ -98,10 +98,8 @@ export function rotationContract({ clock, start, startManager }: Setting): void 
       clock.advance(EVERY);
       const answer = await as(old, '/form');
       const [fresh = ''] = given(answer);
-      expect([await post(old, before), await post(old, answer.body), await post(fresh, answer.body)]).toEqual([
-        200, 200, 200,
-      ]);
-      expect(await post(fresh, before)).toBe(403);
+      for (const cookie of [old, fresh])
+        for (const form of [before, answer.body]) expect(await post(cookie, form)).toBe(200);
     });
 
     /** A request that is at work while others are answered. */
@@ -179,6 +177,59 @@ export function rotationContract({ clock, start, startManager }: Setting): void 
       await manager.sweep();
       const answer = await visitor.visit('/');
       expect([answer.body, setCookies(answer)]).toEqual([outside, []]);
+    });
+
+    describe('a form that was loaded before the token was replaced', () => {
+      const routes: Routes = {
+        ...everyday,
+        '/form': async ({ session }) => ({ body: await session.csrfToken() }),
+        '/post': ({ session }) => session.checkCsrf(),
+        '/post-and-rotate': async ({ session }) => {
+          session.checkCsrf();
+          await session.rotate({ grace: GRACE });
+        },
+      };
+      const post = async (browser: Browser, form: string, path = '/post') =>
+        (await browser.visit(path, { method: 'POST', headers: { 'x-csrf-token': form } })).status;
+
+      test('counts within the grace, however often it is sent', async () => {
+        const { old, visitor } = await begin({}, routes);
+        const form = (await visitor.visit('/form')).body;
+        clock.advance(EVERY);
+        await visitor.visit('/');
+        expect(visitor.cookie).not.toBe(old);
+        expect([await post(visitor, form), await post(visitor, form)]).toEqual([200, 200]);
+        clock.advance(GRACE - 1);
+        expect(await post(visitor, form)).toBe(200);
+        expect(await post(visitor, (await visitor.visit('/form')).body)).toBe(200);
+        clock.advance(1);
+        expect(await post(visitor, form)).toBe(403);
+        expect(await post(visitor, (await visitor.visit('/form')).body)).toBe(200);
+      });
+
+      test('counts when sending it was what replaced the token', async () => {
+        const { old, visitor } = await begin({}, routes);
+        const form = (await visitor.visit('/form')).body;
+        for (const status of [200, 200]) expect(await post(visitor, form, '/post-and-rotate')).toBe(status);
+        expect(visitor.cookie).not.toBe(old);
+        // Of the token before the last one.
+        expect(await post(visitor, form)).toBe(403);
+      });
+
+      test('is another’s, or none, whatever its session went through', async () => {
+        const { running, visitor } = await begin({}, routes);
+        const eve = new Browser(running);
+        await eve.visit('/login?as=eve');
+        const form = (await eve.visit('/form')).body;
+        const own = (await visitor.visit('/form')).body;
+        clock.advance(EVERY);
+        for (const browser of [visitor, eve]) await browser.visit('/');
+        expect([await post(visitor, form), await post(visitor, 'A'.repeat(86))]).toEqual([403, 403]);
+        expect(await post(visitor, own)).toBe(200);
+        // A login leaves no grace.
+        await visitor.visit('/login');
+        expect(await post(visitor, own)).toBe(403);
+      });
     });
 
     test('a request that may not have the session renews nothing', async () => {

@@ -8,6 +8,7 @@ import { bindingContract } from './contract-binding.js';
 import { cookieContract } from './contract-cookies.js';
 import { endingContract } from './contract-endings.js';
 import { guardContract } from './contract-guards.js';
+import { habitContract } from './contract-habits.js';
 import { lifeContract } from './contract-life.js';
 import { rotationContract } from './contract-rotation.js';
 import { Browser, type Reply, type Running, type Site, type Visit } from './sites.js';
@@ -47,7 +48,15 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
 }
 
 /** In the order in which they build on one another. */
-const parts = [lifeContract, endingContract, cookieContract, guardContract, bindingContract, rotationContract];
+const parts = [
+  lifeContract,
+  endingContract,
+  cookieContract,
+  guardContract,
+  bindingContract,
+  rotationContract,
+  habitContract,
+];
 
 export function adapterContract(site: Site, held: readonly ((setting: Setting) => void)[] = parts): void {
   const clock = createManualClock(Date.UTC(2030, 0, 1));

@@ -9,7 +9,7 @@ import { fixture } from '../threads.js';
 
 const name = 'renewed by threads';
 
-test('of requests that come to two threads at once with a token that is due, all are given the same new one', async () => {
+async function startSite() {
   const clock = createManualClock(Date.UTC(2030, 0, 1));
   const rotation = { every: '15m', grace: '1m' };
   const manager = await startSessionManager({ name, clock, rotation, idleTimeout: '1h', cookie: { secure: false } });
@@ -19,12 +19,20 @@ test('of requests that come to two threads at once with a token that is due, all
     await manager.stop();
   });
   const ports = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as number));
-  const ask = async (at: number, path: string, cookie?: string) => {
-    const headers: Record<string, string> = cookie === undefined ? {} : { cookie };
-    const response = await fetch(`http://127.0.0.1:${ports[at % 2]}${path}`, { headers });
+  const ask = async (at: number, path: string, cookie?: string, asked: RequestInit = {}) => {
+    const headers: Record<string, string> = {
+      ...(asked.headers as object),
+      ...(cookie === undefined ? {} : { cookie }),
+    };
+    const response = await fetch(`http://127.0.0.1:${ports[at % 2]}${path}`, { ...asked, headers });
     const given = response.headers.getSetCookie().map((set) => set.slice(0, set.indexOf(';')));
-    return { given, body: await response.text() };
+    return { given, form: response.headers.get('x-form'), status: response.status, body: await response.text() };
   };
+  return { ask, clock, manager };
+}
+
+test('of requests that come to two threads at once with a token that is due, all are given the same new one', async () => {
+  const { ask, clock, manager } = await startSite();
   let cookie = (await ask(0, '/login?as=ada')).given[0] as string;
   let rotated = 0;
   manager.on('token-rotated', () => rotated++);
@@ -43,4 +51,16 @@ test('of requests that come to two threads at once with a token that is due, all
     expect((await ask(round, '/', cookie)).given).toEqual([fresh]);
     cookie = fresh;
   }
+});
+
+test('a form from before the token was renewed counts in a thread that never saw the old token', async () => {
+  const { ask, clock } = await startSite();
+  const old = (await ask(0, '/login?as=ada')).given[0] as string;
+  const { form } = await ask(0, '/form', old);
+  clock.advance('15m');
+  const [fresh] = (await ask(0, '/', old)).given;
+  expect(fresh).not.toBe(old);
+  const sent = { method: 'POST', headers: { 'x-csrf-token': form as string } };
+  const { status, body } = await ask(1, '/', fresh, sent);
+  expect([status, body]).toEqual([200, '["ada",{"secret":"of ada"}]']);
 });
