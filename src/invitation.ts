@@ -87,7 +87,7 @@ function isWithoutMemory(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { name, threadId, memory, clock } = value as Partial<Invitation>;
   const isTicket = typeof name === 'string' && Number.isInteger(threadId) && typeof memory === 'object';
-  return isTicket && typeof clock === 'object' && !(clock instanceof SharedArrayBuffer);
+  return isTicket && typeof clock === 'object' && !types.isSharedArrayBuffer(clock);
 }
 
 /** True if the invitation is to a manager of another build: nothing more of it can be read here. */
@@ -110,7 +110,8 @@ export function isOver(invitation: Invitation): boolean {
 /** The refusal where there is no manager of this name. */
 export function notFound(name: string): SessionError {
   const names = findableNames().map((found) => `\`${found}\``);
-  const there = names.length === 0 ? 'there is none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+  const there =
+    names.length === 0 ? 'there is none' : `there ${names.length === 1 ? 'is' : 'are'} ${[...names].sort().join(', ')}`;
   // Longer than any manager's name: whatever that is, it is not shown.
   const sought = name.length <= 64 ? ` \`${name}\`` : ' of this name';
   const text = `No session manager${sought} can be found from this thread (${there}): start it before this thread is spawned, or pass a ticket`;

@@ -225,6 +225,8 @@ describe('what the files import', () => {
 const ASKED_BY_CLASS: readonly { readonly name: string; readonly in: RegExp; readonly why: string }[] = [
   { name: 'KeyObject', in: /^src\/cookie-keys\.ts$/, why: 'a class of node:crypto: one for all realms of a thread' },
   { name: 'ServerResponse', in: /^src\/http\//, why: 'a class of node:http: one for all realms of a thread' },
+  { name: 'Duplex', in: /^src\/http\//, why: 'a class of node:stream: one for all realms of a thread' },
+  { name: 'Readable', in: /^src\/http\//, why: 'a class of node:stream: one for all realms of a thread' },
 ];
 
 describe('what may come from another realm', () => {

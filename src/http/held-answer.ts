@@ -17,6 +17,7 @@
 import { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
+import { types } from 'node:util';
 import { changeHead, type Head, type TellsOfSession } from './head.js';
 import { type Chunk, Http1Head, Http2Head, isHead } from './heads.js';
 
@@ -132,7 +133,7 @@ abstract class Gate {
       for (const handOn of kept) handOn(tell);
     } catch (error) {
       // Whoever answered has gone on: there is nobody left to throw it at.
-      this.#stream.destroy(error instanceof Error ? error : undefined);
+      this.#stream.destroy(types.isNativeError(error) ? error : undefined);
     }
     this.released?.();
     if (destroy === undefined) return;
@@ -189,7 +190,7 @@ class Http1Gate extends Gate {
 
   protected override isGone(error: unknown): boolean {
     // Of the system: the connection has failed.
-    return error instanceof Error && 'syscall' in error;
+    return types.isNativeError(error) && 'syscall' in error;
   }
 }
 
