@@ -1,7 +1,7 @@
 /**
  * Takes the safeguards of `list.js` out of a copy of the tree, one at a time, and demands that the test named there misses it:
  *
- *   node test/bugs/run.js [--only PART_OF_A_NAME]
+ *   node test/bugs/run.js [--only PART_OF_A_NAME]…
  *
  * The named test must pass with nothing taken out, and fail, or hang, without the safeguard.
  */
@@ -21,8 +21,8 @@ const TIMEOUT = 60_000;
 const COATCHECK_SCHEDULES = '500';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
-const chosen = bugs.filter(({ name }) => name.includes(values.only));
+const { values } = parseArgs({ options: { only: { type: 'string', multiple: true, default: [''] } } });
+const chosen = bugs.filter(({ name }) => values.only.some((part) => name.includes(part)));
 const copy = mkdtempSync(join(tmpdir(), 'coatcheck-bugs-'));
 const report = join(copy, 'report.json');
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
