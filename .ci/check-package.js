@@ -1,4 +1,5 @@
-// Packs the package as it would be published, and uses it as a stranger would: in an empty folder that has it from the tarball.
+// Packs the package as it would be published, and uses it as a stranger would: in an empty folder that has it from the
+// tarball.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -91,7 +92,10 @@ function run(command, args, cwd) {
   return execFileSync(command, args, { cwd, encoding: 'utf8', timeout: 180_000, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** The tree as git knows it, with the dependencies: building there leaves the one at hand alone, and nothing stale is packed. */
+/**
+ * The tree as git knows it, with the dependencies: building there leaves the one at hand alone, and nothing stale is
+ * packed.
+ */
 function copyOfTree() {
   const copy = join(temporary, 'tree');
   const listed = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'], root);

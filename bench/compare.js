@@ -3,8 +3,9 @@
 import { measure, ratios, spread } from './rounds.js';
 
 /**
- * `ours` and each of `theirs` do `count` operations; where a peer can do it in several ways, the way that was faster in a round counts for it.
- * `times: 'faster'`: how many times as fast ours is; `'as long'`: how many times as long it takes. `bar`: what has to be reached.
+ * `ours` and each of `theirs` do `count` operations; where a peer can do it in several ways, the way that was faster in
+ * a round counts for it. `times: 'faster'`: how many times as fast ours is; `'as long'`: how many times as long it
+ * takes. `bar`: what has to be reached.
  */
 export async function compare({ what, ours, peer, theirs, count, rounds = 15, times = 'faster', bar }) {
   const [our, ...ways] = await measure([ours, ...theirs], { rounds, count });

@@ -1,9 +1,11 @@
 /**
- * Do failpoints and heartbeat cost anything that can be seen? The build as it is beside the same without them: `npm run bench:failpoints`.
+ * Do failpoints and heartbeat cost anything that can be seen? The build as it is beside the same without them: `npm run
+ * bench:failpoints`.
  *
- * Both are measured in one process, in turns of some hundredths of a second, and compared within each pair: what others do on the machine then hits
- * both, and neither has a processor, a frequency or a heap of its own. What a process does to one of the two for good (which was loaded first, where
- * its memory lies) differs from process to process: so there are several, and in every other one the builds change places.
+ * Both are measured in one process, in turns of some hundredths of a second, and compared within each pair: what others
+ * do on the machine then hits both, and neither has a processor, a frequency or a heap of its own. What a process does
+ * to one of the two for good (which was loaded first, where its memory lies) differs from process to process: so there
+ * are several, and in every other one the builds change places.
  */
 
 import { fork } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * What does a session cost a site of Express? 32 connections and a handler that reads the session: coatcheck's middleware beside express-session with its MemoryStore, and beside
- * no session at all. `npm run bench:http`, or with other numbers of rounds and of requests a turn: `npm run bench:http -- 60 1500`.
+ * What does a session cost a site of Express? 32 connections and a handler that reads the session: coatcheck's
+ * middleware beside express-session with its MemoryStore, and beside no session at all. `npm run bench:http`, or with
+ * other numbers of rounds and of requests a turn: `npm run bench:http -- 60 1500`.
  */
 
 import { fork } from 'node:child_process';
@@ -67,7 +68,10 @@ async function start(name) {
   return { name, child, visitors, seconds: [], cpu: [] };
 }
 
-/** From here: V8 has code slowed down that is used for clients and servers both, so a site that called itself would be none. */
+/**
+ * From here: V8 has code slowed down that is used for clients and servers both, so a site that called itself would be
+ * none.
+ */
 async function logIn(port) {
   const response = await fetch(`http://127.0.0.1:${port}/login`);
   await response.text();

@@ -1,8 +1,12 @@
-/** Measures in interleaved rounds: A B C A B C … A noisy machine then slows all of them alike, and the ratio within a round holds. */
+/**
+ * Measures in interleaved rounds: A B C A B C … A noisy machine then slows all of them alike, and the ratio within a
+ * round holds.
+ */
 
 /**
- * Runs each contestant once a round. A contestant is a function that does `count` operations and resolves to the milliseconds they took, or to
- * nothing, and is then timed from outside. Returns, for each, microseconds per operation, round by round.
+ * Runs each contestant once a round. A contestant is a function that does `count` operations and resolves to the
+ * milliseconds they took, or to nothing, and is then timed from outside. Returns, for each, microseconds per operation,
+ * round by round.
  */
 export async function measure(contestants, { rounds, count }) {
   const times = contestants.map(() => []);

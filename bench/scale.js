@@ -1,6 +1,6 @@
 /**
- * A million sessions in one table: how much memory does each take, and how long to create, look up, list and close them all?
- * `npm run bench:scale`, or with another number of sessions: `npm run bench:scale -- 100000`.
+ * A million sessions in one table: how much memory does each take, and how long to create, look up, list and close them
+ * all? `npm run bench:scale`, or with another number of sessions: `npm run bench:scale -- 100000`.
  */
 
 import { Worker } from 'node:worker_threads';

@@ -1,4 +1,7 @@
-/** The arguments of calls, checked before a message is made of them. Written by hand, as `newSession` is called 100,000 times a second. Used in every thread of the host. */
+/**
+ * The arguments of calls, checked before a message is made of them. Written by hand, as `newSession` is called 100,000
+ * times a second. Used in every thread of the host.
+ */
 
 import { types } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -36,7 +39,10 @@ const clientNames = ['ip', 'userAgent', 'label'];
 const noTexts: ClientTexts = Object.freeze({});
 const anyTimeouts: TimeoutLimits = { idle: timeoutLimits, absolute: timeoutLimits };
 
-/** Checks and completes `newSession`'s argument. A key that is present but undefined counts as absent. Only own keys count. */
+/**
+ * Checks and completes `newSession`'s argument. A key that is present but undefined counts as absent. Only own keys
+ * count.
+ */
 export function resolveNewSession(
   init: unknown,
   times: { readonly idleTimeout: number; readonly absoluteTimeout: number },
@@ -84,7 +90,10 @@ export function resolveNewSession(
   return { data, userId, idleTimeout, absoluteTimeout, client, linked };
 }
 
-/** A user's name for the session: not empty, at most 256 bytes of UTF-8, no half characters, as two of those would be the same user. */
+/**
+ * A user's name for the session: not empty, at most 256 bytes of UTF-8, no half characters, as two of those would be
+ * the same user.
+ */
 export function checkUserId(value: unknown, what = 'userId'): string {
   if (typeof value !== 'string' || value === '') throw expected(what, 'a text that is not empty', value);
   if (value.length > TEXT_BYTES || (value.length * 3 > TEXT_BYTES && Buffer.byteLength(value) > TEXT_BYTES))
@@ -109,13 +118,19 @@ function checkClient(value: unknown): ClientTexts {
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(TEXT_BYTES);
 
-/** As much of a text as 256 bytes of UTF-8 hold, in whole characters. Half characters become U+FFFD, which is what they are in UTF-8. */
+/**
+ * As much of a text as 256 bytes of UTF-8 hold, in whole characters. Half characters become U+FFFD, which is what they
+ * are in UTF-8.
+ */
 function cutText(text: string): string {
   const cut = text.length * 3 <= TEXT_BYTES ? text : text.slice(0, encoder.encodeInto(text, scratch).read);
   return /\p{Surrogate}/u.test(cut) ? cut.replace(/\p{Surrogate}/gu, '\ufffd') : cut;
 }
 
-/** A filter with its instants as numbers, and `except` as the caller of `checkFilter` has it. What is absent restricts nothing. */
+/**
+ * A filter with its instants as numbers, and `except` as the caller of `checkFilter` has it. What is absent restricts
+ * nothing.
+ */
 export interface ResolvedFilter<Id> {
   readonly userId?: string;
   readonly except?: Id;
@@ -125,8 +140,8 @@ export interface ResolvedFilter<Id> {
 }
 
 /**
- * Checks a filter. A key that is present but undefined is refused: it must never mean everybody. `checkExcept` reads a session or an id, or throws; `toSessionTime` turns
- * an instant of the caller's into session time.
+ * Checks a filter. A key that is present but undefined is refused: it must never mean everybody. `checkExcept` reads a
+ * session or an id, or throws; `toSessionTime` turns an instant of the caller's into session time.
  */
 export function checkFilter<Id>(
   filter: unknown,

@@ -30,8 +30,9 @@ export function readerOf(reply: unknown): ByteReader {
 }
 
 /**
- * Settles some calls of a batch, from `start` on, from its reply, and returns where the others begin, whose turn is in the next turns of the event loop: so that what the first
- * ones go on to call is on its way to the manager while the others are still at it here, and neither thread waits for the other. `settling` is called before each.
+ * Settles some calls of a batch, from `start` on, from its reply, and returns where the others begin, whose turn is in
+ * the next turns of the event loop: so that what the first ones go on to call is on its way to the manager while the
+ * others are still at it here, and neither thread waits for the other. `settling` is called before each.
  */
 export function settleSome({ calls }: Batch, from: ByteReader, start: number, settling: () => unknown): number {
   const { length } = from.bytes;

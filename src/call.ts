@@ -1,4 +1,6 @@
-/** A call as it travels: how its connection has it written, and tells it the answer. Runs in every thread of the host. */
+/**
+ * A call as it travels: how its connection has it written, and tells it the answer. Runs in every thread of the host.
+ */
 
 import type { ByteReader, ByteWriter } from './protocol/bytes.js';
 import { type Refused, refusals, unreadable } from './refused.js';

@@ -1,4 +1,7 @@
-/** Reading an object of options once, whatever it is, and refusing what is wrong with it in one form. Used in every thread of the host. */
+/**
+ * Reading an object of options once, whatever it is, and refusing what is wrong with it in one form. Used in every
+ * thread of the host.
+ */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
@@ -7,9 +10,9 @@ import { isPlainObject } from './protocol/data/kinds.js';
 import { expected, SessionError } from './protocol/errors.js';
 
 /**
- * The options of a plain object, each read once, so that what was checked is what is used. Only own keys count: a polluted prototype sets no option.
- * A name not in `names`, a getter or proxy that throws, an array or a class instance is refused. `where` is the
- * path of the object, '' at the top; `what` is how an error calls it as a whole.
+ * The options of a plain object, each read once, so that what was checked is what is used. Only own keys count: a
+ * polluted prototype sets no option. A name not in `names`, a getter or proxy that throws, an array or a class instance
+ * is refused. `where` is the path of the object, '' at the top; `what` is how an error calls it as a whole.
  */
 export function readOptions<const N extends string>(
   where: string,
@@ -38,8 +41,9 @@ export function readOptions<const N extends string>(
 }
 
 /**
- * As `readOptions` with the names of valibot schemas, and checks each value by its own: their messages say what was expected. An undefined value counts as absent.
- * Not by `v.strictObject`: it walks prototypes, and could not tell which value threw.
+ * As `readOptions` with the names of valibot schemas, and checks each value by its own: their messages say what was
+ * expected. An undefined value counts as absent. Not by `v.strictObject`: it walks prototypes, and could not tell which
+ * value threw.
  */
 export function checkOptions<const E extends Readonly<Record<string, v.GenericSchema>>>(
   where: string,
@@ -113,7 +117,10 @@ export function unknownOption(where: string, key: PropertyKey, names: readonly s
   return new SessionError('ERR_INVALID_OPTION', `Unknown option \`${prefix}${printable(String(key))}\`${hint}`);
 }
 
-/** The refusal of what threw when it was read. The error thrown stays out of it: it may hold what the option holds, and that may be a key. */
+/**
+ * The refusal of what threw when it was read. The error thrown stays out of it: it may hold what the option holds, and
+ * that may be a key.
+ */
 export function unreadable(what: string): SessionError {
   return expectedUnseen(what, 'readable', 'an error from its getter or proxy');
 }

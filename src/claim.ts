@@ -1,4 +1,7 @@
-/** What a client holds of a session: the token that its cookie carried, and whichever followed it by right. Used in every thread of the host. */
+/**
+ * What a client holds of a session: the token that its cookie carried, and whichever followed it by right. Used in
+ * every thread of the host.
+ */
 
 import { createHmac } from 'node:crypto';
 import type { Rotation } from './options.js';

@@ -45,7 +45,8 @@ export class Claims {
     const renewing = claim?.renew();
     if (renewing === undefined) return claim?.session;
     await renewing;
-    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a moment later.
+    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a
+    // moment later.
     return claim?.isGood ? claim.session : undefined;
   }
 

@@ -1,6 +1,7 @@
 /**
- * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them until they are answered, and gives
- * each up by its deadline, come what may. When its manager dies, it goes over to the next.
+ * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them
+ * until they are answered, and gives each up by its deadline, come what may. When its manager dies, it goes over to the
+ * next.
  */
 
 import { types } from 'node:util';
@@ -89,11 +90,13 @@ export class Connection {
   }
 
   /**
-   * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the successor is told what this thread listens
-   * to, and gets, in their order, the batches that were not answered. It knows by the journal which of their calls were done.
+   * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the
+   * successor is told what this thread listens to, and gets, in their order, the batches that were not answered. It
+   * knows by the journal which of their calls were done.
    */
   renew(port: MessagePort): void {
-    // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager had.
+    // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager
+    // had.
     if (!this.#isGreeted) this.#refuseGreeting();
     if (this.#closed !== undefined || !this.#isGreeted) {
       port.close();
@@ -122,14 +125,19 @@ export class Connection {
     this.#sendMore();
   }
 
-  /** `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`. Never rejects. */
+  /**
+   * `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`.
+   * Never rejects.
+   */
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
     return new Promise((settle) => {
       this.make({ which, write, done: (from) => settle(read(from)), refused: settle });
     });
   }
 
-  /** Makes a call, which is told by the deadline how it ended. What its `write` throws is thrown, and no call is made. */
+  /**
+   * Makes a call, which is told by the deadline how it ended. What its `write` throws is thrown, and no call is made.
+   */
   make(call: Call): void {
     if (this.#closed !== undefined) {
       call.refused(new Refused(this.#closed.code));
@@ -158,7 +166,10 @@ export class Connection {
     this.#sendIfFull();
   }
 
-  /** Data may run code of the application while it is written (a getter), which may call in turn: that call is written elsewhere, and takes its place before the one at hand. */
+  /**
+   * Data may run code of the application while it is written (a getter), which may call in turn: that call is written
+   * elsewhere, and takes its place before the one at hand.
+   */
   #makeNested(call: Call): void {
     const to = new ByteWriter(256);
     writeCall(to, call);
@@ -197,7 +208,10 @@ export class Connection {
     return true;
   }
 
-  /** A batch that is full is on its way while this thread makes the next: so neither the manager nor the journal ever has too much at once. */
+  /**
+   * A batch that is full is on its way while this thread makes the next: so neither the manager nor the journal ever
+   * has too much at once.
+   */
   #sendIfFull(): void {
     const batch = this.#gathering;
     if (batch !== undefined && (batch.calls.length >= MOST_IN_BATCH || batch.bytes >= MOST_BATCH_BYTES)) this.#send();
@@ -263,8 +277,8 @@ export class Connection {
   }
 
   /**
-   * Says that the answers up to this batch's last have arrived, or are waited for no longer. The word never falls so far behind the numbers that it could be taken for
-   * one ahead of them.
+   * Says that the answers up to this batch's last have arrived, or are waited for no longer. The word never falls so
+   * far behind the numbers that it could be taken for one ahead of them.
    */
   #settle(batch: Batch): void {
     this.#lastSettled = Math.max(this.#lastSettled, lastOf(batch));
@@ -298,7 +312,10 @@ export class Connection {
     else this.#timer.ref();
   }
 
-  /** A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes longer than a look too many. */
+  /**
+   * A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes
+   * longer than a look too many.
+   */
   #watch(after: number): void {
     this.#timer = setTimeout(
       () => {

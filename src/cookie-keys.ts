@@ -1,4 +1,7 @@
-/** The keys of cookies: taken in any form, imported once, and held to what their algorithm wants. Runs in the thread that starts a manager. */
+/**
+ * The keys of cookies: taken in any form, imported once, and held to what their algorithm wants. Runs in the thread
+ * that starts a manager.
+ */
 
 import { createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { types } from 'node:util';
@@ -25,8 +28,9 @@ const kinds: Readonly<Record<Asymmetric, string>> = {
 };
 
 /**
- * A list of keys, imported; throws ERR_INVALID_OPTION that names the key's place and shows nothing of it. `algorithm` is undefined for the format 'signed'.
- * Of secrets, copies; of other keys, the first as a private one and the rest as public ones: what signs nothing need not be able to.
+ * A list of keys, imported; throws ERR_INVALID_OPTION that names the key's place and shows nothing of it. `algorithm`
+ * is undefined for the format 'signed'. Of secrets, copies; of other keys, the first as a private one and the rest as
+ * public ones: what signs nothing need not be able to.
  */
 export function importKeys(what: string, keys: unknown, algorithm: Algorithm | undefined): readonly KeyObject[] {
   const form = `an array of 1 to ${MOST_KEYS} keys with the format ${algorithm === undefined ? "'signed'" : "'jwt'"}`;

@@ -1,4 +1,7 @@
-/** The options of the cookie: every rule by which a browser would refuse it is checked before it is ever sent. Runs in the thread that starts a manager. */
+/**
+ * The options of the cookie: every rule by which a browser would refuse it is checked before it is ever sent. Runs in
+ * the thread that starts a manager.
+ */
 
 import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
@@ -10,7 +13,10 @@ import { expected } from './protocol/errors.js';
 
 type Format = 'opaque' | 'signed' | 'jwt';
 
-/** Plain data that can be cloned, keys included: a KeyObject travels between threads, and shows nothing of itself when it is printed. */
+/**
+ * Plain data that can be cloned, keys included: a KeyObject travels between threads, and shows nothing of itself when
+ * it is printed.
+ */
 export interface ResolvedCookieOptions {
   readonly name: string;
   readonly format: Format;
@@ -31,7 +37,8 @@ const boolean = v.boolean('true or false');
 const nameForm = "a cookie name: 1 to 128 letters, digits or any of !#$%&'*+-.^_`|~";
 const name = v.pipe(v.string(nameForm), v.regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/, nameForm));
 
-// Browsers ignore attributes of more than 1024 bytes. Neither a space nor '<' is ever in the path of a URL that was parsed.
+// Browsers ignore attributes of more than 1024 bytes. Neither a space nor '<' is ever in the path of a URL that was
+// parsed.
 const pathForm = "a path: '/' and up to 1023 visible ASCII characters except ; and <";
 const path = v.pipe(v.string(pathForm), v.regex(/^\/[!-:=-~]{0,1023}$/, pathForm));
 
@@ -58,7 +65,10 @@ const cookieSchemas = {
   persistent: v.optional(boolean),
 };
 
-/** Checks and completes the `cookie` option; throws ERR_INVALID_OPTION that names the option and shows nothing of a key. `isPersistent`: where nothing is said. */
+/**
+ * Checks and completes the `cookie` option; throws ERR_INVALID_OPTION that names the option and shows nothing of a key.
+ * `isPersistent`: where nothing is said.
+ */
 export function resolveCookieOptions(
   options: unknown,
   isPersistent: boolean = defaults.cookie.persistent,
@@ -74,7 +84,10 @@ export function resolveCookieOptions(
   return { name, format, keys, algorithm, secure, sameSite, path, domain, partitioned, persistent };
 }
 
-/** What browsers demand of a name that begins so, in any letter case. HttpOnly, which the newer `__Http-` and `__Host-Http-` demand, is always set. */
+/**
+ * What browsers demand of a name that begins so, in any letter case. HttpOnly, which the newer `__Http-` and
+ * `__Host-Http-` demand, is always set.
+ */
 function checkPrefix(name: string, secure: boolean, path: string, domain: string | undefined): void {
   const prefix = /^__(?:host|secure|http)-/i.exec(name)?.[0];
   if (prefix === undefined) return;

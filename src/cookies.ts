@@ -1,4 +1,7 @@
-/** How a token travels over HTTP: what a cookie holds, and the Set-Cookie headers that set and remove it. Used in every thread of the host. */
+/**
+ * How a token travels over HTTP: what a cookie holds, and the Set-Cookie headers that set and remove it. Used in every
+ * thread of the host.
+ */
 
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { stringifySetCookie } from 'cookie';
@@ -43,8 +46,8 @@ function signed(keys: readonly KeyObject[]): CookieFormat {
     tokenOf(cookie) {
       if (cookie.length !== 2 * CODED_LENGTH + 1 || cookie[CODED_LENGTH] !== '.') return undefined;
       const token = cookie.slice(0, CODED_LENGTH);
-      // The texts of the MACs are compared, not the bytes they stand for: base64url has four texts for the same 32 bytes, and one of them is ours.
-      // UTF-8, as 'latin1' would cut other characters down to ones that match.
+      // The texts of the MACs are compared, not the bytes they stand for: base64url has four texts for the same 32
+      // bytes, and one of them is ours. UTF-8, as 'latin1' would cut other characters down to ones that match.
       const came = Buffer.from(cookie.slice(CODED_LENGTH + 1), 'utf8');
       if (came.length !== CODED_LENGTH) return undefined;
       let matches = false;
@@ -68,15 +71,19 @@ function macOf(key: KeyObject, token: string): string {
 }
 
 /**
- * The cookie that carries `value`. `maxAge` in seconds; a fraction is rounded up, as a cookie may outlive its session but not the other way round.
- * Undefined or Infinity, or `persistent: false`: no Max-Age, and the cookie ends with the browser.
+ * The cookie that carries `value`. `maxAge` in seconds; a fraction is rounded up, as a cookie may outlive its session
+ * but not the other way round. Undefined or Infinity, or `persistent: false`: no Max-Age, and the cookie ends with the
+ * browser.
  */
 export function cookieData(options: ResolvedCookieOptions, value: string, maxAge: number | undefined): CookieData {
   const lasting = options.persistent && maxAge !== undefined && Number.isFinite(maxAge);
   return new SetCookie(options, value, lasting ? Math.max(0, Math.ceil(maxAge)) : undefined);
 }
 
-/** The cookie that makes a browser drop the session's: the same name, domain and path, nothing in it, and its time is up. */
+/**
+ * The cookie that makes a browser drop the session's: the same name, domain and path, nothing in it, and its time is
+ * up.
+ */
 export function clearCookie(options: ResolvedCookieOptions): CookieData {
   return new SetCookie(options, '', 0);
 }
@@ -94,7 +101,10 @@ class SetCookie implements CookieData {
     this.#options = options;
   }
 
-  /** Max-Age without Expires: every browser knows it, it wins where both stand, and it does not depend on the browser's clock. */
+  /**
+   * Max-Age without Expires: every browser knows it, it wins where both stand, and it does not depend on the browser's
+   * clock.
+   */
   toString(): string {
     const { path, domain, secure, sameSite, partitioned } = this.#options;
     return stringifySetCookie({

@@ -1,4 +1,7 @@
-/** What holds where nothing else is said: every default of the package. Read in the threads that start a manager or join one. */
+/**
+ * What holds where nothing else is said: every default of the package. Read in the threads that start a manager or join
+ * one.
+ */
 
 import { totalmem } from 'node:os';
 

@@ -12,7 +12,10 @@ export const LONGEST_TIMER = 2 ** 31 - 1;
 // `ms` alone would also take '1 Week', '-3 mins' and '5'. The bounded repeats refuse overlong text as well.
 const form = /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/;
 
-/** A duration in whole milliseconds (rounded), or undefined for what is none. Negative numbers are durations here: limits are another matter. */
+/**
+ * A duration in whole milliseconds (rounded), or undefined for what is none. Negative numbers are durations here:
+ * limits are another matter.
+ */
 export function parseDuration(value: unknown): number | undefined {
   // Adding 0 makes the -0 that small negative numbers round to a plain 0.
   if (typeof value === 'number') return Number.isFinite(value) ? Math.round(value) + 0 : undefined;
@@ -41,7 +44,10 @@ export interface TimeoutLimits {
 /** Of `idleTimeout` and `absoluteTimeout`. */
 export const timeoutLimits: DurationLimits = { least: 1, most: CENTURY, mostInWords: '100 years', orFalse: true };
 
-/** Of `rotation`: a grace of nothing would end the session of whoever shows the old token while the new one is on its way. */
+/**
+ * Of `rotation`: a grace of nothing would end the session of whoever shows the old token while the new one is on its
+ * way.
+ */
 export const rotationLimits: DurationLimits = { ...timeoutLimits, orFalse: false };
 
 /** Of `grace`. Zero: the old token ends at once. */

@@ -30,7 +30,9 @@ export class Events {
     if (this.#told !== this.#wanted) this.#tell();
   });
 
-  /** `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended. */
+  /**
+   * `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended.
+   */
   constructor(
     subscribe: (events: number) => Promise<Refused | undefined>,
     over: (slot: number, generation: number, reason: EndReason) => void,
@@ -98,7 +100,10 @@ export class Events {
     this.#retry.end();
   }
 
-  /** Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this build is passed over. */
+  /**
+   * Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this
+   * build is passed over.
+   */
   hear(notices: Uint8Array): number {
     const from = new ByteReader(notices);
     let events = 0;
@@ -142,7 +147,8 @@ export class Events {
       try {
         listener(event as never);
       } catch (error) {
-        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the others nor us.
+        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the
+        // others nor us.
         process.nextTick(() => {
           throw error;
         });

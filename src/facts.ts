@@ -7,7 +7,10 @@ import { formatId } from './protocol/ids.js';
 import type { TableView } from './protocol/table.js';
 import type { EndReason, Seen, Session, SessionId } from './types.js';
 
-/** What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds, Infinity for never. */
+/**
+ * What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds,
+ * Infinity for never.
+ */
 export interface Wanted {
   readonly userId: string | undefined;
   readonly client: Session['client'];
@@ -60,7 +63,10 @@ export class Facts {
     this.absoluteAt = createdAt + wanted.absoluteTimeout;
   }
 
-  /** Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and client. */
+  /**
+   * Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and
+   * client.
+   */
   take({ head, bytes }: TableView, pointer: number, whole: boolean): void {
     if (head.version !== this.version) this.data = undefined;
     this.token = undefined;
@@ -106,7 +112,10 @@ export class Facts {
     return { before, now, endedAt: Math.min(before + idle, over), endsAt: Math.min(now + idle, over), tokenIssuedAt };
   }
 
-  /** The session is over: whoever hangs on its signal is told. Where the reason is not known, it is judged by the session's times. */
+  /**
+   * The session is over: whoever hangs on its signal is told. Where the reason is not known, it is judged by the
+   * session's times.
+   */
   over(reason: EndReason | undefined, now: number): void {
     this.endedBy ??= reason ?? this.#reasonAt(now);
     this.abort?.abort(this.endedBy);

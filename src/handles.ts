@@ -1,12 +1,15 @@
-/** The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every thread of the host. */
+/**
+ * The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every
+ * thread of the host.
+ */
 
 import type { Carried } from './claim.js';
 import type { SessionHandle } from './session.js';
 import type { Watched } from './session-context.js';
 
 /**
- * Handles that were added one after another, held by one weak reference: one for each would cost more than all else of a new session. Each handle holds its group, so
- * one that is kept keeps its neighbours in memory.
+ * Handles that were added one after another, held by one weak reference: one for each would cost more than all else of
+ * a new session. Each handle holds its group, so one that is kept keeps its neighbours in memory.
  */
 interface Group {
   readonly handles: WeakRef<SessionHandle[]>;
@@ -24,7 +27,10 @@ export class Handles {
   readonly #watched = new Map<number, Watched>();
   #filling: Group | undefined;
   #handles: SessionHandle[] = [];
-  /** Goes round all groups, over and over: two for each that is begun, so that dead ones are never more than half as many again as there were groups. */
+  /**
+   * Goes round all groups, over and over: two for each that is begun, so that dead ones are never more than half as
+   * many again as there were groups.
+   */
   #hand = this.#groups.values();
 
   get(slot: number, generation: number): SessionHandle | undefined {
@@ -109,7 +115,10 @@ export interface MemoEntry {
   carried: Carried | undefined;
 }
 
-/** Cookies that this thread has seen, bounded in number and in the bytes of the records behind them. Two generations: what is used moves to the younger. */
+/**
+ * Cookies that this thread has seen, bounded in number and in the bytes of the records behind them. Two generations:
+ * what is used moves to the younger.
+ */
 export class Memo {
   #young = new Map<string, MemoEntry>();
   #old = new Map<string, MemoEntry>();

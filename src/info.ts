@@ -1,4 +1,7 @@
-/** What may be shown of a session: user, client and times, from the table's form to the public one. Used in every thread of the host. */
+/**
+ * What may be shown of a session: user, client and times, from the table's form to the public one. Used in every thread
+ * of the host.
+ */
 
 import type { ClientTexts } from './arguments.js';
 import { ByteReader, ByteWriter } from './protocol/bytes.js';
@@ -17,7 +20,10 @@ export function fromUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
-/** The client as a record holds it: for each of its three texts, the number of its bytes plus one (0: absent), then the bytes. */
+/**
+ * The client as a record holds it: for each of its three texts, the number of its bytes plus one (0: absent), then the
+ * bytes.
+ */
 export function packClient(client: ClientTexts): Uint8Array {
   if (CLIENT_KEYS.every((key) => client[key] === undefined)) return NOTHING;
   const to = new ByteWriter(64);

@@ -1,4 +1,7 @@
-/** Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned threads inherit, or as a ticket. */
+/**
+ * Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned
+ * threads inherit, or as a ticket.
+ */
 
 import { types } from 'node:util';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
@@ -25,7 +28,9 @@ const keyOf = (name: string) => `coatcheck.manager.${name}`;
 /** Under which the names are listed, as environment data can only be asked for by their keys. */
 const NAMES = 'coatcheck.managers';
 
-/** Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn. */
+/**
+ * Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn.
+ */
 export function publishInvitation(invitation: Invitation): void {
   setEnvironmentData(keyOf(invitation.name), invitation as never);
   const names = listedNames();
@@ -100,7 +105,10 @@ export function statusOf(invitation: Invitation): number {
   return Atomics.load(new Int32Array(invitation.memory.header), HEADER.status);
 }
 
-/** Whether no manager will come any more. One of another build counts as running until its own copy of the package strikes it. */
+/**
+ * Whether no manager will come any more. One of another build counts as running until its own copy of the package
+ * strikes it.
+ */
 export function isOver(invitation: Invitation): boolean {
   if (isOfOtherBuild(invitation)) return false;
   const status = statusOf(invitation);

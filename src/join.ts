@@ -1,4 +1,7 @@
-/** Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that calls it. */
+/**
+ * Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that
+ * calls it.
+ */
 
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
@@ -29,8 +32,9 @@ import type { ConnectOptions, SessionData, SessionManager, Ticket } from './type
 const RETRY_AFTER = 20;
 
 /**
- * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it already, the same proxy is returned.
- * Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED, ERR_MANAGER_FAILED, or ERR_TIMEOUT while the main thread is blocked.
+ * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it
+ * already, the same proxy is returned. Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED, ERR_MANAGER_FAILED, or
+ * ERR_TIMEOUT while the main thread is blocked.
  */
 export async function connectSessionManager<D extends SessionData = Record<string, unknown>>(
   where: string | Ticket = defaults.name,
@@ -110,7 +114,8 @@ async function attempt(
     forgotten();
   };
   const header = new Int32Array(invitation.memory.header);
-  // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the one whose port the supervisor hands on.
+  // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the
+  // one whose port the supervisor hands on.
   let epoch = Atomics.load(header, HEADER.ownerEpoch);
   const renewed = (next: number) => {
     clearInterval(lettingGo);
@@ -144,7 +149,9 @@ async function attempt(
   }
 }
 
-/** Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good. */
+/**
+ * Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good.
+ */
 function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watching: NodeJS.Timeout } {
   const header = new Int32Array(memory.header);
   const office = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
@@ -159,7 +166,10 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
   return { replaced, watching: watching as unknown as NodeJS.Timeout };
 }
 
-/** The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody will come, and this thread lets go: it may join anew. */
+/**
+ * The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody
+ * will come, and this thread lets go: it may join anew.
+ */
 function onceAlive(header: Int32Array, epoch: number, letGo: () => void): NodeJS.Timeout {
   const beat = Atomics.load(header, HEADER.heartbeat);
   const watching = setInterval(() => {

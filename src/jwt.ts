@@ -1,4 +1,7 @@
-/** The cookie format 'jwt': a token in a JWT that others can check, of which there is one spelling. Used in every thread of the host. */
+/**
+ * The cookie format 'jwt': a token in a JWT that others can check, of which there is one spelling. Used in every thread
+ * of the host.
+ */
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -8,7 +11,10 @@ import { CODED_LENGTH, type CookieFormat, type TokenTimes } from './cookie-forma
 export const ALGORITHMS = ['EdDSA', 'RS256', 'ES256', 'HS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** What the header calls these JWTs, so that none that was signed with the same key for anything else is taken for one (RFC 8725, 3.11), nor one of these for anything else. */
+/**
+ * What the header calls these JWTs, so that none that was signed with the same key for anything else is taken for one
+ * (RFC 8725, 3.11), nor one of these for anything else.
+ */
 const TYPE = 'coatcheck+jwt';
 
 /** So many milliseconds after `exp` a cookie is still taken. The session's own end is exact. */
@@ -17,7 +23,10 @@ export const CLOCK_TOLERANCE = 5000;
 /** Browsers keep no cookie of more bytes. */
 const LONGEST = 4096;
 
-/** The claims as they are written, in this order and in no other form. Thirteen digits: all that a Date can be, in seconds. */
+/**
+ * The claims as they are written, in this order and in no other form. Thirteen digits: all that a Date can be, in
+ * seconds.
+ */
 const CLAIMS = new RegExp(
   `^\\{"token":"([\\w-]{${CODED_LENGTH}})","iat":(?:0|[1-9]\\d{0,12})(?:,"exp":([1-9]\\d{0,12}))?\\}$`,
 );
@@ -49,11 +58,13 @@ interface Parts {
 }
 
 /**
- * JWTs of the claims `token`, `iat` (when the token was given out) and `exp` (when the session ends, however busy; left out where it never does), in whole seconds.
- * The first key signs, all verify. Their fitness for the algorithm has been seen to.
+ * JWTs of the claims `token`, `iat` (when the token was given out) and `exp` (when the session ends, however busy; left
+ * out where it never does), in whole seconds. The first key signs, all verify. Their fitness for the algorithm has been
+ * seen to.
  *
- * What a JWT says of itself decides nothing: its header must be, letter by letter, the one that is written here, so that `none`, another algorithm, `kid`, `jwk` and
- * `crit` need no rule of their own; and its claims and its signature must be spelt as they are here, so that nobody can make two cookies of one.
+ * What a JWT says of itself decides nothing: its header must be, letter by letter, the one that is written here, so
+ * that `none`, another algorithm, `kid`, `jwk` and `crit` need no rule of their own; and its claims and its signature
+ * must be spelt as they are here, so that nobody can make two cookies of one.
  */
 export function createJwtFormat(algorithm: Algorithm, keys: readonly KeyObject[]): CookieFormat {
   const [signingKey] = keys;
@@ -117,7 +128,10 @@ function signatureOf(cookie: string): Buffer {
   return Buffer.from(cookie.slice(cookie.lastIndexOf('.') + 1), 'base64url');
 }
 
-/** An ECDSA signature (r, s) has a twin as valid as itself, (r, order − s): the one with the lesser s is made and taken, and not the other. */
+/**
+ * An ECDSA signature (r, s) has a twin as valid as itself, (r, order − s): the one with the lesser s is made and taken,
+ * and not the other.
+ */
 function isGreater(signature: Buffer): boolean {
   return signature.length !== 64 || signature.compare(HALF_ORDER, 0, 32, 32, 64) > 0;
 }

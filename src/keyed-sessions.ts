@@ -77,7 +77,10 @@ export class KeyedSessions {
   }
 }
 
-/** As for `newSession`; but there has to be data, and a session under a key is everybody's who knows the key, and no one thread's. */
+/**
+ * As for `newSession`; but there has to be data, and a session under a key is everybody's who knows the key, and no one
+ * thread's.
+ */
 function checkPut(init: unknown, settings: Settings, limits: TimeoutLimits): ResolvedNewSession {
   const resolved = resolveNewSession(init, settings, limits);
   if (resolved.data === undefined) throw expected('data', 'an object', undefined);

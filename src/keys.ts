@@ -10,7 +10,10 @@ const MOST_BYTES = 1024;
 /** Keeps a key's digest from being any token's. */
 const PURPOSE = 'coatcheck session key v1\0';
 
-/** Why this is no key: what was expected, in two words what came. Undefined where it is one. Half characters are refused, as two of those would be the same key. */
+/**
+ * Why this is no key: what was expected, in two words what came. Undefined where it is one. Half characters are
+ * refused, as two of those would be the same key.
+ */
 function refusalOf(key: string): readonly [tobe: string, description: string] | undefined {
   if (key === '') return ['a text that is not empty', 'an empty one'];
   if (key.length > MOST_BYTES || (key.length * 3 > MOST_BYTES && Buffer.byteLength(key) > MOST_BYTES))

@@ -1,6 +1,6 @@
 /**
- * The way to one manager: a port, greeted and spoken to by Comlink. A thread that outlives its manager leaves one for the next. Used in every thread of the host;
- * the only file on the callers' side that knows Comlink.
+ * The way to one manager: a port, greeted and spoken to by Comlink. A thread that outlives its manager leaves one for
+ * the next. Used in every thread of the host; the only file on the callers' side that knows Comlink.
  */
 
 import { types } from 'node:util';
@@ -31,7 +31,10 @@ export interface ConnectionListener {
   /** The port has closed: why calls are refused from now on; undefined where a successor of the manager is awaited. */
   lost(): SessionErrorCode | undefined;
   state(): LinkState;
-  /** Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  /**
+   * Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or
+   * -1.
+   */
   over(sessions: Int32Array): void;
 }
 
@@ -43,7 +46,10 @@ export class Link {
   /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
   readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
 
-  /** `heard` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has closed, or its thread died. */
+  /**
+   * `heard` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has
+   * closed, or its thread died.
+   */
   constructor(port: MessagePort, heard: (message: unknown) => void, closed: (link: Link) => void) {
     this.#port = port;
     this.#heard = heard;
@@ -55,7 +61,10 @@ export class Link {
     port.unref();
   }
 
-  /** Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where the answer is no welcome. */
+  /**
+   * Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where
+   * the answer is no welcome.
+   */
   async greet(line: Line, state: LinkState): Promise<Welcome> {
     const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
     if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
@@ -68,7 +77,9 @@ export class Link {
     else this.#port.unref();
   }
 
-  /** Reads what has arrived and was not read yet. The promises that it settles call what they call when this is over. */
+  /**
+   * Reads what has arrived and was not read yet. The promises that it settles call what they call when this is over.
+   */
   drain(): void {
     const port = this.#port;
     for (let queued = receiveMessageOnPort(port); queued !== undefined; queued = receiveMessageOnPort(port)) {
@@ -78,8 +89,8 @@ export class Link {
   }
 
   /**
-   * Comlink registers each of its proxies, with the port, for when it is collected; the collections of young objects take that for a reason to keep both.
-   * So they are released. Once the port is closed nothing is sent for it.
+   * Comlink registers each of its proxies, with the port, for when it is collected; the collections of young objects
+   * take that for a reason to keep both. So they are released. Once the port is closed nothing is sent for it.
    */
   close(): void {
     this.#port.removeAllListeners('message');

@@ -46,7 +46,10 @@ export class Listing {
     }
   }
 
-  /** The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died: then the whole table is read. */
+  /**
+   * The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died:
+   * then the whole table is read.
+   */
   async #ofUser(): Promise<Iterable<Target> | undefined> {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
@@ -73,7 +76,9 @@ export class Listing {
     for (let slot = 0; slot < touched; slot++) yield { slot, generation: view.generation(slot) };
   }
 
-  /** What the filter picks among the targets; undefined now and then, where the reader should let its event loop turn. */
+  /**
+   * What the filter picks among the targets; undefined now and then, where the reader should let its event loop turn.
+   */
   *#infos(targets: Iterable<Target>): Iterable<SessionInfo | undefined> {
     let left = this.#filter.limit ?? Number.POSITIVE_INFINITY;
     let looked = 0;

@@ -69,8 +69,9 @@ export class Lookup {
       const now = this.#now();
       if (now < entry.until) {
         if (entry.handle.see(now, touch)) return entry;
-        // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may have its next session by now, elsewhere or in the same
-        // place, where its record may even bear the same stamp, if a manager's successor found none to count on from.
+        // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may
+        // have its next session by now, elsewhere or in the same place, where its record may even bear the same stamp,
+        // if a manager's successor found none to count on from.
         if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
       }
     }
@@ -118,7 +119,10 @@ export class Lookup {
     }
   }
 
-  /** The slot whose record bears this digest, as its current or its previous one; its head is loaded. A key opens no token's session, nor a token a key's. */
+  /**
+   * The slot whose record bears this digest, as its current or its previous one; its head is loaded. A key opens no
+   * token's session, nor a token a key's.
+   */
   #find(digest: Int32Array, keyed: boolean): number {
     const view = this.#view;
     const matches = (slot: number): boolean => {
@@ -162,7 +166,9 @@ export class Lookup {
     return this.#context.maxSessionBytes;
   }
 
-  /** The handle of a session that this thread has just made. A listener that was told of it first may hold it already. */
+  /**
+   * The handle of a session that this thread has just made. A listener that was told of it first may hold it already.
+   */
   newborn(target: Target, token: string, id: Int32Array, createdAt: number, wanted: Wanted): SessionHandle {
     const { slot, generation } = target;
     const held = this.handles.get(slot, generation);
@@ -177,7 +183,10 @@ export class Lookup {
     return handle;
   }
 
-  /** The same as it was wanted of the session before, where it is: most are wanted alike. Never the caller's own object, which holds the data. */
+  /**
+   * The same as it was wanted of the session before, where it is: most are wanted alike. Never the caller's own object,
+   * which holds the data.
+   */
   #shared({ userId, client, idleTimeout, absoluteTimeout }: Wanted): Wanted {
     const last = this.#wanted;
     const alike =
@@ -213,7 +222,10 @@ export class Lookup {
     return this.targetOf(id) === undefined ? undefined : this.#hold(this.#view.head.slot);
   }
 
-  /** Leaves a mark for the sweep: a token came back after its grace. Whose it was stands there first, as the slot may have its next session by now. */
+  /**
+   * Leaves a mark for the sweep: a token came back after its grace. Whose it was stands there first, as the slot may
+   * have its next session by now.
+   */
   #reportReused(slot: number): void {
     Atomics.store(this.#view.reported, slot, this.#view.head.generation);
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));

@@ -1,4 +1,7 @@
-/** The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the calls. */
+/**
+ * The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the
+ * calls.
+ */
 
 import type { MessagePort } from 'node:worker_threads';
 import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter } from './arguments.js';
@@ -90,7 +93,10 @@ export class Manager implements SessionManager<Data> {
     this.watching = new Watching(this.#lookup.handles, connection, this.#context, isManual(invitation.clock));
   }
 
-  /** Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is of another build. */
+  /**
+   * Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is
+   * of another build.
+   */
   static async greet(port: MessagePort, membership: Membership): Promise<Manager> {
     const header = new Int32Array(membership.invitation.memory.header);
     let manager: Manager | undefined;

@@ -1,4 +1,7 @@
-/** A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the thread that made it. */
+/**
+ * A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the
+ * thread that made it.
+ */
 
 import { types } from 'node:util';
 import { CENTURY, checkDuration } from './durations.js';
@@ -10,7 +13,10 @@ const memories = new WeakMap<object, ClockMemory>();
 /** The last instant that a Date can be. */
 const LAST_INSTANT = 8.64e15;
 
-/** Makes a manual clock. `start`: milliseconds since 1970 or a Date, default the present. Session time never goes back: `set` to an earlier instant is refused. */
+/**
+ * Makes a manual clock. `start`: milliseconds since 1970 or a Date, default the present. Session time never goes back:
+ * `set` to an earlier instant is refused.
+ */
 export function createManualClock(start: number | Date = Date.now()): ManualClock {
   const memory = reserveClock(toTime('start', start, 0), true);
   const now = () => clockOffset(memory);

@@ -1,4 +1,7 @@
-/** What a thread brings along when it comes to a manager, and how it is told that there is another. Used in every thread of the host. */
+/**
+ * What a thread brings along when it comes to a manager, and how it is told that there is another. Used in every thread
+ * of the host.
+ */
 
 import type { MessagePort } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -18,7 +21,10 @@ export interface Membership {
   readonly line: Line;
   /** Whether a manager that dies has a successor. */
   readonly restarts: boolean;
-  /** The port has closed: tells the supervisor, in the thread that started it; elsewhere it lets go of a manager that lives on behind it. */
+  /**
+   * The port has closed: tells the supervisor, in the thread that started it; elsewhere it lets go of a manager that
+   * lives on behind it.
+   */
   readonly cutOff?: () => void;
   /** Hands over what the supervisor shall call when that happens. */
   readonly follow: (follower: Follower) => void;

@@ -1,4 +1,7 @@
-/** The options of `startSessionManager`, checked and completed before any thread starts. Runs in the thread that starts a manager. */
+/**
+ * The options of `startSessionManager`, checked and completed before any thread starts. Runs in the thread that starts
+ * a manager.
+ */
 
 import type { ResourceLimits } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -24,7 +27,10 @@ export interface Rotation {
   readonly grace: number;
 }
 
-/** Options with nothing left open. Durations are milliseconds, Infinity for never. All of it can be cloned but `schema`, `worker` and `clock`. */
+/**
+ * Options with nothing left open. Durations are milliseconds, Infinity for never. All of it can be cloned but `schema`,
+ * `worker` and `clock`.
+ */
 export interface ResolvedOptions {
   readonly name: string;
   readonly policy: PolicyName | undefined;
@@ -59,7 +65,8 @@ const GiB = 1024 * MiB;
 const nameForm = 'a text of 1 to 64 characters';
 const limitForm = 'a positive integer or Infinity';
 
-// Beyond these, V8 ends the whole process rather than the thread: tried with stacks of 100 KiB and code ranges of a petabyte.
+// Beyond these, V8 ends the whole process rather than the thread: tried with stacks of 100 KiB and code ranges of a
+// petabyte.
 const limitSchemas = {
   maxYoungGenerationSizeMb: v.optional(megabytes(1, 1_048_576)),
   maxOldGenerationSizeMb: v.optional(megabytes(1, 1_048_576)),
@@ -110,8 +117,9 @@ const optionSchemas = {
 };
 
 /**
- * Checks everything, in this thread and at once; throws ERR_INVALID_OPTION that names the option. An option that is present but undefined counts as absent.
- * `isManualClock` tells the clocks that `createManualClock` made from lookalikes, which no other thread could read.
+ * Checks everything, in this thread and at once; throws ERR_INVALID_OPTION that names the option. An option that is
+ * present but undefined counts as absent. `isManualClock` tells the clocks that `createManualClock` made from
+ * lookalikes, which no other thread could read.
  */
 export function resolveOptions(options: unknown, isManualClock: (value: unknown) => boolean): ResolvedOptions {
   const checked = checkOptions('', options === undefined ? {} : options, optionSchemas);
@@ -202,7 +210,10 @@ function isWithin(value: number, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
-/** node-cron writes ranges out before it looks at their size, and '1-2000000000 * * * *' takes the process with it: no field has numbers of three digits. */
+/**
+ * node-cron writes ranges out before it looks at their size, and '1-2000000000 * * * *' takes the process with it: no
+ * field has numbers of three digits.
+ */
 function isSweep(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 100 && !/\d{3}/.test(value) && isCron(value);
 }

@@ -1,4 +1,7 @@
-/** What a policy allows of timeouts and cookies, and what it sets where nothing is said. Used in every thread of the host. */
+/**
+ * What a policy allows of timeouts and cookies, and what it sets where nothing is said. Used in every thread of the
+ * host.
+ */
 
 import type { ResolvedCookieOptions } from './cookie-options.js';
 import { defaults } from './defaults.js';

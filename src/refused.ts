@@ -5,7 +5,10 @@ import { type Outcome, SessionError, type SessionErrorCode } from './protocol/er
 
 const REPEATS = 'No unused token could be drawn: the source of random numbers repeats itself';
 
-/** A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so that the stack is its caller's. */
+/**
+ * A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so
+ * that the stack is its caller's.
+ */
 export class Refused {
   readonly answer: Answer | undefined;
   readonly code: SessionErrorCode;

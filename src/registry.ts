@@ -1,4 +1,7 @@
-/** The managers that this thread has started or joined, by name. It hangs on the global object, so that two copies of the package in one thread find the same. */
+/**
+ * The managers that this thread has started or joined, by name. It hangs on the global object, so that two copies of
+ * the package in one thread find the same.
+ */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type Invitation, isOver } from './invitation.js';
@@ -21,7 +24,10 @@ function managersHere(): Map<string, Registered> {
   return holder[KEY];
 }
 
-/** The manager of this name that this thread has started or joined, unless it has ended; with an invitation: that very one. */
+/**
+ * The manager of this name that this thread has started or joined, unless it has ended; with an invitation: that very
+ * one.
+ */
 export function managerHere(name: string, invitation?: Invitation): Registered | undefined {
   const here = managersHere();
   for (const [key, registered] of here) if (registered.invitation && isOver(registered.invitation)) here.delete(key);
@@ -29,7 +35,10 @@ export function managerHere(name: string, invitation?: Invitation): Registered |
   return [...here.values()].find((registered) => registered.invitation?.threadId === invitation.threadId);
 }
 
-/** Registers a manager while it starts or is joined, and strikes it again if that fails. Under its name, unless another has taken that here. */
+/**
+ * Registers a manager while it starts or is joined, and strikes it again if that fails. Under its name, unless another
+ * has taken that here.
+ */
 export function register(name: string, registered: Registered): Promise<SessionManager<Data>> {
   const here = managersHere();
   here.set(here.has(name) ? `${name} of thread ${registered.invitation?.threadId}` : name, registered);

@@ -1,4 +1,7 @@
-/** One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every thread of the host. */
+/**
+ * One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every
+ * thread of the host.
+ */
 
 import type { TokenTimes } from './cookie-format.js';
 import { Facts, newAbort, type Wanted } from './facts.js';
@@ -21,12 +24,19 @@ export class SessionView {
   readonly #context: SessionContext;
   readonly #slot: number;
   readonly #generation: number;
-  /** The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection shows it. */
+  /**
+   * The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection
+   * shows it.
+   */
   #token: string | undefined;
-  /** What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by their maker. Told by methods: V8 takes long for private getters. */
+  /**
+   * What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by
+   * their maker. Told by methods: V8 takes long for private getters.
+   */
   #known: Facts | undefined;
-  // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning, and how it was wanted. Small integers,
-  // which lie in the object itself: much of what a new session costs is to keep it through the collections of garbage that follow.
+  // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning,
+  // and how it was wanted. Small integers, which lie in the object itself: much of what a new session costs is to keep
+  // it through the collections of garbage that follow.
   #idA = 0;
   #idB = 0;
   #idC = 0;
@@ -59,7 +69,9 @@ export class SessionView {
     return this.#context === context;
   }
 
-  /** Says what is known of a session that was just made, so that it can be told even if it ends before it is first read. */
+  /**
+   * Says what is known of a session that was just made, so that it can be told even if it ends before it is first read.
+   */
   born(id: Int32Array, createdAt: number, wanted: Wanted): void {
     this.#idA = id[0] as number;
     this.#idB = id[1] as number;
@@ -144,7 +156,10 @@ export class SessionView {
     return false;
   }
 
-  /** What is known, brought up to date: the current record while the session lives, the last one that was read once it has ended. */
+  /**
+   * What is known, brought up to date: the current record while the session lives, the last one that was read once it
+   * has ended.
+   */
   #latest(): Facts {
     this.#current();
     return this.#facts();
@@ -248,7 +263,10 @@ export class SessionView {
     this.#token = token;
   }
 
-  /** This thread has drawn a token that this session was given. Before it is told so it may have been shown one that came later: then it keeps that. */
+  /**
+   * This thread has drawn a token that this session was given. Before it is told so it may have been shown one that
+   * came later: then it keeps that.
+   */
   drew(token: string): void {
     const shown = this.#token;
     this.#token = token;
@@ -256,8 +274,8 @@ export class SessionView {
   }
 
   /**
-   * The token that this session has now, if this thread knows it, or can open what was sealed for the one it knows. Undefined if it cannot.
-   * Throws ERR_SESSION_ENDED.
+   * The token that this session has now, if this thread knows it, or can open what was sealed for the one it knows.
+   * Undefined if it cannot. Throws ERR_SESSION_ENDED.
    */
   currentToken(): string | undefined {
     const token = this.#newestToken();
@@ -273,7 +291,10 @@ export class SessionView {
     return newest;
   }
 
-  /** The token for whoever holds this one: itself, or within its grace the one that followed it. Undefined if it is none of this session's, or that has ended. */
+  /**
+   * The token for whoever holds this one: itself, or within its grace the one that followed it. Undefined if it is none
+   * of this session's, or that has ended.
+   */
   newest(token: string): string | undefined {
     const { view, now } = this.#context;
     if (!this.#current()) return undefined;

@@ -1,4 +1,7 @@
-/** One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the host. */
+/**
+ * One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the
+ * host.
+ */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkRotateOptions, checkUserId } from './arguments.js';
@@ -213,8 +216,9 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   /**
-   * Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the same. Resolves to what followed the token that was
-   * due, or to that itself where nothing did; to undefined where none was.
+   * Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the
+   * same. Resolves to what followed the token that was due, or to that itself where nothing did; to undefined where
+   * none was.
    */
   async renew(rotation: Rotation): Promise<string | undefined> {
     const renewal = renewals.get(this) ?? this.#beginRenewal(rotation);
@@ -229,7 +233,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
     } catch {
       return undefined;
     }
-    // Once more, by the record that this token was found in: what another thread has renewed in this moment is not renewed again.
+    // Once more, by the record that this token was found in: what another thread has renewed in this moment is not
+    // renewed again.
     const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
     if (token === undefined || !isStillDue) return undefined;
     const due = token;

@@ -1,4 +1,7 @@
-/** What every thread that joins a manager has to know beside the table. It comes from the manager, over the joined port: it may hold cookie keys. */
+/**
+ * What every thread that joins a manager has to know beside the table. It comes from the manager, over the joined port:
+ * it may hold cookie keys.
+ */
 
 import type { ResolvedCookieOptions } from './cookie-options.js';
 import type { ResolvedOptions, Rotation } from './options.js';

@@ -1,4 +1,7 @@
-/** Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs in the thread that calls it. */
+/**
+ * Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs
+ * in the thread that calls it.
+ */
 
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -26,8 +29,9 @@ import type { ManagerOptions, SessionData, SessionManager } from './types.js';
 const besideThis = () => new URL('../worker/main.js', import.meta.url);
 
 /**
- * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the thread that called, or until `stop`.
- * Rejects with ERR_INVALID_OPTION before any thread is started, with ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED and the cause.
+ * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the
+ * thread that called, or until `stop`. Rejects with ERR_INVALID_OPTION before any thread is started, with
+ * ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED and the cause.
  */
 export async function startSessionManager<D extends SessionData = Record<string, unknown>>(
   options?: ManagerOptions<D>,

@@ -2,8 +2,8 @@
  * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
  * the thread that started the manager.
  *
- * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat.
- * What was given up may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
+ * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat. What was given up
+ * may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
  */
 
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
@@ -92,7 +92,10 @@ export class Supervisor {
     this.#members.set(member.number, member);
   }
 
-  /** Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when that thread died. */
+  /**
+   * Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when
+   * that thread died.
+   */
   leave(number: number): void {
     this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
     this.#members.delete(number);
@@ -188,7 +191,10 @@ export class Supervisor {
     else setImmediate(() => this.#detector.isRunning || this.#giveUp(worker, reasons[verdict]));
   }
 
-  /** A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody any more. */
+  /**
+   * A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody
+   * any more.
+   */
   cutOff(): void {
     const worker = this.#worker;
     if (worker !== undefined) afterTurn(PATIENCE, () => this.#giveUp(worker, 'its port was closed')).unref();
@@ -246,7 +252,10 @@ export class Supervisor {
 
   // ------------------------------------------------------------ the end
 
-  /** Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall not wait for ever. */
+  /**
+   * Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall
+   * not wait for ever.
+   */
   async end(): Promise<void> {
     this.#ending = true;
     const worker = this.#worker;

@@ -1,4 +1,7 @@
-/** Which record managers die of, if any: judged from what the last ones were at when they died. Runs in the thread that started the manager. */
+/**
+ * Which record managers die of, if any: judged from what the last ones were at when they died. Runs in the thread that
+ * started the manager.
+ */
 
 import { HEADER, WORK } from './protocol/layout.js';
 

@@ -1,4 +1,7 @@
-/** Tokens and ids: drawn here, in the thread that needs them; digests, and the sealing of a new token for whoever holds the old. */
+/**
+ * Tokens and ids: drawn here, in the thread that needs them; digests, and the sealing of a new token for whoever holds
+ * the old.
+ */
 
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomFillSync } from 'node:crypto';
 import type { Head } from './protocol/head.js';
@@ -61,8 +64,8 @@ export function digestOf(token: string): Int32Array {
 }
 
 /**
- * Seals the next token of a session for whoever holds this one: AES-256-GCM under a key that HKDF-SHA-256 (RFC 5869) derives from it. Each token
- * seals once, so its key never meets a second nonce.
+ * Seals the next token of a session for whoever holds this one: AES-256-GCM under a key that HKDF-SHA-256 (RFC 5869)
+ * derives from it. Each token seals once, so its key never meets a second nonce.
  */
 export function seal(token: string, next: string): Int32Array {
   const { key, nonce } = sealKey(token);
@@ -87,7 +90,10 @@ export function unseal(token: string, sealed: Int32Array): string | undefined {
   }
 }
 
-/** The token of the session with this head, by one that it has or had: itself, or within its grace what was sealed for it. Undefined for any other. */
+/**
+ * The token of the session with this head, by one that it has or had: itself, or within its grace what was sealed for
+ * it. Undefined for any other.
+ */
 export function newestOf(token: string, head: Head, now: number): string | undefined {
   const digest = digestOf(token);
   if (sameDigest(head.digest, digest)) return token;

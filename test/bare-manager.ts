@@ -1,4 +1,7 @@
-/** All of the manager's thread but the thread: batches go in as bytes, replies come out. It dies where it is told to, and has a successor on the same memory. */
+/**
+ * All of the manager's thread but the thread: batches go in as bytes, replies come out. It dies where it is told to,
+ * and has a successor on the same memory.
+ */
 
 import type { MessagePort } from 'node:worker_threads';
 import { type Line, reserveLine } from '../dist/src/link.js';

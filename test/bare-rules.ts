@@ -1,4 +1,7 @@
-/** The rules of sessions with nothing around them: a table, a time that is a number, nobody who listens. Calls are made one by one. */
+/**
+ * The rules of sessions with nothing around them: a table, a time that is a number, nobody who listens. Calls are made
+ * one by one.
+ */
 
 import type { CookieFormat } from '../dist/src/cookie-format.js';
 import { Listing } from '../dist/src/listing.js';

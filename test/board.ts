@@ -1,7 +1,8 @@
 /**
- * A board in shared memory on which a writer says what readers may rely on, without a message. Each entry: a state in the two
- * lowest bits of a word, above them how often anything was said of it; the number of the last acknowledged change; and a cookie. A reader that
- * finds the same first word after its lookup as before it may rely on what it says: the session was alive all the time, or closed all the time.
+ * A board in shared memory on which a writer says what readers may rely on, without a message. Each entry: a state in
+ * the two lowest bits of a word, above them how often anything was said of it; the number of the last acknowledged
+ * change; and a cookie. A reader that finds the same first word after its lookup as before it may rely on what it says:
+ * the session was alive all the time, or closed all the time.
  */
 
 export const STATE = { unsaid: 0, alive: 1, closed: 2, closing: 3 } as const;

@@ -1,4 +1,7 @@
-/** Which file may import what: the folder is the thread, and a file's folder says what it may touch. Read from the import lines. */
+/**
+ * Which file may import what: the folder is the thread, and a file's folder says what it may touch. Read from the
+ * import lines.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -27,7 +30,10 @@ function sourcesIn(folder: string): Source[] {
     });
 }
 
-/** What a file names in `import … from`, `export … from`, `import '…'`, `import('…')`, `require('…')` and `new URL('…', import.meta.url)` to a script. */
+/**
+ * What a file names in `import … from`, `export … from`, `import '…'`, `import('…')`, `require('…')` and `new URL('…',
+ * import.meta.url)` to a script.
+ */
 function importsOf(text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
   const forms = [

@@ -1,4 +1,7 @@
-/** The demo as people use it: in Chromium, two browsers of one user. Left out, with a word, where there is no Chromium, unless COATCHECK_BROWSER is 'required'. */
+/**
+ * The demo as people use it: in Chromium, two browsers of one user. Left out, with a word, where there is no Chromium,
+ * unless COATCHECK_BROWSER is 'required'.
+ */
 
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

@@ -20,8 +20,9 @@ interface Request {
 }
 
 /**
- * The rule, without a manager: a client is address and user agent, requests come in order of time, then of line, and a session is over when a request
- * comes `idle` seconds or more after the last one, or `absolute` or more after the first; what both end at one instant, age has ended.
+ * The rule, without a manager: a client is address and user agent, requests come in order of time, then of line, and a
+ * session is over when a request comes `idle` seconds or more after the last one, or `absolute` or more after the
+ * first; what both end at one instant, age has ended.
  */
 function countSessions(requests: Request[], idle: number, absolute: number) {
   const sessions = new Map<string, { first: number; last: number }>();

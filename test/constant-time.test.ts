@@ -1,4 +1,7 @@
-/** What proves something is compared in a time that says nothing of where it differs: every such comparison goes through `timingSafeEqual`, over the whole of it, with every key. */
+/**
+ * What proves something is compared in a time that says nothing of where it differs: every such comparison goes through
+ * `timingSafeEqual`, over the whole of it, with every key.
+ */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest';

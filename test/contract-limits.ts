@@ -1,4 +1,7 @@
-/** The contract of limits: exact under many calls at once, and a refused call changes nothing. Run by `contract.test.ts` over every host. */
+/**
+ * The contract of limits: exact under many calls at once, and a refused call changes nothing. Run by `contract.test.ts`
+ * over every host.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { cookieOf, listed, listening, refusedWith, seenOf, starting } from './contract.js';

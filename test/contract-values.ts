@@ -1,4 +1,7 @@
-/** The contract of what is handed in: data and tokens of any kind, whatever becomes of them afterwards. Run by `contract.test.ts` over every host. */
+/**
+ * The contract of what is handed in: data and tokens of any kind, whatever becomes of them afterwards. Run by
+ * `contract.test.ts` over every host.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

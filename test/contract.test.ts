@@ -1,4 +1,6 @@
-/** One contract of the session rules, over the bare rules, over a port in one thread, and over the real manager thread. */
+/**
+ * One contract of the session rules, over the bare rules, over a port in one thread, and over the real manager thread.
+ */
 
 import { sessionContract } from './contract.js';
 import { endingContract } from './contract-endings.js';

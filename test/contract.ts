@@ -1,4 +1,7 @@
-/** The contract of sessions: what holds wherever the rules run. Time is moved by hand; `contract.test.ts` runs it over every host. */
+/**
+ * The contract of sessions: what holds wherever the rules run. Time is moved by hand; `contract.test.ts` runs it over
+ * every host.
+ */
 
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { drawToken, randomness } from '../dist/src/tokens.js';

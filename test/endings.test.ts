@@ -1,4 +1,7 @@
-/** The order in which an ending is done: nobody finds a session of which it was told that it is over, nobody ends one that was just seen, nothing of it is left. */
+/**
+ * The order in which an ending is done: nobody finds a session of which it was told that it is over, nobody ends one
+ * that was just seen, nothing of it is left.
+ */
 
 import { expect, test } from 'vitest';
 import { TOMBSTONE } from '../dist/src/protocol/table.js';

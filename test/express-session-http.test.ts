@@ -1,4 +1,7 @@
-/** The store behind express-session and behind @fastify/session, over HTTP: what the store promises, as a browser meets it. */
+/**
+ * The store behind express-session and behind @fastify/session, over HTTP: what the store promises, as a browser meets
+ * it.
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';

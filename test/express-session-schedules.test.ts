@@ -1,4 +1,7 @@
-/** One request that reads, writes and touches its session while another logs out: in whatever order their steps come to the manager, nothing is revived. */
+/**
+ * One request that reads, writes and touches its session while another logs out: in whatever order their steps come to
+ * the manager, nothing is revived.
+ */
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -9,7 +12,10 @@ import { overBareRules } from './hosts.js';
 const cookie = (maxAge: number) => ({ originalMaxAge: maxAge, expires: new Date(Date.now() + maxAge) });
 let ids = 0;
 
-/** A thread's manager: its calls come to the rules when the scheduler lets them. What it reads is memory, and waits for nobody. */
+/**
+ * A thread's manager: its calls come to the rules when the scheduler lets them. What it reads is memory, and waits for
+ * nobody.
+ */
 function thread(s: fc.Scheduler, manager: SessionManager): SessionManager {
   const calls = ['putSession', 'closeSessionByKey'] as const;
   const slow = Object.fromEntries(

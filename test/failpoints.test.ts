@@ -1,4 +1,7 @@
-/** Every step of the manager × every way to end there: each call is done once and answered, what was acknowledged holds, nothing is left behind. */
+/**
+ * Every step of the manager × every way to end there: each call is done once and answered, what was acknowledged holds,
+ * nothing is left behind.
+ */
 
 import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';

@@ -99,8 +99,8 @@ export class Mortal {
   }
 
   /**
-   * Has the manager end by `way` when it comes to `step` next, while `use` runs; `use` is repeated until the step is reached. Resolves when `use` is
-   * over and the thread is gone.
+   * Has the manager end by `way` when it comes to `step` next, while `use` runs; `use` is repeated until the step is
+   * reached. Resolves when `use` is over and the thread is gone.
    */
   async dieAt(step: Step, way: Way, use: () => Promise<unknown>): Promise<void> {
     const words = this.#words;
@@ -108,7 +108,8 @@ export class Mortal {
     Atomics.store(words, HOW, WAYS.indexOf(way));
     Atomics.store(words, ARMED, STEPS.indexOf(step) + 1);
     let gone: Promise<unknown> | undefined;
-    // A thread that blocks is let go when it has been given up, by its successor or by `stop`: before that it would just go on.
+    // A thread that blocks is let go when it has been given up, by its successor or by `stop`: before that it would
+    // just go on.
     const isReplaced = way === 'blocking in a system call' && !step.startsWith('stop:');
     const replaced = isReplaced ? this.#nextRestart() : undefined;
     const waiting = Atomics.waitAsync(words, REACHED, 0);

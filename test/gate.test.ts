@@ -65,7 +65,9 @@ const call = (method: string, value: unknown, id: unknown) => {
   return { id, type: 'APPLY', path: [method], argumentList: [raw(value)] };
 };
 
-/** Posts frames, then a call that is answered after them; returns the ids of all answers that came before that one's. */
+/**
+ * Posts frames, then a call that is answered after them; returns the ids of all answers that came before that one's.
+ */
 async function answersTo(port: MessagePort, frames: readonly unknown[]): Promise<Map<unknown, unknown>> {
   const answers = new Map<unknown, unknown>();
   const answered = new Promise<void>((resolve) => {

@@ -1,4 +1,7 @@
-/** Promise 2: once a call that ends a token has resolved in one thread, no lookup in another returns the session by it, on any interleaving. */
+/**
+ * Promise 2: once a call that ends a token has resolved in one thread, no lookup in another returns the session by it,
+ * on any interleaving.
+ */
 
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';

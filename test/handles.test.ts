@@ -62,7 +62,8 @@ test('a thread that hears late of a token that it drew keeps the one that it was
   await session.login('ada');
   const { value: shown } = sessions.getCookieData(session);
   expect(sessions.getSession(shown)).toBe(session);
-  // As it is called when the answer to the first login arrives after another thread's login, and after a request with the new cookie.
+  // As it is called when the answer to the first login arrives after another thread's login, and after a request with
+  // the new cookie.
   (session as SessionHandle).drew(drawn);
   expect(sessions.getCookieData(session).value).toBe(shown);
   expect(sessions.getSession(shown)).toBe(session);

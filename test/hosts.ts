@@ -1,4 +1,7 @@
-/** The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager thread. */
+/**
+ * The three places where the session rules run, behind one face: the bare rules, a port in one thread, the real manager
+ * thread.
+ */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Call, readAnswer, writeCall } from '../dist/src/call.js';

@@ -6,7 +6,10 @@ import { Owner } from '../dist/worker/owner.js';
 
 const SLOTS = 50;
 
-/** An index in which slots 0 and 1 have the same key, so that a walk to the second meets the first; the others' keys come and go. */
+/**
+ * An index in which slots 0 and 1 have the same key, so that a walk to the second meets the first; the others' keys
+ * come and go.
+ */
 function indexOfTwins() {
   const memory = reserveTable(shapeFor({ maxSessions: SLOTS, maxBytes: 1024, maxSessionBytes: 1024 }), [1, 2]);
   const view = new TableView(memory);

@@ -1,8 +1,10 @@
 /**
- * A manager and the threads that use it, with all that may come in any order in the hands of a scheduler: when a call arrives, when its answer does, when
- * the manager dies. The calls are made by the sessions that applications hold, and done by the manager's own parts. What each step shows is held against `one-session.ts`.
+ * A manager and the threads that use it, with all that may come in any order in the hands of a scheduler: when a call
+ * arrives, when its answer does, when the manager dies. The calls are made by the sessions that applications hold, and
+ * done by the manager's own parts. What each step shows is held against `one-session.ts`.
  *
- * At each step within a call, and within what follows a death, other threads look: they see the session as it was, or as it will be, and from then on never as it was.
+ * At each step within a call, and within what follows a death, other threads look: they see the session as it was, or
+ * as it will be, and from then on never as it was.
  */
 
 import { randomFillSync } from 'node:crypto';
@@ -38,7 +40,10 @@ const WATCHERS = 2;
 const idle = () => {};
 const NAMES = new Map<number, string>(Object.entries(CALL).map(([name, which]) => [which, name]));
 
-/** Every token that was ever drawn, by its digest: a call tells but the digest. Ids are not drawn here, so that the blocks hold tokens and nothing else. */
+/**
+ * Every token that was ever drawn, by its digest: a call tells but the digest. Ids are not drawn here, so that the
+ * blocks hold tokens and nothing else.
+ */
 const drawn = new Map<string, string>();
 randomness.fill = (bytes) => {
   randomFillSync(bytes);
@@ -65,7 +70,9 @@ interface Call {
   diesAt: number;
   /** What it came to, once that is sure. */
   outcome: Outcome | undefined;
-  /** What a manager that died had answered, if that changed nothing: its successor may have read it, or ask itself anew. */
+  /**
+   * What a manager that died had answered, if that changed nothing: its successor may have read it, or ask itself anew.
+   */
   heard: Outcome | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** Several threads change the same sessions, in any order that a scheduler comes upon: whatever it is, all of them see what one session allows, and each call has one outcome. */
+/**
+ * Several threads change the same sessions, in any order that a scheduler comes upon: whatever it is, all of them see
+ * what one session allows, and each call has one outcome.
+ */
 
 import fc, { type Scheduler } from 'fast-check';
 import { expect, test } from 'vitest';
@@ -115,7 +118,9 @@ async function change(world: Interleaved, line: number, session: SessionHandle, 
   }
 }
 
-/** Requests with any cookie that there ever was: one that opens a session makes this thread know what its token is now. */
+/**
+ * Requests with any cookie that there ever was: one that opens a session makes this thread know what its token is now.
+ */
 async function request(world: Interleaved, line: number, lookup: Lookup, looks: Thread['looks']): Promise<void> {
   for (const { session, nth } of looks) {
     const { id, digests } = world.known[session] as Known;

@@ -1,4 +1,7 @@
-/** Sessions under keys beside others, over random sequences of calls in a table so small that limits are met all the time: what the lists say is what the records say, and no key comes back. */
+/**
+ * Sessions under keys beside others, over random sequences of calls in a table so small that limits are met all the
+ * time: what the lists say is what the records say, and no key comes back.
+ */
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -125,7 +128,8 @@ class Keys {
       const session = reader.lookup.byKey(key, false);
       expect([key, session?.data, session?.userId]).toEqual([key, { text }, user || undefined]);
     }
-    // A key that was seen alive and is gone is refused now, whatever it was that ended it, and whoever notices it first.
+    // A key that was seen alive and is gone is refused now, whatever it was that ended it, and whoever notices it
+    // first.
     for (const key of this.#ended) {
       const call = { idle: 1, absolute: 1, linked: false, client: NOTHING, user: NOTHING, data: packData({}) };
       const put = { ...call, digest: digest(key), id: drawIdInto(new Int32Array(4)) };

@@ -1,4 +1,7 @@
-/** Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never revived while their key is buried. */
+/**
+ * Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never revived while
+ * their key is buried.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';

@@ -1,4 +1,7 @@
-/** Sessions under a caller's own key, over the threads: what the proxy checks and gives, and a key that one thread closes while another puts. */
+/**
+ * Sessions under a caller's own key, over the threads: what the proxy checks and gives, and a key that one thread
+ * closes while another puts.
+ */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';

@@ -1,4 +1,7 @@
-/** What the manager keeps beside the table, against models: slots in the order of time, slots by user; and the judge of the wall clock. */
+/**
+ * What the manager keeps beside the table, against models: slots in the order of time, slots by user; and the judge of
+ * the wall clock.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -146,7 +149,9 @@ describe('seen marks', () => {
 });
 
 describe('the wall clock', () => {
-  /** Looks each second at a wall clock that leads the monotonic one by `leadAt`, and returns the offset after each look. */
+  /**
+   * Looks each second at a wall clock that leads the monotonic one by `leadAt`, and returns the offset after each look.
+   */
   function follow(
     seconds: number,
     leadAt: (second: number) => number,

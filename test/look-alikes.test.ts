@@ -1,4 +1,7 @@
-/** Digests that agree in what the indexes see of them, as no two of real tokens ever will: the whole of a digest opens a session, and nothing less. */
+/**
+ * Digests that agree in what the indexes see of them, as no two of real tokens ever will: the whole of a digest opens a
+ * session, and nothing less.
+ */
 
 import { expect, test } from 'vitest';
 import { digestOf, drawToken, seal } from '../dist/src/tokens.js';

@@ -1,4 +1,7 @@
-/** The rules against a plain Map, over random sequences of calls in a table so small that every place in it is used again and again. */
+/**
+ * The rules against a plain Map, over random sequences of calls in a table so small that every place in it is used
+ * again and again.
+ */
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** What the rules should do, as a plain Map: does each step on both sides and compares everything that a thread can see. */
+/**
+ * What the rules should do, as a plain Map: does each step on both sides and compares everything that a thread can see.
+ */
 
 import { expect } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';
@@ -80,7 +82,10 @@ export class Model {
   ofUser = (user: string) =>
     [...this.live.values()].filter((known) => known.user === user).sort((a, b) => a.turn - b.turn);
 
-  /** What the limits make of a change: who has to go for it, or a refusal. Those who go to make room are read off the table, and must have been idle for the longest. */
+  /**
+   * What the limits make of a change: who has to go for it, or a refusal. Those who go to make room are read off the
+   * table, and must have been idle for the longest.
+   */
   expectRoom(user: string, joins: boolean, slots: number, growth: number, spare?: Known): string | undefined {
     const { maxSessions, maxBytes, maxSessionsPerUser, whenOverLimit, whenFull } = this.rules.limits;
     const mine = user === '' || !joins ? [] : this.ofUser(user);
@@ -136,7 +141,8 @@ export class Model {
         const { sessions, setAside } = this.rules.succeed();
         expect(setAside).toEqual([]);
         expect(sessions).toBeGreaterThanOrEqual(this.live.size);
-        // Of those that became their user's in the same millisecond the order is not known any more: the older record goes first.
+        // Of those that became their user's in the same millisecond the order is not known any more: the older record
+        // goes first.
         const since = (known: Known) => this.#loggedIn.get(known) ?? known.createdAt;
         const stamp = ({ target }: Known) => {
           const { view } = this.rules.table;

@@ -1,4 +1,7 @@
-/** One session as it is if what is done to it is done one by one: what each call answers and makes of it, and what a thread sees of it. */
+/**
+ * One session as it is if what is done to it is done one by one: what each call answers and makes of it, and what a
+ * thread sees of it.
+ */
 
 import { ByteReader } from '../dist/src/protocol/bytes.js';
 import { type Answer, CALL, readRotate, readTarget } from '../dist/src/protocol/calls.js';
@@ -18,7 +21,10 @@ export interface State {
   readonly previous: { readonly digest: string; readonly until: number } | undefined;
 }
 
-/** What any thread sees: by which of the tokens, given as digests, it finds the session, whether by its id, and what it reads there. */
+/**
+ * What any thread sees: by which of the tokens, given as digests, it finds the session, whether by its id, and what it
+ * reads there.
+ */
 export interface Seen {
   readonly by: readonly string[];
   readonly byId: boolean;

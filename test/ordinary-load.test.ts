@@ -1,4 +1,7 @@
-/** What a busy application does on an ordinary day: large batches, many values taken, threads that idle. Nobody else is harmed by it. */
+/**
+ * What a busy application does on an ordinary day: large batches, many values taken, threads that idle. Nobody else is
+ * harmed by it.
+ */
 
 import { MessagePort } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';

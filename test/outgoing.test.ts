@@ -1,4 +1,7 @@
-/** What leaves a thread: messages in both directions, and the memory that all threads share. No token is in them, and nothing of what lay in the memory they were made of. */
+/**
+ * What leaves a thread: messages in both directions, and the memory that all threads share. No token is in them, and
+ * nothing of what lay in the memory they were made of.
+ */
 
 import { MessagePort } from 'node:worker_threads';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';

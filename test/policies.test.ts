@@ -91,7 +91,8 @@ describe('what a policy sets', () => {
   test('a token is 256 random bits, and two of them have nothing in common', () => {
     const tokens = Array.from({ length: 2000 }, () => Buffer.from(drawToken(), 'base64url'));
     expect(new Set(tokens.map(({ length }) => length))).toEqual(new Set([32]));
-    // Each of the 256 bits is set in half of them: a bit that is off by this much would be so by chance once in 10^18 times.
+    // Each of the 256 bits is set in half of them: a bit that is off by this much would be so by chance once in 10^18
+    // times.
     for (let bit = 0; bit < 256; bit++) {
       const set = tokens.filter((token) => ((token[bit >> 3] as number) >> (bit & 7)) & 1).length;
       expect(Math.abs(set - 1000)).toBeLessThan(200);

@@ -45,7 +45,9 @@ async function connectionsAre(manager: SessionManager, count: number): Promise<v
   while ((await manager.stats()).connections !== count);
 }
 
-/** Has the manager close its end of a port: 0 is that of the thread that started it, 1 that of the first that joined. */
+/**
+ * Has the manager close its end of a port: 0 is that of the thread that started it, 1 that of the first that joined.
+ */
 async function closePort(manager: SessionManager, which: number): Promise<void> {
   await postMessageToThread(managerThread(manager), { closePort: which });
 }

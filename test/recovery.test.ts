@@ -1,4 +1,7 @@
-/** Taking over a table as it was left: what was live is live, what had ended stays ended, what is broken harms nothing else. */
+/**
+ * Taking over a table as it was left: what was live is live, what had ended stays ended, what is broken harms nothing
+ * else.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';

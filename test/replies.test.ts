@@ -6,7 +6,9 @@ import { fixture, managerThread, Thread } from './threads.js';
 
 /** Of calls that may never be answered. */
 const SHORT = 250;
-/** Longer than this no call may take: one whose draw was said to be used may be sent once more before its time is up. */
+/**
+ * Longer than this no call may take: one whose draw was said to be used may be sent once more before its time is up.
+ */
 const PATIENCE = 10_000;
 
 let manager: SessionManager;

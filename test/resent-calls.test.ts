@@ -1,4 +1,7 @@
-/** A manager dies before each of its writes in turn; its successor gets the same calls again. What comes of it is what would have come without the death. */
+/**
+ * A manager dies before each of its writes in turn; its successor gets the same calls again. What comes of it is what
+ * would have come without the death.
+ */
 
 import { expect, onTestFinished, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';

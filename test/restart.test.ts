@@ -1,4 +1,7 @@
-/** The manager's thread dies in every way, and another takes its place: no call is lost or done twice, nobody notices but by waiting. */
+/**
+ * The manager's thread dies in every way, and another takes its place: no call is lost or done twice, nobody notices
+ * but by waiting.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Tokens that are renewed mid-session: once for all who ask, for nobody's loss; and what becomes of a session whose token comes back too late. */
+/**
+ * Tokens that are renewed mid-session: once for all who ask, for nobody's loss; and what becomes of a session whose
+ * token comes back too late.
+ */
 
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ManagerOptions, SessionEvents, SessionManager } from '../dist/src/index.js';
@@ -141,7 +144,8 @@ describe('a token that comes back after its grace', () => {
     applied(() => rules.manager.rotate(call, rules.by()));
     const { lookup } = rules.reader();
     const endings = new Endings(rules.sessions, nobody, rules.now, true);
-    // A reader that was stopped between its two stores: the generation stands there, the bit comes when the slot has its next session.
+    // A reader that was stopped between its two stores: the generation stands there, the bit comes when the slot has
+    // its next session.
     expect(lookup.byCookie(from, false)).toBeUndefined();
     const { reports } = rules.table.view;
     const late = reports[0] as number;

@@ -1,4 +1,7 @@
-/** The same small site twice, on 127.0.0.1: with express-session and with @fastify/session, each with a store of ours; and a browser that visits it. */
+/**
+ * The same small site twice, on 127.0.0.1: with express-session and with @fastify/session, each with a store of ours;
+ * and a browser that visits it.
+ */
 
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Work whose length the data decides goes in steps: a beat and a turn for others behind each, nothing reordered, nothing lost between them. */
+/**
+ * Work whose length the data decides goes in steps: a beat and a turn for others behind each, nothing reordered,
+ * nothing lost between them.
+ */
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';
@@ -86,7 +89,10 @@ function fill(bare: BareManager, count: number, made: (n: number) => Made = () =
   return last;
 }
 
-/** What is done between two beats at most, while `work` runs: writes to shared memory, cells that are read, slots that are looked at. */
+/**
+ * What is done between two beats at most, while `work` runs: writes to shared memory, cells that are read, slots that
+ * are looked at.
+ */
 function worst(work: () => unknown): { writes: number; cells: number; slots: number; beats: number } {
   const { check, beat } = Owner.prototype;
   const { copyWords, mark } = TableView.prototype;

@@ -1,4 +1,7 @@
-/** The bare table and what the manager keeps beside it: no room is lost over any history, what is free is zeroed, what is in use is found. */
+/**
+ * The bare table and what the manager keeps beside it: no room is lost over any history, what is free is zeroed, what
+ * is in use is found.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { Head } from '../dist/src/protocol/head.js';
@@ -257,7 +260,8 @@ describe('indexes', () => {
     const [current, spare] = memory.digests.map(wordsOf) as [Int32Array, Int32Array];
     spare.set(current);
     let looks = 0;
-    // The reader looks at the entry when the writer has just switched, cleared the old buffer and begun to use it again.
+    // The reader looks at the entry when the writer has just switched, cleared the old buffer and begun to use it
+    // again.
     const found = reader.find('digests', digest[0] as number, digest[1] as number, () => {
       if (++looks > 1) return true;
       current.fill(0);

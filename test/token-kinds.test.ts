@@ -1,4 +1,7 @@
-/** Everything that proves or names something, shown wherever something is proved or named: each kind opens its own door and no other. */
+/**
+ * Everything that proves or names something, shown wherever something is proved or named: each kind opens its own door
+ * and no other.
+ */
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { csrfTokenOf, isCsrfTokenOf } from '../dist/src/http/csrf.js';

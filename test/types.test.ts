@@ -23,7 +23,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the compiler says about one program; '' if it has nothing to say. The package's own declarations are checked with it, unless others' would be as well. */
+/**
+ * What the compiler says about one program; '' if it has nothing to say. The package's own declarations are checked
+ * with it, unless others' would be as well.
+ */
 function complaints(program: string, others: Record<string, string> = {}, skipLibCheck = false): string {
   const place = mkdtempSync(join(folder, 'program-'));
   const compilerOptions = {
@@ -60,14 +63,20 @@ function namesIn(api: string): Promised[] {
   }));
 }
 
-/** A brand is a type of its own wherever it is declared: the promise takes that of the package. All else is compared as it stands, but for what was added. */
+/**
+ * A brand is a type of its own wherever it is declared: the promise takes that of the package. All else is compared as
+ * it stands, but for what was added.
+ */
 function asPromised(api: string): string {
   const brand = /^export type SessionId = .*\ndeclare const idBrand: unique symbol;$/m;
   if (!brand.test(api)) throw new Error('the promise declares no SessionId as expected');
   return `export type SessionId = import('coatcheck').SessionId;\n${api.replace(brand, '')}`;
 }
 
-/** A program that compiles only if both say the same: identity, as assignability would let a method ask for more than was promised. */
+/**
+ * A program that compiles only if both say the same: identity, as assignability would let a method ask for more than
+ * was promised.
+ */
 function comparison(api: string): string {
   const lines = namesIn(api)
     // Compared below, as it has a constructor of its own and a `name`.

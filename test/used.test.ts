@@ -1,4 +1,7 @@
-/** Promise 1: no two live sessions share a token; what a live session has is answered with 'used', and its caller draws again. */
+/**
+ * Promise 1: no two live sessions share a token; what a live session has is answered with 'used', and its caller draws
+ * again.
+ */
 
 import { expect, test } from 'vitest';
 import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';

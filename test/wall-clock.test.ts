@@ -1,4 +1,7 @@
-/** Instants that callers give, where the system's clock was set back while a manager runs: a session's own time is the measure. */
+/**
+ * Instants that callers give, where the system's clock was set back while a manager runs: a session's own time is the
+ * measure.
+ */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Session, type SessionFilter, type SessionManager, startSessionManager } from '../dist/src/index.js';

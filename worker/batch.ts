@@ -1,8 +1,9 @@
 /**
- * A batch of calls on its way through the manager: each is done in its turn, as many in one step as that allows, and all are answered in one reply.
- * Manager's thread.
+ * A batch of calls on its way through the manager: each is done in its turn, as many in one step as that allows, and
+ * all are answered in one reply. Manager's thread.
  *
- * A batch may have been sent before, to a manager that died. What that one did of it is answered from the journal; the call that it was at is in doubt.
+ * A batch may have been sent before, to a manager that died. What that one did of it is answered from the journal; the
+ * call that it was at is in doubt.
  */
 
 import { ByteReader, type ByteWriter, MalformedBytes } from '../src/protocol/bytes.js';
@@ -164,7 +165,8 @@ export class Batch implements Job, Doing {
   #call(call: number): Answer | undefined {
     const { connection } = this;
     this.#noteWork(call);
-    // Said before it is looked whether the caller has given up; the caller gives up before it looks what was begun. So at least one sees the other.
+    // Said before it is looked whether the caller has given up; the caller gives up before it looks what was begun. So
+    // at least one sees the other.
     Atomics.store(connection.words, CONNECTION.begun, call | 0);
     if (this.isGivenUp) return 'given-up';
     if (this.#context.isStopped) return 'ERR_MANAGER_STOPPED';

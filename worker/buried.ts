@@ -1,4 +1,6 @@
-/** Writing and searching the ring of buried keys. Manager's thread. What it means is drawn in src/protocol/buried.ts. */
+/**
+ * Writing and searching the ring of buried keys. Manager's thread. What it means is drawn in src/protocol/buried.ts.
+ */
 
 import { BURIED } from '../src/protocol/buried.js';
 import { DIGEST_WORDS, HEADER } from '../src/protocol/layout.js';
@@ -14,7 +16,10 @@ export class Buried {
   readonly #numbers: Float64Array;
   readonly #owner: Owner;
   readonly #size: number;
-  /** The way from a digest to its places in the ring: for each bucket the youngest place, for each place the one before it in its bucket; plus one, 0 for none. */
+  /**
+   * The way from a digest to its places in the ring: for each bucket the youngest place, for each place the one before
+   * it in its bucket; plus one, 0 for none.
+   */
   #youngest = NOTHING;
   #before = NOTHING;
 

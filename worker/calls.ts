@@ -1,4 +1,7 @@
-/** The calls, one by one: reads the fields of each, asks the rule, writes what it answers. Manager's thread. In the order of src/protocol/calls.ts. */
+/**
+ * The calls, one by one: reads the fields of each, asks the rule, writes what it answers. Manager's thread. In the
+ * order of src/protocol/calls.ts.
+ */
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../src/protocol/bytes.js';
 import {
@@ -45,7 +48,10 @@ export interface Doing {
   asksToStop: boolean;
 }
 
-/** Calls that are done again where they were done before: questions, and what concerns the connection, of which a successor knows nothing. */
+/**
+ * Calls that are done again where they were done before: questions, and what concerns the connection, of which a
+ * successor knows nothing.
+ */
 const AGAIN: ReadonlySet<number> = new Set([
   CALL.stats,
   CALL.sessionsOfUser,
@@ -70,7 +76,10 @@ export class Calls {
     this.#gauges = gauges;
   }
 
-  /** Does a call; one that takes more than a step allows comes back as what is to be gone on with. Fields that make no call are answered so. */
+  /**
+   * Does a call; one that takes more than a step allows comes back as what is to be gone on with. Fields that make no
+   * call are answered so.
+   */
   do(doing: Doing): Answer | Steps<Answer> {
     try {
       return this.#do(doing);

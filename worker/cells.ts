@@ -1,10 +1,11 @@
 /**
  * The cells that records are written in: which are free, and which wait in quarantine. Manager's thread.
  *
- * Two first-in-first-out lists run through the cells' own link words. The quarantine holds whole chains, unchanged since their record was
- * replaced, so that a reader in the middle of one can finish; its links are those of the chains, each chain's last cell leading to the next chain.
- * From there cells go, zeroed, to the free list, which is used before memory that was never touched. Freeing a record costs the same
- * whatever lies beside it, and every free cell is of use to any record.
+ * Two first-in-first-out lists run through the cells' own link words. The quarantine holds whole chains, unchanged
+ * since their record was replaced, so that a reader in the middle of one can finish; its links are those of the chains,
+ * each chain's last cell leading to the next chain. From there cells go, zeroed, to the free list, which is used before
+ * memory that was never touched. Freeing a record costs the same whatever lies beside it, and every free cell is of use
+ * to any record.
  */
 
 import {
@@ -111,7 +112,10 @@ export class Cells {
     return cellsFor(this.#cells(pointer)[(pointer & SEGMENT_MASK) * CELL_WORDS + 1 + HEAD.length] as number);
   }
 
-  /** Puts the chain of a record that no slot points to any more into quarantine, and releases the oldest beyond its measure. */
+  /**
+   * Puts the chain of a record that no slot points to any more into quarantine, and releases the oldest beyond its
+   * measure.
+   */
   retire(pointer: number): void {
     const count = this.#countOf(pointer);
     let last = pointer;
@@ -151,7 +155,10 @@ export class Cells {
     for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;
   }
 
-  /** Zeroes what was in quarantine at the last call already: so nothing ended stays in memory for longer than two sweeps. */
+  /**
+   * Zeroes what was in quarantine at the last call already: so nothing ended stays in memory for longer than two
+   * sweeps.
+   */
   drainQuarantine(): void {
     while (this.#released < this.#retiredBefore) this.#release();
     this.#retiredBefore = this.#retired;
@@ -160,8 +167,9 @@ export class Cells {
   // ------------------------------------------------------------ after a manager's death
 
   /**
-   * Claims the chain of a record that proves itself, as found in a table that another manager left: marks its cells in `taken`, a bit for each cell. False, and
-   * nothing marked, if it leaves the memory ever used or meets a cell that another chain has.
+   * Claims the chain of a record that proves itself, as found in a table that another manager left: marks its cells in
+   * `taken`, a bit for each cell. False, and nothing marked, if it leaves the memory ever used or meets a cell that
+   * another chain has.
    */
   claim(pointer: number, taken: Int32Array): boolean {
     const count = this.#countOf(pointer);
@@ -186,7 +194,10 @@ export class Cells {
     }
   }
 
-  /** Zeroes and frees all cells from `from` up to `to` that are not taken. In ascending order, each once, after all chains were claimed. */
+  /**
+   * Zeroes and frees all cells from `from` up to `to` that are not taken. In ascending order, each once, after all
+   * chains were claimed.
+   */
   reclaim(from: number, to: number, taken: Int32Array): void {
     for (let cell = from; cell < to; cell++) {
       if ((taken[cell >>> 5] as number) & (1 << (cell & 31))) continue;

@@ -1,5 +1,6 @@
 /**
- * The next record of a session: prepared where nobody sees it, published by one store. What the rules that change a session share. Manager's thread.
+ * The next record of a session: prepared where nobody sees it, published by one store. What the rules that change a
+ * session share. Manager's thread.
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';

@@ -1,6 +1,7 @@
 /**
- * The manager's ends of the ports, and what is told through them: who listens to what, who watches which session, how far each thread is behind.
- * Manager's thread. A thread that does not read costs a bounded number of notices; what is dropped beyond that is counted and told as a gap.
+ * The manager's ends of the ports, and what is told through them: who listens to what, who watches which session, how
+ * far each thread is behind. Manager's thread. A thread that does not read costs a bounded number of notices; what is
+ * dropped beyond that is counted and told as a gap.
  */
 
 import type { MessagePort } from 'node:worker_threads';

@@ -1,8 +1,9 @@
 /**
- * How sessions end: one by one, by their time, to make room, or many for one call. Manager's thread; knows the time only as it is given it.
+ * How sessions end: one by one, by their time, to make room, or many for one call. Manager's thread; knows the time
+ * only as it is given it.
  *
- * An ending is one store of ENDED into the slot's mark: from then on no thread finds the session. What follows (lists, listeners, index,
- * cells) only frees; for many it is done in slices, and before any limit is judged.
+ * An ending is one store of ENDED into the slot's mark: from then on no thread finds the session. What follows (lists,
+ * listeners, index, cells) only frees; for many it is done in slices, and before any limit is judged.
  */
 
 import { BURIED_FOR } from '../src/protocol/buried.js';
@@ -47,7 +48,10 @@ export class Endings {
   /** Endings of many that are under way. */
   #closings = 0;
   #firstNotBefore = Number.NEGATIVE_INFINITY;
-  /** No session begins before this instant: so those begun during an ending of many are told from those that lived before. */
+  /**
+   * No session begins before this instant: so those begun during an ending of many are told from those that lived
+   * before.
+   */
   notBefore = Number.NEGATIVE_INFINITY;
 
   /** `endsReused`: whether a session ends when a token of it comes back after its grace, or is only reported. */
@@ -62,7 +66,10 @@ export class Endings {
 
   // ------------------------------------------------------------ one session
 
-  /** Loads the target's record (with `whole`, its data too) if the session is alive, and returns the pointer, else 0. One whose time is over ends here. */
+  /**
+   * Loads the target's record (with `whole`, its data too) if the session is alive, and returns the pointer, else 0.
+   * One whose time is over ends here.
+   */
   alive(target: Target, whole: boolean): number {
     const { owner } = this.#sessions.table;
     owner.check();
@@ -106,8 +113,9 @@ export class Endings {
   }
 
   /**
-   * Buries the key of a session that is about to end, if it has one. Before it ends, so that nothing comes in between; a session that a dying manager left alive with its
-   * key buried is as alive as any: the key's grave is looked for where there is no session.
+   * Buries the key of a session that is about to end, if it has one. Before it ends, so that nothing comes in between;
+   * a session that a dying manager left alive with its key buried is as alive as any: the key's grave is looked for
+   * where there is no session.
    */
   #bury(slot: number): void {
     const { view, buried, owner } = this.#sessions.table;
@@ -172,7 +180,10 @@ export class Endings {
 
   // ------------------------------------------------------------ by their time
 
-  /** Ends sessions whose time is over, looking at no more than `most` slots. Returns how many it looked at and how many ended. */
+  /**
+   * Ends sessions whose time is over, looking at no more than `most` slots. Returns how many it looked at and how many
+   * ended.
+   */
   endDue(most: number): { looked: number; ended: number } {
     const sessions = this.#sessions;
     const { due } = sessions;
@@ -203,12 +214,12 @@ export class Endings {
   // ------------------------------------------------------------ many for one call
 
   /**
-   * Ends the sessions that `picks` accepts among `slots`, no more than `most`, and leaves the freeing for later. Returns how many, with those that a former manager had
-   * ended for the same call.
+   * Ends the sessions that `picks` accepts among `slots`, no more than `most`, and leaves the freeing for later.
+   * Returns how many, with those that a former manager had ended for the same call.
    *
-   * It goes in slices, between which others begin and end; those that begin are told by their creation. In each slice, sessions are marked as picked
-   * first, then one store decides that they end, and how many it are by then: a manager that dies before it has ended none of the slice, and one
-   * that dies after it has a successor who ends them all.
+   * It goes in slices, between which others begin and end; those that begin are told by their creation. In each slice,
+   * sessions are marked as picked first, then one store decides that they end, and how many it are by then: a manager
+   * that dies before it has ended none of the slice, and one that dies after it has a successor who ends them all.
    */
   *endMany(
     slots: () => Iterable<number>,
@@ -239,7 +250,10 @@ export class Endings {
     return total;
   }
 
-  /** An ending of many that began at this instant is to be gone on with: sessions that begin before it is are none of its. */
+  /**
+   * An ending of many that began at this instant is to be gone on with: sessions that begin before it is are none of
+   * its.
+   */
   awaitClosing(at: number): void {
     this.#firstNotBefore = Math.max(this.#firstNotBefore, at + 1);
     this.notBefore = this.#firstNotBefore;

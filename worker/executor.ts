@@ -1,4 +1,7 @@
-/** Has the batches done that arrive from all connections, each in its turn, and brings the manager to its end when that is asked for. Manager's thread. */
+/**
+ * Has the batches done that arrive from all connections, each in its turn, and brings the manager to its end when that
+ * is asked for. Manager's thread.
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import { ByteWriter } from '../src/protocol/bytes.js';

@@ -1,6 +1,6 @@
 /**
- * Named steps at which a test may bring the manager's thread to its end, in the order in which a manager comes to them. Manager's thread. Unset, a step costs one look at
- * a variable that is never set outside tests.
+ * Named steps at which a test may bring the manager's thread to its end, in the order in which a manager comes to them.
+ * Manager's thread. Unset, a step costs one look at a variable that is never set outside tests.
  */
 
 export const STEPS = [

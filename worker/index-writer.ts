@@ -1,9 +1,10 @@
 /**
  * Writing one of the table's indexes. Manager's thread.
  *
- * An entry is one word, written by one atomic store, and stays where it is; removal leaves a tombstone, which a later entry may take. When too few
- * words are empty, the index is built anew in its other buffer, some slots at each change, while changes go to both; one store of the number of
- * switches then makes it the current one. The buffer left behind is cleared only when the next rebuilding begins, long after its last reader.
+ * An entry is one word, written by one atomic store, and stays where it is; removal leaves a tombstone, which a later
+ * entry may take. When too few words are empty, the index is built anew in its other buffer, some slots at each change,
+ * while changes go to both; one store of the number of switches then makes it the current one. The buffer left behind
+ * is cleared only when the next rebuilding begins, long after its last reader.
  */
 
 import { type IndexName, type TableView, TOMBSTONE } from '../src/protocol/table.js';
@@ -31,7 +32,10 @@ export class IndexWriter {
   readonly #key = new Int32Array(2);
   /** Words of the current buffer that are not empty. */
   #used = 0;
-  /** While rebuilding: the other buffer, how much of it is cleared, how many slots are carried over, how many words are not empty. */
+  /**
+   * While rebuilding: the other buffer, how much of it is cleared, how many slots are carried over, how many words are
+   * not empty.
+   */
   #spare: Int32Array | undefined;
   #cleared = 0;
   #carried = 0;
@@ -73,7 +77,10 @@ export class IndexWriter {
     return this.#spare !== undefined && this.#cleared > this.#mask;
   }
 
-  /** Stores the entry in the first word that is free, unless the walk meets the same entry. True if an empty word was used up. */
+  /**
+   * Stores the entry in the first word that is free, unless the walk meets the same entry. True if an empty word was
+   * used up.
+   */
   #put(index: Int32Array, keyA: number, keyB: number, slot: number): boolean {
     const entry = this.#view.entry(keyA, keyB, slot);
     let tomb = -1;
@@ -142,7 +149,8 @@ export class IndexWriter {
 
   #switch(): void {
     this.#owner.check();
-    // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one is not believed.
+    // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one is not
+    // believed.
     Atomics.add(this.#view.header, this.#view.switchWords[this.#name], 1);
     failpoint('index: switched');
     this.#used = this.#spareUsed;
@@ -151,7 +159,10 @@ export class IndexWriter {
 
   // ------------------------------------------------------------ after a manager's death
 
-  /** Begins the index anew in its other buffer, which nobody reads: what lies there may be half built. Readers go on in the current one until `finishAnew`. */
+  /**
+   * Begins the index anew in its other buffer, which nobody reads: what lies there may be half built. Readers go on in
+   * the current one until `finishAnew`.
+   */
   *beginAnew(): Generator<void> {
     const spare = this.#begin();
     for (; this.#cleared <= this.#mask; this.#cleared += SLICE) {

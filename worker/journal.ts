@@ -1,4 +1,7 @@
-/** Writing a connection's journal, and reading what a former manager wrote. Manager's thread. What it means is drawn in src/protocol/journal.ts. */
+/**
+ * Writing a connection's journal, and reading what a former manager wrote. Manager's thread. What it means is drawn in
+ * src/protocol/journal.ts.
+ */
 
 import { ANSWERS, type Answer, MOST_IN_FLIGHT } from '../src/protocol/calls.js';
 import { CLOSING_MANY, ENTRY, JOURNAL } from '../src/protocol/journal.js';
@@ -51,7 +54,10 @@ export class Journal {
     this.#words[this.#entry + ENTRY.call] = call | 0;
   }
 
-  /** Turns to the call that a former manager was at when it died. Of an ending of many sessions, what is noted of it stays. */
+  /**
+   * Turns to the call that a former manager was at when it died. Of an ending of many sessions, what is noted of it
+   * stays.
+   */
   turnBackTo(call: number): void {
     if (this.#words[placeOf(call) + ENTRY.slot] === CLOSING_MANY) this.#entry = placeOf(call);
     else this.turnTo(call);
@@ -74,7 +80,10 @@ export class Journal {
     this.#words[this.#entry + ENTRY.count] = count;
   }
 
-  /** Notes that the call at hand, an ending of many sessions, begins; or finds how far it had come under a former manager. */
+  /**
+   * Notes that the call at hand, an ending of many sessions, begins; or finds how far it had come under a former
+   * manager.
+   */
   beginClosing(at: number): Closing {
     const entry = this.#entry;
     const words = this.#words;

@@ -1,5 +1,6 @@
 /**
- * The rules of sessions under a caller's own key: for adapters whose ids are drawn elsewhere. Manager's thread. Part of `Manager`.
+ * The rules of sessions under a caller's own key: for adapters whose ids are drawn elsewhere. Manager's thread. Part of
+ * `Manager`.
  *
  * A key whose session has ended is buried for a while: what still comes for it then is late, and revives nothing.
  */
@@ -28,7 +29,9 @@ export class KeyedSessions {
     this.#now = now;
   }
 
-  /** Replaces what a live session under the key holds; has one `created` where the key is unknown; refuses a buried one. */
+  /**
+   * Replaces what a live session under the key holds; has one `created` where the key is unknown; refuses a buried one.
+   */
   put(call: NewSessionCall, by: Caller, create: (call: NewSessionCall) => Ruling): Ruling {
     checkEntries(call.data);
     const target = this.targetOf(call.digest);
@@ -94,8 +97,8 @@ export class KeyedSessions {
   }
 
   /**
-   * Buries a key that has no live session: one that is on its way comes too late. Not again where it is buried for half the time or longer, so that closing it over and over
-   * pushes no others out of the ring.
+   * Buries a key that has no live session: one that is on its way comes too late. Not again where it is buried for half
+   * the time or longer, so that closing it over and over pushes no others out of the ring.
    */
   bury({ digest, absolute }: CloseByKeyCall): void {
     const { buried } = this.#sessions.table;

@@ -1,9 +1,10 @@
 /**
- * Which session was not seen for the longest. Manager's thread; for a full table that ends such a session for each new one.
+ * Which session was not seen for the longest. Manager's thread; for a full table that ends such a session for each new
+ * one.
  *
- * Marks of being seen are raised by all threads without a word, so no order of the sessions stays true. But a mark is only ever raised: so of the sessions that
- * a look over all marks found to be idle the longest, the first whose mark has not been raised since is the longest idle of all. One look serves
- * for as many endings as it found sessions.
+ * Marks of being seen are raised by all threads without a word, so no order of the sessions stays true. But a mark is
+ * only ever raised: so of the sessions that a look over all marks found to be idle the longest, the first whose mark
+ * has not been raised since is the longest idle of all. One look serves for as many endings as it found sessions.
  */
 
 import { ENDED, HEADER } from '../src/protocol/layout.js';
@@ -21,7 +22,10 @@ const SLICE = 256;
 export class LongestIdle {
   readonly #table: TableWriter;
   readonly #now: () => number;
-  /** What was found and not used yet, the longest idle last: slots, each with its generation and the instant at which it was seen. */
+  /**
+   * What was found and not used yet, the longest idle last: slots, each with its generation and the instant at which it
+   * was seen.
+   */
   #found: { readonly slot: number; readonly generation: number; readonly seen: number }[] = [];
 
   constructor(table: TableWriter, now: () => number) {

@@ -1,4 +1,7 @@
-/** Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does something when it is loaded. */
+/**
+ * Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does
+ * something when it is loaded.
+ */
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';

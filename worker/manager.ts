@@ -1,10 +1,12 @@
 /**
- * The rules of sessions: what each call checks, changes and answers. They know neither ports nor threads nor clocks: they are handed a table, what
- * is derived from it, the time as a function, and an audience. Manager's thread. In the order of the calls in src/protocol/calls.ts.
+ * The rules of sessions: what each call checks, changes and answers. They know neither ports nor threads nor clocks:
+ * they are handed a table, what is derived from it, the time as a function, and an audience. Manager's thread. In the
+ * order of the calls in src/protocol/calls.ts.
  *
- * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns how to publish it. Nothing of it shows
- * before `apply`, which cannot fail. Where more has to be done before than a step allows (see pace.ts), it returns that work, and is asked again
- * when it is done. What concerns many sessions is such work altogether: others have their turn in between.
+ * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns how to publish
+ * it. Nothing of it shows before `apply`, which cannot fail. Where more has to be done before than a step allows (see
+ * pace.ts), it returns that work, and is asked again when it is done. What concerns many sessions is such work
+ * altogether: others have their turn in between.
  */
 
 import { ByteWriter } from '../src/protocol/bytes.js';
@@ -223,7 +225,10 @@ export class Manager {
     }
   }
 
-  /** A part of a sweep, that looks at, and frees, no more than `most`; the last part tidies up. Says how many sessions had outlived their time. */
+  /**
+   * A part of a sweep, that looks at, and frees, no more than `most`; the last part tidies up. Says how many sessions
+   * had outlived their time.
+   */
   *sweep(most: number): Steps<Swept> {
     const { looked, ended } = this.#endings.endDue(most);
     this.#endings.freeSome(most);
@@ -234,7 +239,10 @@ export class Manager {
 
   // ------------------------------------------------------------ questions
 
-  /** The sessions of one user, as slots and generations, the longest held first. One that becomes this user's anew meanwhile may be named again. */
+  /**
+   * The sessions of one user, as slots and generations, the longest held first. One that becomes this user's anew
+   * meanwhile may be named again.
+   */
   *sessionsOfUser(user: Uint8Array, name: (target: Target) => void): Steps<number> {
     const { view, pace } = this.#table;
     let count = 0;

@@ -1,9 +1,9 @@
 /**
  * Who may write the table: the manager whose epoch lies in its header. Manager's thread.
  *
- * A manager that was given up for dead may wake later: out of a system call, or out of a pause of its machine. The supervisor has raised the epoch by then,
- * so whatever writes shared memory asks here first, immediately before its stores: between the question and the store stands nothing at which a
- * thread could block or V8 could stop it.
+ * A manager that was given up for dead may wake later: out of a system call, or out of a pause of its machine. The
+ * supervisor has raised the epoch by then, so whatever writes shared memory asks here first, immediately before its
+ * stores: between the question and the store stands nothing at which a thread could block or V8 could stop it.
  */
 
 import { HEADER } from '../src/protocol/layout.js';

@@ -1,15 +1,20 @@
 /**
- * How much is done in one step of the manager's thread. Work whose length the data decides is done in steps: behind each stand a beat and a turn
- * of the event loop, so that the supervisor sees the manager live and nobody else waits long. Manager's thread.
+ * How much is done in one step of the manager's thread. Work whose length the data decides is done in steps: behind
+ * each stand a beat and a turn of the event loop, so that the supervisor sees the manager live and nobody else waits
+ * long. Manager's thread.
  *
- * A step is bounded by units of work and not by time, so that it can be tested. What does the work counts it (`spend`): the table's own methods
- * their records, loops their slots. What repeats the work looks whether the step is over, and goes on in the next one. One call is never cut in
- * two by that; the longest, on a session of the largest size allowed, takes some steps' worth.
+ * A step is bounded by units of work and not by time, so that it can be tested. What does the work counts it (`spend`):
+ * the table's own methods their records, loops their slots. What repeats the work looks whether the step is over, and
+ * goes on in the next one. One call is never cut in two by that; the longest, on a session of the largest size allowed,
+ * takes some steps' worth.
  */
 
 import type { Owner } from './owner.js';
 
-/** Units of a step: each about a microsecond's work on a processor of today, up to four on one that is slow, busy or cold. */
+/**
+ * Units of a step: each about a microsecond's work on a processor of today, up to four on one that is slow, busy or
+ * cold.
+ */
 export const STEP = 5000;
 
 /** What work counts for. */

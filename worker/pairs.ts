@@ -1,7 +1,8 @@
 /**
- * Pairs of a place in a large memory and a number that goes there, brought into an order in which neighbours in time are neighbours in memory. Manager's thread,
- * while it takes over a table: a million stores all over some megabytes wait for the memory each time, the same stores part by part hardly do.
- * The first pass of a radix sort (Knuth, The Art of Computer Programming, volume 3, 5.2.5), so pairs of one place keep their order.
+ * Pairs of a place in a large memory and a number that goes there, brought into an order in which neighbours in time
+ * are neighbours in memory. Manager's thread, while it takes over a table: a million stores all over some megabytes
+ * wait for the memory each time, the same stores part by part hardly do. The first pass of a radix sort (Knuth, The Art
+ * of Computer Programming, volume 3, 5.2.5), so pairs of one place keep their order.
  */
 
 import { reserveInt32 } from '../src/protocol/memory.js';

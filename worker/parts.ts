@@ -14,6 +14,9 @@ export interface ManagerParts {
   readonly bytesReserved: number;
   /** Called once, when a thread has asked for the end and what had arrived by then is done. */
   readonly stop: () => Steps<void>;
-  /** Called where something failed that must not fail: what lies beside the table may be half changed, so this manager has to go. */
+  /**
+   * Called where something failed that must not fail: what lies beside the table may be half changed, so this manager
+   * has to go.
+   */
   readonly die: (error: unknown) => void;
 }

@@ -1,4 +1,7 @@
-/** Values that were taken out of sessions by one connection's calls, kept for as long as the answers may not have arrived. Manager's thread. */
+/**
+ * Values that were taken out of sessions by one connection's calls, kept for as long as the answers may not have
+ * arrived. Manager's thread.
+ */
 
 import type { TableWriter } from './table.js';
 

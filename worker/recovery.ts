@@ -1,15 +1,18 @@
 /**
- * Taking over a table whose manager has died at any instruction. Manager's thread, before it serves. Nothing of the dead manager's heap is needed.
+ * Taking over a table whose manager has died at any instruction. Manager's thread, before it serves. Nothing of the
+ * dead manager's heap is needed.
  *
  * What the table says is judged slot by slot:
  *   - no pointer: the slot is free, or was on its way to be let or freed; nobody has a session there;
  *   - a pointer and ENDED, or picked by an ending of many that was decided: the session has ended, and what is left is to free it;
  *   - a pointer to a record that proves itself, in cells that no other record has: a live session, as it was last published;
  *   - anything else: the record is broken, and its session set aside. Nothing else is harmed by it.
- * Cells in no live record's chain are zeroed and free. The indexes are built anew beside those in use, as what a half done change left in them would stay there;
- * readers go on in the old ones, in which every live session has its entries: they are laid before a record is published and taken up after it.
+ * Cells in no live record's chain are zeroed and free. The indexes are built anew beside those in use, as what a half
+ * done change left in them would stay there; readers go on in the old ones, in which every live session has its
+ * entries: they are laid before a record is published and taken up after it.
  *
- * It is a generator that yields between two slices, and may itself die at any instruction: whatever it stores, it or a successor may store again.
+ * It is a generator that yields between two slices, and may itself die at any instruction: whatever it stores, it or a
+ * successor may store again.
  */
 
 import { BURIED_FOR } from '../src/protocol/buried.js';
@@ -97,7 +100,10 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     return head.slot === slot && head.generation === view.generation(slot) && head.dataBytes >= 0;
   }
 
-  /** The id in a head that proves itself. Its key is buried, where it has one: by when the session was seen, as the time is not known here. */
+  /**
+   * The id in a head that proves itself. Its key is buried, where it has one: by when the session was seen, as the time
+   * is not known here.
+   */
   function idOfCopy(slot: number): string {
     const { head } = view;
     head.parse(view.words);

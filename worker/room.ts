@@ -13,7 +13,10 @@ export interface Limits {
   readonly whenFull: 'reject' | 'end-longest-idle';
 }
 
-/** What has to be done before it can be said whether there is room: then it is asked again, unless it comes to a refusal. */
+/**
+ * What has to be done before it can be said whether there is room: then it is asked again, unless it comes to a
+ * refusal.
+ */
 export type RoomMaking = Steps<Refusal | undefined>;
 
 /** Sessions of one user that are looked at one by one, where it matters which of them are over. */
@@ -31,8 +34,9 @@ export class Room {
   }
 
   /**
-   * Makes room for so many slots and bytes more, and for one session more of `user` if one is given, or refuses; a refusal ends nobody. `spare` is the
-   * slot of the session that grows, -1 for a new one. May load other records over the one at hand.
+   * Makes room for so many slots and bytes more, and for one session more of `user` if one is given, or refuses; a
+   * refusal ends nobody. `spare` is the slot of the session that grows, -1 for a new one. May load other records over
+   * the one at hand.
    */
   admit(user: Uint8Array | undefined, slots: number, bytes: number, spare: number): Refusal | RoomMaking | undefined {
     const isRoom = () => this.#surplus(user) <= 0 && this.#fits(slots, bytes);
@@ -67,7 +71,10 @@ export class Room {
     return undefined;
   }
 
-  /** How many sessions of a user have to go before one more is within the limit, as the lists have it: with those that are over and not taken out. */
+  /**
+   * How many sessions of a user have to go before one more is within the limit, as the lists have it: with those that
+   * are over and not taken out.
+   */
   #surplus(user: Uint8Array | undefined): number {
     if (user === undefined || user.length === 0) return 0;
     return this.#sessions.users.count(user) + 1 - this.#limits.maxSessionsPerUser;
@@ -77,7 +84,10 @@ export class Room {
     return user !== undefined && this.#sessions.users.count(user) <= FEW;
   }
 
-  /** The sessions of a user that have to go, the longest held first. Of few, each is looked at; of many, the lists are up to date. */
+  /**
+   * The sessions of a user that have to go, the longest held first. Of few, each is looked at; of many, the lists are
+   * up to date.
+   */
   #oldest(user: Uint8Array | undefined): number[] {
     const surplus = this.#surplus(user);
     if (user === undefined || surplus <= 0) return [];

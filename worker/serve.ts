@@ -1,4 +1,7 @@
-/** Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die. Manager's thread; Comlink is named here only. */
+/**
+ * Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die.
+ * Manager's thread; Comlink is named here only.
+ */
 
 import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
@@ -49,8 +52,9 @@ export interface Inherited {
 }
 
 /**
- * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port by which the supervisor will reach that thread
- * when this manager is no more; `inherited` what is known of one that a former manager served.
+ * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port by
+ * which the supervisor will reach that thread when this manager is no more; `inherited` what is known of one that a
+ * former manager served.
  */
 export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
   const { manager, endings, connections, executor, owner } = served;
@@ -130,7 +134,8 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   guard(port);
   port.on('close', closed);
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
-  // One that closed before this thread listened to it tells nobody any more: only that it holds no thread alive shows it.
+  // One that closed before this thread listened to it tells nobody any more: only that it holds no thread alive shows
+  // it.
   if (!(port as RefCounted).hasRef()) closed();
 }
 

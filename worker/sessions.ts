@@ -1,6 +1,6 @@
 /**
- * The live sessions as the manager knows them beside the table: whose they are, when they are due, which thread they depend on. All of it can be
- * rebuilt from the table; no session has an object of its own here. Manager's thread.
+ * The live sessions as the manager knows them beside the table: whose they are, when they are due, which thread they
+ * depend on. All of it can be rebuilt from the table; no session has an object of its own here. Manager's thread.
  */
 
 import type { ByteWriter } from '../src/protocol/bytes.js';
@@ -138,7 +138,9 @@ export class Sessions {
     this.schedule(slot, head, head.createdAt);
   }
 
-  /** Enters the session that was found in a slot, its whole record loaded. Its user's list is made when all are found. */
+  /**
+   * Enters the session that was found in a slot, its whole record loaded. Its user's list is made when all are found.
+   */
   restore(slot: number): void {
     const { view } = this.table;
     const { head } = view;

@@ -1,4 +1,7 @@
-/** Slots in the order of an instant: which is due next, which was seen longest ago. Manager's thread; an indexed binary heap in typed arrays. */
+/**
+ * Slots in the order of an instant: which is due next, which was seen longest ago. Manager's thread; an indexed binary
+ * heap in typed arrays.
+ */
 
 import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
 

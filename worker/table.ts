@@ -1,6 +1,7 @@
 /**
- * Writing the shared table: slots, records, indexes. Manager's thread, the only one that writes (seen marks and reports excepted).
- * The order of the stores is argued in src/protocol/table.ts; here each change ends with the one store that publishes it.
+ * Writing the shared table: slots, records, indexes. Manager's thread, the only one that writes (seen marks and reports
+ * excepted). The order of the stores is argued in src/protocol/table.ts; here each change ends with the one store that
+ * publishes it.
  */
 
 import { sumWords } from '../src/protocol/checksum.js';
@@ -146,7 +147,10 @@ export class TableWriter {
     this.#freeCount++;
   }
 
-  /** When the session in a slot was created, read from its record without a proof: for many, and where a change of it is not made by that alone. */
+  /**
+   * When the session in a slot was created, read from its record without a proof: for many, and where a change of it is
+   * not made by that alone.
+   */
   createdAt(slot: number): number {
     const { view } = this;
     const pointer = view.pointer(slot);
@@ -169,7 +173,10 @@ export class TableWriter {
     };
   }
 
-  /** Writes a record that nobody can see yet, and returns where; 0 if there is no room. `head` gets its stamp and lengths. */
+  /**
+   * Writes a record that nobody can see yet, and returns where; 0 if there is no room. `head` gets its stamp and
+   * lengths.
+   */
   write(head: Head, body: Body): number {
     head.settle();
     head.userBytes = body.user.length;
@@ -209,8 +216,9 @@ export class TableWriter {
   }
 
   /**
-   * Pins a value: writes it where no slot points to, for an answer that may have to be given again, and returns where; 0 if there is no room. It has the form of a
-   * record without a session, so that its cells are kept and given up like a record's.
+   * Pins a value: writes it where no slot points to, for an answer that may have to be given again, and returns where;
+   * 0 if there is no room. It has the form of a record without a session, so that its cells are kept and given up like
+   * a record's.
    */
   pin(value: Uint8Array): number {
     const length = PINNED_WORDS * 4 + value.length;
@@ -254,7 +262,10 @@ export class TableWriter {
     Atomics.store(this.view.slots, slot * SLOT_WORDS, pointer);
   }
 
-  /** Makes a slot ready for a new session: alive, seen now, its id and digest in the indexes. It is found once it is published. */
+  /**
+   * Makes a slot ready for a new session: alive, seen now, its id and digest in the indexes. It is found once it is
+   * published.
+   */
   open(slot: number, createdAt: number, digest: Int32Array, id: Int32Array): void {
     this.owner.check();
     // What was reported of the session before is none of this one's.
@@ -311,8 +322,9 @@ export class TableWriter {
   }
 
   /**
-   * Takes back a slot that holds no session any more: no thread finds one there, and what handles there are of its last session are of another generation. Whether that
-   * was done already before the death cannot be told: so it is done again, as a generation too many harms nobody.
+   * Takes back a slot that holds no session any more: no thread finds one there, and what handles there are of its last
+   * session are of another generation. Whether that was done already before the death cannot be told: so it is done
+   * again, as a generation too many harms nobody.
    */
   reclaimSlot(slot: number): void {
     const at = slot * SLOT_WORDS;

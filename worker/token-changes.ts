@@ -1,4 +1,7 @@
-/** The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given up has one. Manager's thread. */
+/**
+ * The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given
+ * up has one. Manager's thread.
+ */
 
 import type { RotateCall } from '../src/protocol/calls.js';
 import type { LoginCall } from '../src/protocol/data-calls.js';
@@ -107,7 +110,8 @@ export class TokenChanges {
     return {
       ...prepared,
       apply: (reply) => {
-        // Both ways are laid before the record is published, the old one is taken up after it: no token is ever without a way.
+        // Both ways are laid before the record is published, the old one is taken up after it: no token is ever without
+        // a way.
         table.previous.insert(call.from[0] as number, call.from[1] as number, slot);
         failpoint('rotate: previous digest entered');
         table.digests.insert(call.to[0] as number, call.to[1] as number, slot);

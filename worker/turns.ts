@@ -1,10 +1,11 @@
 /**
  * Whose turn it is: the manager's work, step by step. Manager's thread.
  *
- * Work stands in queues, one for each port and some of the manager's own. Within a queue it is done in its order, one after the other: so the calls
- * of a connection keep theirs. The queues take turns: one whose work is not done when its step is over goes behind the others, and the event loop turns
- * before the next step, so that what has arrived meanwhile gets its turn as well. Between two steps any other call may be done: long
- * work yields only where every rule holds.
+ * Work stands in queues, one for each port and some of the manager's own. Within a queue it is done in its order, one
+ * after the other: so the calls of a connection keep theirs. The queues take turns: one whose work is not done when its
+ * step is over goes behind the others, and the event loop turns before the next step, so that what has arrived
+ * meanwhile gets its turn as well. Between two steps any other call may be done: long work yields only where every rule
+ * holds.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -33,7 +34,8 @@ export class Turns {
   #isDue = false;
 
   /**
-   * `failed` is told of everything that a job throws; it is thrown on afterwards. `later` calls something in another turn of the event loop.
+   * `failed` is told of everything that a job throws; it is thrown on afterwards. `later` calls something in another
+   * turn of the event loop.
    */
   constructor(
     pace: Pace,

@@ -1,8 +1,9 @@
 /**
- * Which sessions each user holds, in the order in which they became theirs. Manager's thread; rebuilt from the table, never stored.
+ * Which sessions each user holds, in the order in which they became theirs. Manager's thread; rebuilt from the table,
+ * never stored.
  *
- * A table of lists in typed arrays, found by a hash of the user id: a Map of a million texts takes a second to rebuild. Two users with the same hash are told
- * apart by what the record of a list's first slot says.
+ * A table of lists in typed arrays, found by a hash of the user id: a Map of a million texts takes a second to rebuild.
+ * Two users with the same hash are told apart by what the record of a list's first slot says.
  */
 
 import { reserveInt32 } from '../src/protocol/memory.js';
@@ -25,7 +26,10 @@ export interface Records {
 export class Users {
   readonly #records: Records;
   readonly #seed: number;
-  /** The first slots of the lists whose hashes end alike, chained by `next`. All slots are stored plus one, 0 means none. */
+  /**
+   * The first slots of the lists whose hashes end alike, chained by `next`. All slots are stored plus one, 0 means
+   * none.
+   */
   readonly #buckets: Int32Array;
   readonly #next: Int32Array;
   /** Each slot's user id, hashed. */
@@ -85,7 +89,10 @@ export class Users {
     return next < 0 || (this.#count[next] as number) > 0 ? NOBODY : next;
   }
 
-  /** A user's slots in their order, while slots are added and removed: each that stays is met once, those that are added now at the end perhaps. */
+  /**
+   * A user's slots in their order, while slots are added and removed: each that stays is met once, those that are added
+   * now at the end perhaps.
+   */
   *walk(user: Uint8Array): Iterable<number> {
     const cursor = { slot: this.first(user) };
     this.#cursors.add(cursor);
@@ -229,7 +236,10 @@ export class Users {
     return at;
   }
 
-  /** Sorts a list: by merging from the bottom up, as that can be interrupted (Knuth, The Art of Computer Programming, volume 3, 5.2.4). */
+  /**
+   * Sorts a list: by merging from the bottom up, as that can be interrupted (Knuth, The Art of Computer Programming,
+   * volume 3, 5.2.4).
+   */
   *#sort(first: number, order: (one: number, other: number) => number): Steps<void> {
     const count = this.#count[first] as number;
     let sorted = new Int32Array(count);

@@ -10,7 +10,10 @@ const FAILPOINT = /\bfailpoint\('[^']*'\);/g;
 /** The beat itself. Where there never was one, the supervisor does not miss it. */
 const BEAT = 'Atomics.add(this.header, HEADER.heartbeat, 1);';
 
-/** Makes the copies in `folder`, and resolves to where they lie and to how many calls of `failpoint` were taken out of the second. */
+/**
+ * Makes the copies in `folder`, and resolves to where they lie and to how many calls of `failpoint` were taken out of
+ * the second.
+ */
 export function copyBuilds(folder) {
   const [whole, bare] = ['whole', 'bare'].map((name) => copyBuild(join(folder, name)));
   let removed = 0;

@@ -1,6 +1,7 @@
 /**
- * A process with a manager of each build, measured in turns: A B B A, B A A B, A B B A … so that what grows or fades within a pair hits both alike. Arguments: the folders of
- * A and B, and how many pairs. Posts, for each question, the milliseconds that A and B took, pair by pair.
+ * A process with a manager of each build, measured in turns: A B B A, B A A B, A B B A … so that what grows or fades
+ * within a pair hits both alike. Arguments: the folders of A and B, and how many pairs. Posts, for each question, the
+ * milliseconds that A and B took, pair by pair.
  */
 
 import { join } from 'node:path';

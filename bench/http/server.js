@@ -1,6 +1,6 @@
-// One site of Express, by the name that it is given: without sessions, with express-session and its MemoryStore, or with
-// coatcheck. A process of its own, which does nothing else: it tells its port, and whenever it is asked what it has used
-// of the processors.
+// One site of Express, by the name that it is given: without sessions, with express-session and its MemoryStore, or
+// with coatcheck. A process of its own, which does nothing else: it tells its port, and whenever it is asked what it
+// has used of the processors.
 
 import { startSessionManager } from 'coatcheck';
 import { coatcheck } from 'coatcheck/express';

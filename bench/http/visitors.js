@@ -1,6 +1,7 @@
 /**
- * So many visitors at once, each with a connection and a cookie: each asks again as soon as it is answered. Nothing but sockets, so that the client takes little of the machine.
- * They stay awake as long as anything is asked: to wake who sleeps costs the site that answers, and the more the longer it has let them sleep.
+ * So many visitors at once, each with a connection and a cookie: each asks again as soon as it is answered. Nothing but
+ * sockets, so that the client takes little of the machine. They stay awake as long as anything is asked: to wake who
+ * sleeps costs the site that answers, and the more the longer it has let them sleep.
  */
 
 import { once } from 'node:events';

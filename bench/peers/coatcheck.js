@@ -11,7 +11,9 @@ export async function openCoatcheck() {
   return {
     name: 'coatcheck',
 
-    /** Sessions that are there before anything is measured. Held, as an application that has just used them holds them. */
+    /**
+     * Sessions that are there before anything is measured. Held, as an application that has just used them holds them.
+     */
     async fill(count, data) {
       const sessions = new Array(count);
       await windowed(count, 256, (i, done) => {

@@ -40,7 +40,9 @@ export function expressPeer(name, store, { clear, close = async () => {} }) {
     get: (keys, count, width) => get(keys, count, width, false),
     getAndRead: (keys, count, width) => get(keys, count, width, true),
 
-    /** `set` alone: ids and sessions are there beforehand, as making them is express-session's work and not the store's. */
+    /**
+     * `set` alone: ids and sessions are there beforehand, as making them is express-session's work and not the store's.
+     */
     async create(data, count, width) {
       const sessions = Array.from({ length: count }, () => sessionOf(newId(), data));
       const before = performance.now();

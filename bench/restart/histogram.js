@@ -1,4 +1,7 @@
-/** Durations counted in buckets of 5 %, from a tenth of a microsecond on: shared by two threads, and without an allocation for each. */
+/**
+ * Durations counted in buckets of 5 %, from a tenth of a microsecond on: shared by two threads, and without an
+ * allocation for each.
+ */
 
 /** Words of the board: what goes on, lookups that found nothing, whether the reader is ready. */
 export const [GOES_ON, MISSED, READY] = [0, 1, 2];

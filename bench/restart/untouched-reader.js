@@ -1,6 +1,7 @@
 /**
- * A thread that looks sessions up without end, and counts how long each lookup took, in a histogram for what goes on meanwhile: nothing, or a restart. `workerData`:
- * the sessions' cookies; `board`, words shared with the bench: what goes on, how many lookups found nothing, whether this thread is ready; `counts`: the histograms.
+ * A thread that looks sessions up without end, and counts how long each lookup took, in a histogram for what goes on
+ * meanwhile: nothing, or a restart. `workerData`: the sessions' cookies; `board`, words shared with the bench: what
+ * goes on, how many lookups found nothing, whether this thread is ready; `counts`: the histograms.
  */
 
 import { workerData } from 'node:worker_threads';

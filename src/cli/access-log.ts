@@ -14,7 +14,9 @@ export interface LoggedRequest {
   readonly agent: string;
 }
 
-/** host identity user [17/May/2015:10:05:03 +0000] "request" status bytes, and in the combined format "referer" "agent". */
+/**
+ * host identity user [17/May/2015:10:05:03 +0000] "request" status bytes, and in the combined format "referer" "agent".
+ */
 const timeForm = / \[(\d\d)\/([A-Z][a-z][a-z])\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "/y;
 const statusForm = / (?:\d{3}|-) (?:\d+|-)(?= |$)/y;
 const addressForm = /^[!-~]+$/;
@@ -29,7 +31,10 @@ const months = new Map(
 /** A virtual host and its port, as Apache's `vhost_combined` begins with. A client's address has no port. */
 const virtualHostForm = /^(?:[^:]+|\[[^\]]+\]):\d{1,5}$/;
 
-/** The request of a line without its line end, or undefined where it is no log line: cut off, another format, an impossible time. */
+/**
+ * The request of a line without its line end, or undefined where it is no log line: cut off, another format, an
+ * impossible time.
+ */
 export function parseLogLine(line: string): LoggedRequest | undefined {
   const first = line.slice(0, line.indexOf(' '));
   if (!addressForm.test(first)) return undefined;
@@ -69,7 +74,9 @@ function clientAfter(first: string, between: string): string | undefined {
   return isIP(second) !== 0 || virtualHostForm.test(first) ? second : undefined;
 }
 
-/** Seconds since 1970 of a text such as `17/May/2015:10:05:03 -0730`; undefined for what is no time, or one before 1970. */
+/**
+ * Seconds since 1970 of a text such as `17/May/2015:10:05:03 -0730`; undefined for what is no time, or one before 1970.
+ */
 export function parseLogTime(text: string): number | undefined {
   timeForm.lastIndex = 0;
   const parts = timeForm.exec(` [${text}] "`);
@@ -86,7 +93,10 @@ export function parseLogTime(text: string): number | undefined {
   return year < 1970 || at < 0 ? undefined : at;
 }
 
-/** Where the quoted text from `from` ends: at the first quote that no backslash escapes and that `fits`; a client may send bare quotes, and some servers log them so. */
+/**
+ * Where the quoted text from `from` ends: at the first quote that no backslash escapes and that `fits`; a client may
+ * send bare quotes, and some servers log them so.
+ */
 function closingQuote(line: string, from: number, fits: (quote: number) => boolean): number {
   let quote = line.indexOf('"', from);
   let backslash = line.indexOf('\\', from);

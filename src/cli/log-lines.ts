@@ -1,4 +1,7 @@
-/** The lines of a file, of standard input or of gzip data, one at a time, however large the whole is. Runs in the main thread. */
+/**
+ * The lines of a file, of standard input or of gzip data, one at a time, however large the whole is. Runs in the main
+ * thread.
+ */
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -14,8 +17,8 @@ const CR = 0x0d;
 
 /**
  * Calls `line` for each line without its line end, `undefined` for one longer than LONGEST_LINE. `-` is standard input.
- * Lines are decoded as Latin-1: each byte one character, so that two different lines never read alike.
- * `read` is told how many bytes of the source came in. Rejects with a Failure where the source cannot be read to its end.
+ * Lines are decoded as Latin-1: each byte one character, so that two different lines never read alike. `read` is told
+ * how many bytes of the source came in. Rejects with a Failure where the source cannot be read to its end.
  */
 export async function readLines(
   file: string,

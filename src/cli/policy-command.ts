@@ -1,4 +1,7 @@
-/** `coatcheck policy`: what a policy asks for, how each requirement is met, and where that is tested. Runs in the main thread. */
+/**
+ * `coatcheck policy`: what a policy asks for, how each requirement is met, and where that is tested. Runs in the main
+ * thread.
+ */
 
 import Table from 'cli-table3';
 import { type Policy, type PolicyName, policies, type Requirement, type TimeoutRule } from '../index.js';

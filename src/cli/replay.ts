@@ -1,4 +1,7 @@
-/** Drives a real session manager by the requests of a log, at the log's own times. Runs in the main thread, beside the manager's. */
+/**
+ * Drives a real session manager by the requests of a log, at the log's own times. Runs in the main thread, beside the
+ * manager's.
+ */
 
 import { type SessionManager, startSessionManager } from '../index.js';
 import { createManualClock } from '../testing.js';
@@ -44,8 +47,8 @@ const TOGETHER = 1024;
 const SESSION_BYTES = 512;
 
 /**
- * Replays a sorted log of one request at least. The series has one count of live sessions for each point asked for: the highest found between it and
- * the point before.
+ * Replays a sorted log of one request at least. The series has one count of live sessions for each point asked for: the
+ * highest found between it and the point before.
  */
 export async function replayLog(
   log: RequestLog,
@@ -122,8 +125,9 @@ export async function replayLog(
 }
 
 /**
- * Counts the living, as seldom as will do. Only an opening raises their number, so since the last count they are at most that count and the openings
- * since; while this is not above the peak, the peak stands and nothing needs to be asked.
+ * Counts the living, as seldom as will do. Only an opening raises their number, so since the last count they are at
+ * most that count and the openings since; while this is not above the peak, the peak stands and nothing needs to be
+ * asked.
  */
 class Census {
   peak = 0;
@@ -160,7 +164,9 @@ class Census {
     return stats;
   }
 
-  /** The points of time before this one that have not been passed yet; each is the current one while the caller has it. */
+  /**
+   * The points of time before this one that have not been passed yet; each is the current one while the caller has it.
+   */
   *pointsUntil(at: number): Generator<number> {
     for (;;) {
       const point = this.#first + (this.#point + 1) * this.#interval;

@@ -65,7 +65,10 @@ export class RequestLog {
   }
 }
 
-/** The positions of whole numbers in ascending order, equal ones as they stood: a radix sort by 16 bits at a time, as many times as their range needs. */
+/**
+ * The positions of whole numbers in ascending order, equal ones as they stood: a radix sort by 16 bits at a time, as
+ * many times as their range needs.
+ */
 function stableOrder(values: Float64Array): Uint32Array {
   let least = Number.POSITIVE_INFINITY;
   let most = 0;

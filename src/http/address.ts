@@ -1,4 +1,7 @@
-/** Whose address a request comes from: the other end's, or what a trusted proxy says it is. Runs in every thread of the host. */
+/**
+ * Whose address a request comes from: the other end's, or what a trusted proxy says it is. Runs in every thread of the
+ * host.
+ */
 
 import ipaddr from 'ipaddr.js';
 import { SessionError } from '../index.js';
@@ -15,7 +18,10 @@ const named: Readonly<Record<string, readonly string[]>> = {
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
 
-/** Addresses and ranges (10.0.0.0/8) of trusted proxies, or 'loopback', 'linklocal', 'uniquelocal'. Throws ERR_INVALID_OPTION. */
+/**
+ * Addresses and ranges (10.0.0.0/8) of trusted proxies, or 'loopback', 'linklocal', 'uniquelocal'. Throws
+ * ERR_INVALID_OPTION.
+ */
 export function trustIn(proxies: readonly string[]): Trust {
   const ranges = proxies.flatMap((proxy) => (named[proxy] ?? [proxy]).map(rangeOf));
   return (text) => {
@@ -48,8 +54,9 @@ export function isProxy(peer: string | undefined, trust: Trust): boolean {
 }
 
 /**
- * The address of the client as text in its shortest form; undefined where it is not known. X-Forwarded-For is read from its end, each proxy that is
- * trusted vouching for the entry before its own: what a client writes into it itself is never reached.
+ * The address of the client as text in its shortest form; undefined where it is not known. X-Forwarded-For is read from
+ * its end, each proxy that is trusted vouching for the entry before its own: what a client writes into it itself is
+ * never reached.
  */
 export function clientAddress(
   peer: string | undefined,

@@ -6,10 +6,11 @@ import { types } from 'node:util';
 const LONGEST = 36_525 * 86_400_000;
 
 /**
- * Milliseconds from now on; 0 or less for a cookie that has expired, undefined for one that ends with the browser, or says nothing that can be read.
+ * Milliseconds from now on; 0 or less for a cookie that has expired, undefined for one that ends with the browser, or
+ * says nothing that can be read.
  *
- * Of a cookie that was just touched, `expires` is `originalMaxAge` from now, but for the moments that have passed since: then it is `originalMaxAge`, so that requests in a row
- * all say the same.
+ * Of a cookie that was just touched, `expires` is `originalMaxAge` from now, but for the moments that have passed
+ * since: then it is `originalMaxAge`, so that requests in a row all say the same.
  */
 export function idleTimeoutOf(session: { readonly cookie?: object | undefined }): number | undefined {
   const { expires, originalMaxAge, maxAge } = (session.cookie ?? {}) as Readonly<Record<string, unknown>>;

@@ -1,11 +1,15 @@
-/** The values that a Cookie header gives one name: no map is made of the header, so that no name in it can mean anything else. Runs in every thread of the host. */
+/**
+ * The values that a Cookie header gives one name: no map is made of the header, so that no name in it can mean anything
+ * else. Runs in every thread of the host.
+ */
 
 /** What browsers keep at most of one cookie, name and value together; whoever sends more is no browser. */
 const MOST_BYTES = 4096;
 
 /**
- * Every value under `name`, each once, in the order of the header. Names are compared byte for byte: nothing is decoded, no `$Version` is known, quotes
- * are part of a value, and a pair without a name or without '=' is nobody's. Only spaces and tabs around a name or value are none of it.
+ * Every value under `name`, each once, in the order of the header. Names are compared byte for byte: nothing is
+ * decoded, no `$Version` is known, quotes are part of a value, and a pair without a name or without '=' is nobody's.
+ * Only spaces and tabs around a name or value are none of it.
  */
 export function cookieValues(header: string | undefined, name: string): readonly string[] {
   const values: string[] = [];

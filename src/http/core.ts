@@ -61,8 +61,9 @@ export class HttpSessions {
 }
 
 /**
- * The live session that a request's cookie opens, for requests that have no response: WebSocket upgrades, say. Checked as the adapters do, and
- * marked as seen; its token is not renewed, as that could not be sent. Throws ERR_INVALID_OPTION for wrong options, never for what a client sent.
+ * The live session that a request's cookie opens, for requests that have no response: WebSocket upgrades, say. Checked
+ * as the adapters do, and marked as seen; its token is not renewed, as that could not be sent. Throws
+ * ERR_INVALID_OPTION for wrong options, never for what a client sent.
  */
 export async function sessionOf<D extends SessionData>(
   manager: SessionManager<D>,

@@ -1,4 +1,7 @@
-/** A store for express-session, and for @fastify/session, whose contract is the same. Runs in every thread of the host: each has a store of its own, over the same sessions. */
+/**
+ * A store for express-session, and for @fastify/session, whose contract is the same. Runs in every thread of the host:
+ * each has a store of its own, over the same sessions.
+ */
 
 import { EventEmitter } from 'node:events';
 import { type Session, SessionError, type SessionManager } from '../index.js';
@@ -11,9 +14,15 @@ export type { StoredCookie, StoredSession } from './stored-session.js';
 export type StoreCallback<T = undefined> = (error: unknown, value?: T) => void;
 
 export interface CoatcheckStoreOptions {
-  /** Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`, `ids`, `length` and `clear` are about both. */
+  /**
+   * Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`,
+   * `ids`, `length` and `clear` are about both.
+   */
   manager: SessionManager;
-  /** The user of a session, from its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })` mean it. Default: nobody. */
+  /**
+   * The user of a session, from its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })` mean it.
+   * Default: nobody.
+   */
   userId?: (session: { readonly [key: string]: PathInData | undefined }) => string | undefined;
 }
 
@@ -29,12 +38,14 @@ const AT_ONCE = 1000;
 /**
  * Keeps express-session's sessions in a manager: `session({ store: new CoatcheckStore({ manager }), … })`.
  *
- * Every method takes a callback as its last argument, or returns a promise where there is none. The data of a session go through JSON, as in other stores. A session may stay
- * idle for as long as its cookie says (`cookie.expires`, `maxAge`), or where that ends with the browser, for the manager's `idleTimeout`; and it grows no older than the manager's
- * `absoluteTimeout`.
+ * Every method takes a callback as its last argument, or returns a promise where there is none. The data of a session
+ * go through JSON, as in other stores. A session may stay idle for as long as its cookie says (`cookie.expires`,
+ * `maxAge`), or where that ends with the browser, for the manager's `idleTimeout`; and it grows no older than the
+ * manager's `absoluteTimeout`.
  *
- * A session that was destroyed, or has ended otherwise, is not revived by a `set` or `touch` that comes late: those are over without an error, and keep nothing. Errors are
- * SessionErrors (ERR_INVALID_DATA, ERR_SESSION_TOO_LARGE, ERR_TABLE_FULL, ERR_TIMEOUT, …), or what JSON throws.
+ * A session that was destroyed, or has ended otherwise, is not revived by a `set` or `touch` that comes late: those are
+ * over without an error, and keep nothing. Errors are SessionErrors (ERR_INVALID_DATA, ERR_SESSION_TOO_LARGE,
+ * ERR_TABLE_FULL, ERR_TIMEOUT, …), or what JSON throws.
  */
 export class CoatcheckStore extends EventEmitter {
   readonly #manager: SessionManager;
@@ -55,7 +66,10 @@ export class CoatcheckStore extends EventEmitter {
     this.#userId = userId;
   }
 
-  /** The session with this id, as a copy of its own; undefined if there is none. Reads shared memory, sends nothing, and does not count as being seen. */
+  /**
+   * The session with this id, as a copy of its own; undefined if there is none. Reads shared memory, sends nothing, and
+   * does not count as being seen.
+   */
   get(id: string): Promise<(StoredSession & Record<string, unknown>) | undefined>;
   get(id: string, callback: (error: unknown, session?: never) => void): void;
   get(id: string, callback?: (error: unknown, session?: never) => void): unknown {
@@ -97,7 +111,10 @@ export class CoatcheckStore extends EventEmitter {
     await this.#manager.closeSessionByKey(id);
   }
 
-  /** Says that a session was used, by its cookie as it is now. Its data stay as they are; nothing is sent, unless the cookie now asks for another timeout. */
+  /**
+   * Says that a session was used, by its cookie as it is now. Its data stay as they are; nothing is sent, unless the
+   * cookie now asks for another timeout.
+   */
   touch(id: string, session: { cookie?: object }): Promise<undefined>;
   touch(id: string, session: { cookie?: object }, callback: StoreCallback | undefined): void;
   touch(id: string, session: { cookie?: object }, callback?: StoreCallback): unknown {
@@ -244,7 +261,10 @@ async function unlessEnded(change: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Tells the outcome of `work` to a callback, or returns it. In a tick of its own: what a callback throws is the process's to hear, as with any other. */
+/**
+ * Tells the outcome of `work` to a callback, or returns it. In a tick of its own: what a callback throws is the
+ * process's to hear, as with any other.
+ */
 function settle<T>(work: () => Promise<T>, callback: ((error: unknown, value?: never) => void) | undefined): unknown {
   const done = work();
   if (typeof callback !== 'function') return done;

@@ -1,4 +1,7 @@
-/** Sessions for Express 4 and 5, Connect, and node:http by itself: `coatcheck/express`. Runs in every thread of the host. */
+/**
+ * Sessions for Express 4 and 5, Connect, and node:http by itself: `coatcheck/express`. Runs in every thread of the
+ * host.
+ */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { types } from 'node:util';
@@ -28,14 +31,19 @@ declare module 'express-serve-static-core' {
   }
 }
 
-/** `(request, response, next)`, as Express, Connect and node:http have them. `next` is called once, with an error where the session could not be looked up. */
+/**
+ * `(request, response, next)`, as Express, Connect and node:http have them. `next` is called once, with an error where
+ * the session could not be looked up.
+ */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
 /**
- * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager already keeps it; one of another manager, of a site
- * around this one, gives way. One of another package (express-session) is an error, ERR_INVALID_OPTION, for `next`.
+ * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager
+ * already keeps it; one of another manager, of a site around this one, gives way. One of another package
+ * (express-session) is an error, ERR_INVALID_OPTION, for `next`.
  *
- * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws ERR_INVALID_OPTION where `options` are wrong.
+ * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws
+ * ERR_INVALID_OPTION where `options` are wrong.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
@@ -58,7 +66,10 @@ function give(session: SessionOfRequest, request: IncomingMessage, next: () => v
   next();
 }
 
-/** The session that the middleware gave a request, where the type of the request says nothing of it, as in node:http. Throws ERR_INVALID_OPTION if it gave none. */
+/**
+ * The session that the middleware gave a request, where the type of the request says nothing of it, as in node:http.
+ * Throws ERR_INVALID_OPTION if it gave none.
+ */
 export function sessionIn<D extends SessionData = StoredData>(request: IncomingMessage): RequestSession<D> {
   const session: unknown = Reflect.get(request, 'session');
   if (session instanceof SessionOfRequest) return session as unknown as RequestSession<D>;

@@ -56,7 +56,8 @@ const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...
 export const coatcheck: <D extends SessionData>(
   ...given: Parameters<FastifyPluginAsync<PluginOptions<D>>>
 ) => Promise<void> = Object.assign(plugin as never, {
-  // What fastify-plugin does: the decorator and the hooks belong to the context that registers, not to one of their own.
+  // What fastify-plugin does: the decorator and the hooks belong to the context that registers, not to one of their
+  // own.
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'coatcheck',
   [Symbol.for('plugin-meta')]: { name: 'coatcheck', fastify: '5.x' },

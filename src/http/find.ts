@@ -1,4 +1,7 @@
-/** The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread of the host. */
+/**
+ * The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread
+ * of the host.
+ */
 
 import type { Claim, SessionManager } from '../index.js';
 import { differencesOf } from './binding.js';
@@ -33,7 +36,10 @@ export function findSession(
   return loadOnly(manager, values).then((only) => (only === undefined ? undefined : admitted(exchange, options, only)));
 }
 
-/** What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that the request may not have. */
+/**
+ * What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that
+ * the request may not have.
+ */
 async function loadOnly(manager: SessionManager, cookies: readonly string[]): Promise<Claim | undefined> {
   const load = async (cookie: string) =>
     (await manager.loadSession(cookie, untouched)) && manager.getClaim(cookie, untouched);

@@ -1,4 +1,6 @@
-/** What the head of a response says of the session, whatever kind of response it is. Runs in every thread of the host. */
+/**
+ * What the head of a response says of the session, whatever kind of response it is. Runs in every thread of the host.
+ */
 
 import { refused } from './options.js';
 import type { LogoutOptions } from './types.js';
@@ -31,8 +33,8 @@ export interface Head {
 }
 
 /**
- * No cache may keep a response that sets the cookie; one that only looked at the session is for this client alone unless the application says otherwise, and is
- * never answered to another cookie.
+ * No cache may keep a response that sets the cookie; one that only looked at the session is for this client alone
+ * unless the application says otherwise, and is never answered to another cookie.
  */
 export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPrivate }: HeadChanges): void {
   if (clearSiteData !== undefined) head.set('Clear-Site-Data', clearSiteData);

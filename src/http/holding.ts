@@ -1,8 +1,10 @@
 /**
- * The session that a request has, and whether its client may be given the session's cookie. Runs in every thread of the host.
+ * The session that a request has, and whether its client may be given the session's cookie. Runs in every thread of the
+ * host.
  *
- * In a thread a session is one object, also for two requests at once, and that object knows the latest token: also one that another request has just been given for
- * logging in. So a client is given a token only by a claim of its own: by what its cookie carried, or by what its own request made.
+ * In a thread a session is one object, also for two requests at once, and that object knows the latest token: also one
+ * that another request has just been given for logging in. So a client is given a token only by a claim of its own: by
+ * what its cookie carried, or by what its own request made.
  */
 
 import {
@@ -74,7 +76,9 @@ export class Holding {
     });
   }
 
-  /** A new token for whoever has shown to be the session's own user: also with an old one, as when a form is sent twice. */
+  /**
+   * A new token for whoever has shown to be the session's own user: also with an old one, as when a form is sent twice.
+   */
   logInAgain(session: Session, userId: string, patch: Patch<Record<string, unknown>> | undefined): Promise<void> {
     return this.#changeToken(session, () => session.login(userId, patch));
   }

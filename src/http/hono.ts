@@ -1,4 +1,7 @@
-/** Sessions for Hono, in Node and wherever a Request becomes a Response: `coatcheck/hono`. Runs in every thread of the host. */
+/**
+ * Sessions for Hono, in Node and wherever a Request becomes a Response: `coatcheck/hono`. Runs in every thread of the
+ * host.
+ */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, MiddlewareHandler } from 'hono';
@@ -19,8 +22,9 @@ declare module 'hono' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`): `c.get('session')`, `c.var.session`. Before whatever answers. A context that has one of this manager already keeps
- * it; one of another manager, of a site around this one, gives way. The client's address is known under `@hono/node-server`; elsewhere `bind.ip` finds none, and refuses.
+ * Gives every context a `session` (`RequestSession`): `c.get('session')`, `c.var.session`. Before whatever answers. A
+ * context that has one of this manager already keeps it; one of another manager, of a site around this one, gives way.
+ * The client's address is known under `@hono/node-server`; elsewhere `bind.ip` finds none, and refuses.
  *
  * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
  */

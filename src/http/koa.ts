@@ -16,8 +16,8 @@ declare module 'koa' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`), before whatever answers. A context that has one of this manager already keeps it; one of another manager, of a site
- * around this one, gives way.
+ * Gives every context a `session` (`RequestSession`), before whatever answers. A context that has one of this manager
+ * already keeps it; one of another manager, of a site around this one, gives way.
  *
  * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
  */

@@ -15,8 +15,9 @@ export interface Login {
 }
 
 /**
- * A session that nobody was logged in to never becomes a user's: whoever planted it, or logs in with it at the same time, holds an
- * ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the session, under a new token.
+ * A session that nobody was logged in to never becomes a user's: whoever planted it, or logs in with it at the same
+ * time, holds an ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the
+ * session, under a new token.
  */
 export async function logIn(manager: SessionManager, holding: Holding, login: Login): Promise<void> {
   const before = holding.session;

@@ -32,28 +32,31 @@ export interface BindOptions {
    */
   ip?: 'exact' | 'prefix';
   /**
-   * What a request meets that does not fit: 'refuse' (default): it has no session, which lives on; 'end': the session ends as well; 'report': it goes
-   * on, and only `onMismatch` hears of it.
+   * What a request meets that does not fit: 'refuse' (default): it has no session, which lives on; 'end': the session
+   * ends as well; 'report': it goes on, and only `onMismatch` hears of it.
    */
   mismatch?: 'report' | 'refuse' | 'end';
 }
 
 export interface HttpOptions {
   /**
-   * The proxies in front: addresses, ranges such as '10.0.0.0/8', or 'loopback', 'linklocal', 'uniquelocal'. Only from these are X-Forwarded-For (whose
-   * session is it) and X-Forwarded-Proto (`secure: 'auto'`) believed. Default: none.
+   * The proxies in front: addresses, ranges such as '10.0.0.0/8', or 'loopback', 'linklocal', 'uniquelocal'. Only from
+   * these are X-Forwarded-For (whose session is it) and X-Forwarded-Proto (`secure: 'auto'`) believed. Default: none.
    */
   trustProxy?: string | readonly string[];
   /**
-   * 'auto': the cookie is Secure where the request came over TLS, by itself or up to a trusted proxy. For sites that are reached both ways; it asks for a manager with
-   * `cookie: { secure: false }`. Default: as the manager's cookie is.
+   * 'auto': the cookie is Secure where the request came over TLS, by itself or up to a trusted proxy. For sites that
+   * are reached both ways; it asks for a manager with `cookie: { secure: false }`. Default: as the manager's cookie is.
    */
   secure?: 'auto';
   /** Default: to nothing. */
   bind?: BindOptions;
   /** Hears of requests that `bind` finds at odds with their session. What it throws is an uncaughtException. */
   onMismatch?: (mismatch: Mismatch) => void;
-  /** Hears of a change that failed and that the handler did not wait for. Default: a process warning. An ended session is no failure: whoever logs out elsewhere does that. */
+  /**
+   * Hears of a change that failed and that the handler did not wait for. Default: a process warning. An ended session
+   * is no failure: whoever logs out elsewhere does that.
+   */
   onLostWrite?: (error: unknown) => void;
 }
 

@@ -1,4 +1,7 @@
-/** The other sessions of a user: listed, and ended. Only a user's own are ever touched, as an id is no secret. Runs in every thread of the host. */
+/**
+ * The other sessions of a user: listed, and ended. Only a user's own are ever touched, as an id is no secret. Runs in
+ * every thread of the host.
+ */
 
 import type { Session, SessionId, SessionInfo, SessionManager } from '../index.js';
 

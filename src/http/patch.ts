@@ -1,4 +1,7 @@
-/** Patches where there is no session yet to be patched. What is no patch is left for the manager to refuse. Runs in every thread of the host. */
+/**
+ * Patches where there is no session yet to be patched. What is no patch is left for the manager to refuse. Runs in
+ * every thread of the host.
+ */
 
 import type { Patch } from '../index.js';
 

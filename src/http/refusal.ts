@@ -1,4 +1,7 @@
-/** Answers that say no, in the form that every framework turns into a response by itself. Runs in every thread of the host. */
+/**
+ * Answers that say no, in the form that every framework turns into a response by itself. Runs in every thread of the
+ * host.
+ */
 
 import { SessionError, type SessionErrorCode } from '../index.js';
 
@@ -59,7 +62,10 @@ const statuses: Readonly<Partial<Record<SessionErrorCode, number>>> = {
   ERR_MANAGER_FAILED: 503,
 };
 
-/** The same error; a refusal of the manager knows its `status` afterwards, as `HttpRefusal` does. Not shown when it is printed. */
+/**
+ * The same error; a refusal of the manager knows its `status` afterwards, as `HttpRefusal` does. Not shown when it is
+ * printed.
+ */
 export function withStatus(error: unknown): unknown {
   if (!(error instanceof SessionError) || 'status' in error) return error;
   const status = statuses[error.code];

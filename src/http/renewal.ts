@@ -1,4 +1,7 @@
-/** When a rolling cookie is sent anew: often enough to outlive its session, and no oftener than once in a tenth of its age. Runs in every thread of the host. */
+/**
+ * When a rolling cookie is sent anew: often enough to outlive its session, and no oftener than once in a tenth of its
+ * age. Runs in every thread of the host.
+ */
 
 import type { Seen, Session } from '../index.js';
 
@@ -11,8 +14,9 @@ export function renewed(session: Session): void {
 }
 
 /**
- * Whether to send the cookie anew. The token's age is cut into tenths of the cookie's; the first request in a tenth renews, in whichever thread it comes, as all threads see
- * the same mark. Where others make that mark first, such as sockets, a thread does so when it has sent none for half of the age.
+ * Whether to send the cookie anew. The token's age is cut into tenths of the cookie's; the first request in a tenth
+ * renews, in whichever thread it comes, as all threads see the same mark. Where others make that mark first, such as
+ * sockets, a thread does so when it has sent none for half of the age.
  */
 export function isRenewalDue(session: Session, { before, now, endedAt, endsAt, tokenIssuedAt }: Seen): boolean {
   // What is never over has no age to renew; what ends by the absolute timeout gains nothing.

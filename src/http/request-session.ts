@@ -40,7 +40,10 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   readonly #holding: Holding;
   /** Undefined before the first change: most requests make none. */
   #writes: Writes | undefined;
-  /** What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is under way. */
+  /**
+   * What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is
+   * under way.
+   */
   #turn: Promise<void> | undefined;
   #isRead = false;
   #isHeadOut = false;

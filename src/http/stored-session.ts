@@ -1,8 +1,14 @@
-/** What a store is handed as a session, taken apart for keeping, and put together again for each who asks. Runs in every thread of the host. */
+/**
+ * What a store is handed as a session, taken apart for keeping, and put together again for each who asks. Runs in every
+ * thread of the host.
+ */
 
 import type { Session } from '../index.js';
 
-/** What a session's cookie is like when it is got: a plain object, as express-session and @fastify/session make a cookie of their own from it. */
+/**
+ * What a session's cookie is like when it is got: a plain object, as express-session and @fastify/session make a cookie
+ * of their own from it.
+ */
 export interface StoredCookie {
   /** How long the session may stay idle, in milliseconds; null where the cookie ends with the browser. */
   originalMaxAge: number | null;
@@ -15,7 +21,10 @@ export interface StoredCookie {
   sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined;
 }
 
-/** A session as it is got: the cookie, and the application's data beside it. The caller's own: nothing of it is shared or frozen. */
+/**
+ * A session as it is got: the cookie, and the application's data beside it. The caller's own: nothing of it is shared
+ * or frozen.
+ */
 export interface StoredSession {
   cookie: StoredCookie;
 }
@@ -34,8 +43,9 @@ export interface Kept extends Record<string, unknown> {
 }
 
 /**
- * What is kept of a session. By JSON, as the other stores of express-session do it: so `toJSON` is asked (a cookie has no `expires` of its own without it), and what
- * JSON leaves out is left out; and so is any key `__proto__`. Throws what JSON throws at circular data and bigints, and a TypeError for what is no session.
+ * What is kept of a session. By JSON, as the other stores of express-session do it: so `toJSON` is asked (a cookie has
+ * no `expires` of its own without it), and what JSON leaves out is left out; and so is any key `__proto__`. Throws what
+ * JSON throws at circular data and bigints, and a TypeError for what is no session.
  */
 export function toKept(id: string, session: object): Kept {
   const text = JSON.stringify(session) ?? 'null';
@@ -55,14 +65,17 @@ export function toStored(held: Session): StoredSession | undefined {
   if (kept === undefined) return undefined;
   const cookie: KeptCookie = thawed(kept.cookie);
   const { expires, originalMaxAge } = cookie;
-  // A cookie that rolls ends when its session does: it was written when the data were, and the session has been touched since.
+  // A cookie that rolls ends when its session does: it was written when the data were, and the session has been touched
+  // since.
   if (typeof expires === 'string') {
     cookie.expires = typeof originalMaxAge === 'number' ? (held.expiresAt ?? null) : new Date(expires);
   }
   return Object.assign(thawed(kept.data), { cookie: cookie as unknown as StoredCookie });
 }
 
-/** The data of a session, where it is what a store has kept. Undefined where it is not, and once the session has ended. */
+/**
+ * The data of a session, where it is what a store has kept. Undefined where it is not, and once the session has ended.
+ */
 export function readKept(held: Session): Kept | undefined {
   try {
     const { id, cookie, data } = held.data;

@@ -1,8 +1,13 @@
-/** The headers that `writeHead` is given, in all the forms that Node takes, as headers that are set: only so can others be added to them. Runs in every thread of the host. */
+/**
+ * The headers that `writeHead` is given, in all the forms that Node takes, as headers that are set: only so can others
+ * be added to them. Runs in every thread of the host.
+ */
 
 import type { ServerResponse } from 'node:http';
 
-/** Sets them, and returns the arguments that `writeHead` is left with. What Node would refuse is left for it to refuse. */
+/**
+ * Sets them, and returns the arguments that `writeHead` is left with. What Node would refuse is left for it to refuse.
+ */
 export function setHeaders(response: ServerResponse, args: readonly unknown[]): unknown[] {
   const [status, second, third] = args;
   const headers = typeof second === 'string' ? third : (third ?? second);
@@ -21,7 +26,9 @@ export function setHeaders(response: ServerResponse, args: readonly unknown[]): 
 
 type Value = number | string | readonly string[];
 
-/** A flat array, an array of pairs, what is iterated as pairs (Headers, Map), or an object. Undefined for half a pair. */
+/**
+ * A flat array, an array of pairs, what is iterated as pairs (Headers, Map), or an object. Undefined for half a pair.
+ */
 function pairsOf(headers: object): [string, Value][] | undefined {
   if (Array.isArray(headers)) {
     if (headers.every((pair) => Array.isArray(pair))) return headers.filter(([name]) => name) as [string, Value][];

@@ -1,4 +1,7 @@
-/** The changes that one request has made and that are not done yet: the response waits for them. Runs in every thread of the host. */
+/**
+ * The changes that one request has made and that are not done yet: the response waits for them. Runs in every thread of
+ * the host.
+ */
 
 import { isEnded, withStatus } from './refusal.js';
 
@@ -29,8 +32,8 @@ export class Writes {
   }
 
   /**
-   * Runs a change at once and remembers it until it is settled. If it fails and nobody waits for it, that is told rather than
-   * left to end the process as an unhandled rejection: that the session has ended is the client's doing.
+   * Runs a change at once and remembers it until it is settled. If it fails and nobody waits for it, that is told
+   * rather than left to end the process as an unhandled rejection: that the session has ended is the client's doing.
    */
   run<T>(change: () => Promise<T>): Promise<T> {
     const watched = new Watched<T>((resolve, reject) => {

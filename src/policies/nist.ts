@@ -1,4 +1,7 @@
-/** NIST SP 800-63B-4 as far as it is about sessions: section 5, and the times of section 2. The texts are ours, the numbers theirs. */
+/**
+ * NIST SP 800-63B-4 as far as it is about sessions: section 5, and the times of section 2. The texts are ours, the
+ * numbers theirs.
+ */
 
 import { evidence } from './evidence.js';
 import type { Requirement } from './requirement.js';

@@ -1,4 +1,7 @@
-/** The policies there are: each a level of a standard, with its limits and what it asks for. Used in every thread of the host, and by the command. */
+/**
+ * The policies there are: each a level of a standard, with its limits and what it asks for. Used in every thread of the
+ * host, and by the command.
+ */
 
 import type { PolicyName } from '../types.js';
 import { asvs } from './asvs.js';
@@ -8,7 +11,10 @@ import type { Policy } from './requirement.js';
 const ASVS = 'OWASP ASVS 5.0';
 const NIST = 'NIST SP 800-63B-4';
 
-/** What each `policy` of `startSessionManager` stands for: its limits, and every requirement with how it is met and where that is tested. */
+/**
+ * What each `policy` of `startSessionManager` stands for: its limits, and every requirement with how it is met and
+ * where that is tested.
+ */
 export const policies: Readonly<Record<PolicyName, Policy>> = {
   'asvs-l1': {
     standard: ASVS,

@@ -1,4 +1,7 @@
-/** The form in which what a standard asks of sessions is written down. Used in every thread of the host, and by the command. */
+/**
+ * The form in which what a standard asks of sessions is written down. Used in every thread of the host, and by the
+ * command.
+ */
 
 import type { Duration } from '../types.js';
 
@@ -16,7 +19,9 @@ export interface Requirement {
   readonly level: 'L1' | 'L2' | 'L3' | 'shall' | 'should';
   /** What is asked, in our words. */
   readonly text: string;
-  /** Who sees to it: the library whatever the options; options that the policy sets and enforces; or the application. */
+  /**
+   * Who sees to it: the library whatever the options; options that the policy sets and enforces; or the application.
+   */
   readonly by: 'library' | 'option' | 'application';
   /** What does so, or what the application does it with. */
   readonly how: string;

@@ -1,11 +1,13 @@
 /**
- * Buried keys: the digests of callers' own keys whose sessions have ended, kept for a while so that nothing that comes late revives one. A ring in
- * shared memory, so that a manager's death forgets none. The manager's thread writes it, nobody else reads it.
+ * Buried keys: the digests of callers' own keys whose sessions have ended, kept for a while so that nothing that comes
+ * late revives one. A ring in shared memory, so that a manager's death forgets none. The manager's thread writes it,
+ * nobody else reads it.
  *
  *   ring     entries ever written, modulo 2^32 | …   then the entries, of which the youngest overwrites the oldest
  *   entry    digest (8 words) | buried until (2 words)
  *
- * An entry is written before it is counted, and counted before the session ends: so whoever finds the session ended finds its key buried.
+ * An entry is written before it is counted, and counted before the session ends: so whoever finds the session ended
+ * finds its key buried.
  */
 
 import { reserve } from './memory.js';

@@ -1,4 +1,6 @@
-/** Writing and reading packed bytes: what calls, replies, notices and session data are made of. Used in every thread. */
+/**
+ * Writing and reading packed bytes: what calls, replies, notices and session data are made of. Used in every thread.
+ */
 
 /** Where a `ByteReader` ran past its end, or met what no writer writes. */
 export class MalformedBytes extends Error {
@@ -7,7 +9,10 @@ export class MalformedBytes extends Error {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** A buffer that grows as it is written to. Its memory is its own: what it hands out is copied. Little-endian throughout. */
+/**
+ * A buffer that grows as it is written to. Its memory is its own: what it hands out is copied. Little-endian
+ * throughout.
+ */
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
   view: DataView;
@@ -84,7 +89,10 @@ export class ByteWriter {
   }
 }
 
-/** Reads what a `ByteWriter` wrote. Every read is checked against the end, so that no length in the bytes is believed before it is proved. */
+/**
+ * Reads what a `ByteWriter` wrote. Every read is checked against the end, so that no length in the bytes is believed
+ * before it is proved.
+ */
 export class ByteReader {
   readonly bytes: Uint8Array;
   at: number;
@@ -97,7 +105,10 @@ export class ByteReader {
     this.end = end;
   }
 
-  /** Made when it is first asked for: it costs as much as reading twenty bytes, and not all that is read holds numbers of fixed size. */
+  /**
+   * Made when it is first asked for: it costs as much as reading twenty bytes, and not all that is read holds numbers
+   * of fixed size.
+   */
   get view(): DataView {
     const { bytes } = this;
     this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

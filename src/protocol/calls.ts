@@ -1,6 +1,6 @@
 /**
- * The calls: what a thread may ask of the manager, and how requests and replies are packed. Names stand in pairs, `write…` for one side and
- * `read…` for the other, in the order of the manager's rules.
+ * The calls: what a thread may ask of the manager, and how requests and replies are packed. Names stand in pairs,
+ * `write…` for one side and `read…` for the other, in the order of the manager's rules.
  *
  *   batch  f64 number of the first call | u32 count | for each call: u8 which | u32 bytes | its fields
  *   reply  u32 count | for each call: u8 answer | u32 bytes | its fields
@@ -80,15 +80,18 @@ export const MOST_COPIED = 4096;
 /** Words shared by one connection's two ends; call numbers modulo 2^32. */
 export const CONNECTION = {
   /**
-   * Calls up to this number are settled: their answers have arrived, or they were given up. What was kept to answer them once more is kept no
-   * longer, and one that was not begun yet is never done.
+   * Calls up to this number are settled: their answers have arrived, or they were given up. What was kept to answer
+   * them once more is kept no longer, and one that was not begun yet is never done.
    */
   settled: 0,
   /** The call that the manager began last. */
   begun: 1,
   /** Events that this thread has read, so that the manager knows how far it is behind. */
   eventsRead: 2,
-  /** Events that managers have sent it, those that were dropped for it and of which it has not been told, and what it listens to, as bits: written by them, for their successors. */
+  /**
+   * Events that managers have sent it, those that were dropped for it and of which it has not been told, and what it
+   * listens to, as bits: written by them, for their successors.
+   */
   eventsSent: 3,
   eventsMissed: 4,
   listensTo: 5,
@@ -145,7 +148,9 @@ export function readRest(from: ByteReader): Uint8Array {
 
 // ---------------------------------------------------------------- the calls
 
-/** `data` follows what is written here, to the end of the call. `idle` and `absolute`: milliseconds, Infinity for never. */
+/**
+ * `data` follows what is written here, to the end of the call. `idle` and `absolute`: milliseconds, Infinity for never.
+ */
 export interface NewSessionCall {
   readonly digest: Int32Array;
   readonly id: Int32Array;
@@ -188,7 +193,10 @@ export function readNewSession(
   };
 }
 
-/** `sweep`, of which a call does no more than a part: how many sessions it ended, and whether nothing is left to do. One number, as the journal keeps of a call. */
+/**
+ * `sweep`, of which a call does no more than a part: how many sessions it ended, and whether nothing is left to do. One
+ * number, as the journal keeps of a call.
+ */
 export interface Swept {
   readonly ended: number;
   readonly isOver: boolean;

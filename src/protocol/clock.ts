@@ -1,8 +1,9 @@
 /**
- * Session time: one clock for all threads of a manager. Used in every thread; only the manager sets it (or, by hand, a test).
+ * Session time: one clock for all threads of a manager. Used in every thread; only the manager sets it (or, by hand, a
+ * test).
  *
- * Time is the process's monotonic clock plus an offset that lies in shared memory, so it runs alike in every thread and never goes back.
- * The manager compares it with the wall clock each second and moves the offset, by `judgeAnchor`:
+ * Time is the process's monotonic clock plus an offset that lies in shared memory, so it runs alike in every thread and
+ * never goes back. The manager compares it with the wall clock each second and moves the offset, by `judgeAnchor`:
  *   - the wall clock is ahead by a little: followed at once;
  *   - the wall clock jumped ahead (or the machine slept): believed when it has stayed there for a minute, because following ends sessions;
  *   - the wall clock is behind: never followed, so that no session grows older than it may.
@@ -17,7 +18,10 @@ const WORD_COUNT = 4;
 const CURRENT = 0;
 const MANUAL = 1;
 
-/** A clock's shared memory: two words (which entry counts, whether it is manual), then a ring of offsets in milliseconds. */
+/**
+ * A clock's shared memory: two words (which entry counts, whether it is manual), then a ring of offsets in
+ * milliseconds.
+ */
 export type ClockMemory = SharedArrayBuffer;
 
 export function reserveClock(offset: number, manual: boolean): ClockMemory {
@@ -27,7 +31,10 @@ export function reserveClock(offset: number, manual: boolean): ClockMemory {
   return memory;
 }
 
-/** Publishes another offset: written beside the current one, then named by one atomic store. One thread sets a clock, never two. */
+/**
+ * Publishes another offset: written beside the current one, then named by one atomic store. One thread sets a clock,
+ * never two.
+ */
 export function setClockOffset(memory: ClockMemory, offset: number): void {
   const words = new Int32Array(memory, 0, WORD_COUNT);
   const next = (Atomics.load(words, CURRENT) + 1) % RING;
@@ -40,10 +47,13 @@ export function clockOffset(memory: ClockMemory): number {
   return new Float64Array(memory, WORD_COUNT * 4)[Atomics.load(words, CURRENT)] as number;
 }
 
-/** Milliseconds of the process's monotonic clock, the same in all threads, as a function cheap enough for each lookup. */
+/**
+ * Milliseconds of the process's monotonic clock, the same in all threads, as a function cheap enough for each lookup.
+ */
 export function monotonic(): () => number {
-  // `performance.now()` counts from each thread's own start and costs a third of `process.hrtime`, which is the same everywhere.
-  // The tightest of some readings, so that two threads differ by less than it takes them to tell each other the time.
+  // `performance.now()` counts from each thread's own start and costs a third of `process.hrtime`, which is the same
+  // everywhere. The tightest of some readings, so that two threads differ by less than it takes them to tell each other
+  // the time.
   let difference = 0;
   let tightest = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < 16; reading++) {
@@ -83,9 +93,9 @@ const UNNOTICED_LEAD = 100;
  * An instant that a caller gives, in session time, which `now` reads; a manual clock's instants are session time.
  *
  * Session time runs ahead of the wall clock once that was set back, and stays ahead. An instant that is not later than
- * the wall clock's present is then taken for a reading of the wall clock, and moved by the lead. A later one can only be
- * session time, such as a session's `createdAt`, or a reading from before the step, when both were the same: it is taken
- * as it is. Where the wall clock is ahead, instants are not moved: moved back, they would spare sessions.
+ * the wall clock's present is then taken for a reading of the wall clock, and moved by the lead. A later one can only
+ * be session time, such as a session's `createdAt`, or a reading from before the step, when both were the same: it is
+ * taken as it is. Where the wall clock is ahead, instants are not moved: moved back, they would spare sessions.
  */
 export function toSessionTime(instant: number, memory: ClockMemory, now: () => number): number {
   if (isManual(memory)) return instant;
@@ -96,12 +106,18 @@ export function toSessionTime(instant: number, memory: ClockMemory, now: () => n
   return isAhead && instant <= present ? instant + (now() - present) : instant;
 }
 
-/** A lead of the wall clock up to this is followed at once: less than any timeout that makes sense, more than clock discipline moves in a second. */
+/**
+ * A lead of the wall clock up to this is followed at once: less than any timeout that makes sense, more than clock
+ * discipline moves in a second.
+ */
 const SMALL_LEAD = 500;
 /** How long a larger lead must have lasted to be believed. */
 const CONFIRM_FOR = 60_000;
 
-/** What the manager remembers between two looks at the wall clock: since when (monotonic) it has been far ahead, and how far at least. */
+/**
+ * What the manager remembers between two looks at the wall clock: since when (monotonic) it has been far ahead, and how
+ * far at least.
+ */
 export interface AnchorState {
   readonly since: number;
   readonly lead: number;

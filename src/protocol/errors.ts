@@ -21,7 +21,10 @@ export type SessionErrorCode =
 /** Whether a refused call changed anything: 'unknown' only where nobody can know. */
 export type Outcome = 'not-applied' | 'applied' | 'unknown';
 
-/** What each code says where a place has nothing more exact to say. No text ever holds a token, a digest or session data. */
+/**
+ * What each code says where a place has nothing more exact to say. No text ever holds a token, a digest or session
+ * data.
+ */
 export const texts: Readonly<Record<SessionErrorCode, string>> = {
   ERR_INVALID_OPTION: 'An option or argument has a value that is not allowed',
   ERR_INVALID_DATA: 'Session data holds a value that cannot be stored',
@@ -81,7 +84,10 @@ export function expected(what: string, tobe: string, got: unknown): SessionError
   return new SessionError('ERR_INVALID_OPTION', `Expected \`${what}\` to be ${tobe}, got ${show(got)}`);
 }
 
-/** A wrong value as an error may show it: its type, and the value itself where it is short. Never handed a token, a key or session data. */
+/**
+ * A wrong value as an error may show it: its type, and the value itself where it is short. Never handed a token, a key
+ * or session data.
+ */
 function show(value: unknown): string {
   if (value === null || value === undefined) return `\`${value}\``;
   switch (typeof value) {

@@ -10,7 +10,8 @@ const DIGITS = new TextEncoder().encode('0123456789abcdef');
 const letters = new TextEncoder().encode(`s_${'0'.repeat(8 * ID_WORDS)}`);
 
 export function formatId(words: Int32Array): string {
-  // Letter by letter, and made a string of at once: each new session has an id, and a string put together from parts is longer to make and to keep.
+  // Letter by letter, and made a string of at once: each new session has an id, and a string put together from parts is
+  // longer to make and to keep.
   for (let i = 0, at = 2; i < ID_WORDS; i++) {
     const word = words[i] as number;
     for (let shift = 28; shift >= 0; shift -= 4) letters[at++] = DIGITS[(word >>> shift) & 15] as number;

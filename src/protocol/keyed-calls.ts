@@ -1,4 +1,7 @@
-/** The calls that concern sessions under a caller's own key, as src/protocol/calls.ts has the others. `putSession` travels as `newSession` does, the key's digest in the token's place. */
+/**
+ * The calls that concern sessions under a caller's own key, as src/protocol/calls.ts has the others. `putSession`
+ * travels as `newSession` does, the key's digest in the token's place.
+ */
 
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { readRest, readTimeout, readWords, writeWords } from './calls.js';

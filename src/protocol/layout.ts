@@ -11,7 +11,8 @@
  *   buried    see buried.ts                       keys whose sessions have ended
  *   clock     see clock.ts
  *
- * A record lies in a chain of cells. The first word of a cell is the number of the next, the other fifteen are the record's:
+ * A record lies in a chain of cells. The first word of a cell is the number of the next, the other fifteen are the
+ * record's:
  *
  *   cell      | next | 15 words |     cell 0 is never used: 0 as a pointer or a link means "none"
  *
@@ -22,14 +23,17 @@
  *                    (KEYED has no words: DIGEST is then that of the caller's own key, and no token opens the session)
  *             body:  user id, client, data, as bytes; zeros up to a whole word
  *
- * Chains of equal cells, and not blocks of the record's length, because then no history of sizes can leave space that is free and of
- * no use: a cell that is free serves any record, freeing is appending to a list, and the table never has to move a record.
+ * Chains of equal cells, and not blocks of the record's length, because then no history of sizes can leave space that
+ * is free and of no use: a cell that is free serves any record, freeing is appending to a list, and the table never has
+ * to move a record.
  */
 
 import { MOST_BURIED, reserveBuried } from './buried.js';
 import { reserve } from './memory.js';
 
-/** Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other. */
+/**
+ * Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other.
+ */
 export const LAYOUT_VERSION = 5;
 export const MAGIC = 0x636f6174;
 
@@ -64,7 +68,10 @@ export const HEADER = {
   /** The last slice of an ending of many sessions: whether it is decided, and who asked for it. */
   endingMany: 17,
   endingConnection: 18,
-  /** What the manager is at: where (one of WORK), which slot plus one, whose call. A manager that dies twice at the same has died of it. */
+  /**
+   * What the manager is at: where (one of WORK), which slot plus one, whose call. A manager that dies twice at the same
+   * has died of it.
+   */
   workAt: 19,
   workSlot: 20,
   workConnection: 21,
@@ -91,8 +98,8 @@ export const COUNTER = {
 export const WORK = { nothing: 0, recovery: 1, call: 2 } as const;
 
 /**
- * In a slot's byte of `reasons`: the session was picked by the last slice of an ending of many; the reason's place in REASONS, plus one, is in
- * the other bits.
+ * In a slot's byte of `reasons`: the session was picked by the last slice of an ending of many; the reason's place in
+ * REASONS, plus one, is in the other bits.
  */
 export const PICKED = 0x80;
 
@@ -191,7 +198,9 @@ export interface TableShape {
   readonly buried: number;
 }
 
-/** The shared memory of one table. It belongs to the thread that started the manager, and outlives the manager's thread. */
+/**
+ * The shared memory of one table. It belongs to the thread that started the manager, and outlives the manager's thread.
+ */
 export interface TableMemory {
   readonly shape: TableShape;
   readonly header: SharedArrayBuffer;
@@ -207,8 +216,9 @@ export interface TableMemory {
 }
 
 /**
- * The shape that holds `maxSessions` sessions with `maxBytes` of data together, whatever their sizes and history: a cell for each
- * 60 bytes of data, and for each session the cells of the longest head, user id and client and of a last cell left nearly empty.
+ * The shape that holds `maxSessions` sessions with `maxBytes` of data together, whatever their sizes and history: a
+ * cell for each 60 bytes of data, and for each session the cells of the longest head, user id and client and of a last
+ * cell left nearly empty.
  */
 export function shapeFor(limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number }): TableShape {
   const perSession = cellsFor(MAX_META_BYTES) + 1;

@@ -1,6 +1,7 @@
 /**
- * Notices: what the manager tells threads without being asked. They travel as plain messages beside Comlink's, `{ notices: ArrayBuffer }`, each a
- * sequence of: u8 kind | u32 bytes | fields. Names stand in pairs, `write…` for the manager and `read…` for the callers.
+ * Notices: what the manager tells threads without being asked. They travel as plain messages beside Comlink's, `{
+ * notices: ArrayBuffer }`, each a sequence of: u8 kind | u32 bytes | fields. Names stand in pairs, `write…` for the
+ * manager and `read…` for the callers.
  */
 
 import type { ByteReader, ByteWriter } from './bytes.js';

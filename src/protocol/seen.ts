@@ -4,9 +4,10 @@
  *   mark    side (1 bit) | milliseconds since its turn began (31 bits), or ENDED
  *   turns   side (1 bit) | current turn (15 bits) | the turn before (15 bits)
  *
- * A turn is 2^31 - 1 ms, 24.8 days, and turns are counted from 1970 on. A mark on the same side as `turns` is of the current turn, one on the other side of the
- * turn before. So a raise into a later turn needs two steps, each one compareExchange, between which the mark still means what it meant: first the new turn
- * becomes the current one on the other side, then the mark crosses over. That happens once in 24.8 days; every other raise is one step. The 15 bits
+ * A turn is 2^31 - 1 ms, 24.8 days, and turns are counted from 1970 on. A mark on the same side as `turns` is of the
+ * current turn, one on the other side of the turn before. So a raise into a later turn needs two steps, each one
+ * compareExchange, between which the mark still means what it meant: first the new turn becomes the current one on the
+ * other side, then the mark crosses over. That happens once in 24.8 days; every other raise is one step. The 15 bits
  * last for 2,200 years from the session's beginning, which every mark follows.
  */
 
@@ -47,8 +48,8 @@ function nearest(bits: number, createdAt: number): number {
 }
 
 /**
- * As `seenAt`, without the record: by which turn is the nearest before `now`, or the one after it, as another thread may be ahead by a moment. Good for the 2,200
- * years before `now`.
+ * As `seenAt`, without the record: by which turn is the nearest before `now`, or the one after it, as another thread
+ * may be ahead by a moment. Good for the 2,200 years before `now`.
  */
 export function seenBefore(words: Int32Array, at: number, mark: number, now: number): number {
   const turns = Atomics.load(words, at + 1);
@@ -59,7 +60,8 @@ export function seenBefore(words: Int32Array, at: number, mark: number, now: num
 
 /**
  * Raises the mark at `at` from `mark`, as it was read, to `now`. Returns false if the session has ended meanwhile.
- * compareExchange, because another thread may raise the same mark, and the sweep may end the session, between the read and the write.
+ * compareExchange, because another thread may raise the same mark, and the sweep may end the session, between the read
+ * and the write.
  */
 export function raiseMark(words: Int32Array, at: number, mark: number, createdAt: number, now: number): boolean {
   const turn = turnOf(now);
@@ -73,7 +75,8 @@ export function raiseMark(words: Int32Array, at: number, mark: number, createdAt
     if (current > turn) return true;
     if (current < turn) {
       if (read >>> 31 !== side) {
-        // Another thread stands between its two steps: it has seen the session in the current turn, so the mark may cross to where that begins.
+        // Another thread stands between its two steps: it has seen the session in the current turn, so the mark may
+        // cross to where that begins.
         const found = Atomics.compareExchange(words, at, read, side << 31);
         read = found === read ? side << 31 : found;
         continue;

@@ -23,11 +23,17 @@ export interface ManagerStartup {
   readonly whenFull: 'reject' | 'end-longest-idle';
   readonly whenReused: 'report' | 'end-session';
   readonly sweep: string;
-  /** What every thread that joins has to know. The manager hands it on unread: it may hold cookie keys, which are in no ticket. */
+  /**
+   * What every thread that joins has to know. The manager hands it on unread: it may hold cookie keys, which are in no
+   * ticket.
+   */
   readonly settings: unknown;
 }
 
-/** A thread's connection, as a manager gets it from the supervisor. `port` and both buffers are shared or handed over, never copied. */
+/**
+ * A thread's connection, as a manager gets it from the supervisor. `port` and both buffers are shared or handed over,
+ * never copied.
+ */
 export interface InheritedConnection {
   readonly number: number;
   readonly port: unknown;
@@ -69,7 +75,10 @@ export type SupervisorMessage =
       readonly recovered: number;
     };
 
-/** True for what has the form of such a report, but for the port in it. A manager's module is the application's to choose, and may post what it likes. */
+/**
+ * True for what has the form of such a report, but for the port in it. A manager's module is the application's to
+ * choose, and may post what it likes.
+ */
 export function isReport(value: unknown): value is ManagerReport {
   if (typeof value !== 'object' || value === null) return false;
   const { coatcheck, recovered, setAside, why, number, words, journal } = value as Record<string, unknown>;
@@ -100,7 +109,10 @@ export interface Gone {
   readonly number: number;
 }
 
-/** Posted to the manager's thread with a port that it shall serve, and a second one, for the supervisor. Whatever else arrives there is ignored. */
+/**
+ * Posted to the manager's thread with a port that it shall serve, and a second one, for the supervisor. Whatever else
+ * arrives there is ignored.
+ */
 export interface JoinMessage {
   readonly coatcheck: 'join';
   readonly name: string;

@@ -1,10 +1,11 @@
 /**
- * Reading the shared table: what every thread does at a lookup, and the manager's thread before a change. Nothing here writes,
- * waits or sends.
+ * Reading the shared table: what every thread does at a lookup, and the manager's thread before a change. Nothing here
+ * writes, waits or sends.
  *
- * The races between a reader and the one writer, by cases. The writer publishes a record by one `Atomics.store` of its slot's
- * pointer, after the record's cells were written; it replaces a record by writing another into other cells and storing the pointer anew; the
- * cells of the old one stay as they are in the quarantine, are then zeroed and written again as parts of other records.
+ * The races between a reader and the one writer, by cases. The writer publishes a record by one `Atomics.store` of its
+ * slot's pointer, after the record's cells were written; it replaces a record by writing another into other cells and
+ * storing the pointer anew; the cells of the old one stay as they are in the quarantine, are then zeroed and written
+ * again as parts of other records.
  *
  *   1. The pointer is the same after the copy as before it. Then the record was current all the time: on a machine that keeps the order of
  *      loads (x86) the copy is whole. A weakly ordered one (ARM) may have let plain loads of the copy run ahead of the first look at the pointer
@@ -18,12 +19,13 @@
  *      worth of publications during one copy, so a reader meets it only when its thread was stopped in between, and tries again.
  *   4. The pointer is the same and no copy ever fits: the memory was overwritten by something else than the manager. A miss, after a few tries.
  *
- * An ending is one store of ENDED into the slot's mark, and comes before everything that frees. A reader looks at the mark after it
- * has proved its copy; so what it returns was alive after it was called.
+ * An ending is one store of ENDED into the slot's mark, and comes before everything that frees. A reader looks at the
+ * mark after it has proved its copy; so what it returns was alive after it was called.
  *
- * An index entry never moves within its buffer, and no word of the buffer in use becomes empty: so a key whose session lives throughout is found however
- * many others come and go. Only when an index is rebuilt into its other buffer could a reader walk through the one that is being cleared; hence a
- * miss is believed only if the number of switches did not change during the walk.
+ * An index entry never moves within its buffer, and no word of the buffer in use becomes empty: so a key whose session
+ * lives throughout is found however many others come and go. Only when an index is rebuilt into its other buffer could
+ * a reader walk through the one that is being cleared; hence a miss is believed only if the number of switches did not
+ * change during the walk.
  */
 
 import { sumWords } from './checksum.js';
@@ -74,7 +76,10 @@ export class TableView {
     previous: HEADER.previousSwitches,
     ids: HEADER.idSwitches,
   };
-  /** Bits of an index entry that hold the slot; the rest is a tag from the key, which spares most looks at a wrong record. */
+  /**
+   * Bits of an index entry that hold the slot; the rest is a tag from the key, which spares most looks at a wrong
+   * record.
+   */
   readonly entryMask: number;
   readonly #tagMask: number;
   readonly #indexMask: number;
@@ -123,8 +128,9 @@ export class TableView {
   }
 
   /**
-   * The mark of the session whose head is loaded, ENDED if that is not the slot's session any more. The generation is looked at after the mark: it changes before
-   * the slot's next session gets a mark, so a mark under the same generation is this session's own.
+   * The mark of the session whose head is loaded, ENDED if that is not the slot's session any more. The generation is
+   * looked at after the mark: it changes before the slot's next session gets a mark, so a mark under the same
+   * generation is this session's own.
    */
   liveMark(slot: number): number {
     const mark = this.mark(slot);
@@ -165,7 +171,10 @@ export class TableView {
 
   // ------------------------------------------------------------ records
 
-  /** Copies words [from, to) of the record under `pointer` into `words`; both bounds on cells. False if its chain leaves the table. */
+  /**
+   * Copies words [from, to) of the record under `pointer` into `words`; both bounds on cells. False if its chain leaves
+   * the table.
+   */
   copyWords(pointer: number, from: number, to: number): boolean {
     this.#makeRoom(to);
     const { words } = this;
@@ -197,7 +206,8 @@ export class TableView {
     if (length < HEAD.words * 4 || length > MAX_META_BYTES + this.shape.maxSessionBytes) return false;
     const count = Math.ceil(length / 4);
     const headEnd = headWords(this.words[HEAD.flags] as number);
-    // The head is proved already; what lies behind the cells that it was copied with is that head's body, or its sum does not fit.
+    // The head is proved already; what lies behind the cells that it was copied with is that head's body, or its sum
+    // does not fit.
     const copied = Math.max(2, Math.ceil(headEnd / CELL_PAYLOAD)) * CELL_PAYLOAD;
     if (count > copied && !this.copyWords(pointer, copied, count)) return false;
     const { words } = this;
@@ -213,8 +223,9 @@ export class TableView {
   }
 
   /**
-   * Loads what the slot holds now into `head` (with `whole`, also the body into `words`), and returns the pointer it was published by; 0 if the slot
-   * is empty or its memory is broken. Argued above by cases; the slot's mark is the caller's to look at, afterwards.
+   * Loads what the slot holds now into `head` (with `whole`, also the body into `words`), and returns the pointer it
+   * was published by; 0 if the slot is empty or its memory is broken. Argued above by cases; the slot's mark is the
+   * caller's to look at, afterwards.
    */
   load(slot: number, whole: boolean): number {
     let broken = 0;
@@ -252,8 +263,9 @@ export class TableView {
   }
 
   /**
-   * Walks an index along the entries of a key, whose first two words are given, and returns the first slot that `matches` accepts, or -1.
-   * `matches` sees each candidate once a walk; a wrong one has the same tag by chance, or is on its way in or out.
+   * Walks an index along the entries of a key, whose first two words are given, and returns the first slot that
+   * `matches` accepts, or -1. `matches` sees each candidate once a walk; a wrong one has the same tag by chance, or is
+   * on its way in or out.
    */
   find(name: IndexName, keyA: number, keyB: number, matches: (slot: number) => boolean): number {
     const home = this.home(keyA, keyB);

@@ -1,4 +1,7 @@
-/** Errors from one thread to another: whatever was thrown there, what arrives is plain text, and an error again. Used in every thread. */
+/**
+ * Errors from one thread to another: whatever was thrown there, what arrives is plain text, and an error again. Used in
+ * every thread.
+ */
 
 import type { ThreadError } from './startup.js';
 

@@ -146,8 +146,8 @@ export const ofHttp = [
   {
     name: 'an answer past Hono says nothing of the session',
     file: 'src/http/hono.ts',
-    find: 'return server === undefined || server.guard(told, changed);',
-    replace: 'return server === undefined || [told, changed].length > 0;',
+    find: 'return server === undefined || server.guard(told);',
+    replace: 'return server === undefined || [told].length > 0;',
     caughtBy: beside('sends the cookie with that, awaited or not, now or later'),
   },
   {
@@ -267,7 +267,7 @@ export const ofHttp = [
   {
     name: 'a connection that has failed stays for an answer that nobody will get',
     file: 'src/http/held-answer.ts',
-    find: "return error instanceof Error && 'syscall' in error;",
+    find: "return types.isNativeError(error) && 'syscall' in error;",
     replace: 'return error instanceof RangeError;',
     caughtBy: held('is given up at once when its connection fails'),
   },

@@ -1,5 +1,6 @@
 /**
- * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it. `find` occurs once in the file.
+ * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it. `find` occurs
+ * once in the file.
  *
  * From the table outwards.
  */

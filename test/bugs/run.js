@@ -1,5 +1,6 @@
 /**
- * Takes the safeguards of `list.js` out of a copy of the tree, one at a time, and demands that the test named there misses it:
+ * Takes the safeguards of `list.js` out of a copy of the tree, one at a time, and demands that the test named there
+ * misses it:
  *
  *   node test/bugs/run.js [--only PART_OF_A_NAME]…
  *
@@ -17,7 +18,10 @@ import { bugs } from './list.js';
 /** How long one test may take, and how long vitest with it. */
 const TEST_TIMEOUT = 20_000;
 const TIMEOUT = 60_000;
-/** Fewer than a test of schedules tries by itself, so that it keeps to its time on a busy machine: each of these bugs shows in the first dozens. */
+/**
+ * Fewer than a test of schedules tries by itself, so that it keeps to its time on a busy machine: each of these bugs
+ * shows in the first dozens.
+ */
 const COATCHECK_SCHEDULES = '500';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

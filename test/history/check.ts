@@ -1,4 +1,7 @@
-/** Checks a recorded history: each session's operations must have an order that one session allows, and no token may be of two sessions. */
+/**
+ * Checks a recorded history: each session's operations must have an order that one session allows, and no token may be
+ * of two sessions.
+ */
 
 import { explain } from './explain.js';
 import { type Entry, type Finding, linearize } from './linearize.js';
@@ -13,7 +16,9 @@ export interface Report {
   readonly unknown: number;
   /** How much was searched: as many as there are operations, where no choice was wrong. */
   readonly visited: number;
-  /** What is wrong, in words; none if nothing is. A session that the search gave up on is wrong: nothing is known of it. */
+  /**
+   * What is wrong, in words; none if nothing is. A session that the search gave up on is wrong: nothing is known of it.
+   */
   readonly failures: readonly string[];
 }
 
@@ -53,7 +58,10 @@ export function checkHistory(history: readonly Operation[], mostVisited?: number
 const sharersOf = (history: readonly Operation[], token: string): string =>
   [...(tokenOwners(history).get(token) ?? [])].sort().join(', ');
 
-/** Judges what had been called by an instant. What was not answered by then may have taken effect or not; if it did, it did as it turned out. */
+/**
+ * Judges what had been called by an instant. What was not answered by then may have taken effect or not; if it did, it
+ * did as it turned out.
+ */
 function judge(prepared: readonly Prepared[], until: number, mostVisited?: number): Finding<SessionState> {
   const entries: Entry<Prepared>[] = [];
   for (const op of prepared) {
@@ -65,7 +73,10 @@ function judge(prepared: readonly Prepared[], until: number, mostVisited?: numbe
   return linearize(sessionModel, entries, mostVisited);
 }
 
-/** Whatever has an order has one for each of its beginnings: so the shortest that has none is found by halving. Where the search gives up, it is longer. */
+/**
+ * Whatever has an order has one for each of its beginnings: so the shortest that has none is found by halving. Where
+ * the search gives up, it is longer.
+ */
 function shortestPrefix(prepared: readonly Prepared[]): Prefix {
   const answered = prepared
     .filter(({ operation }) => operation.outcome !== 'unknown')

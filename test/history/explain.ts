@@ -1,4 +1,7 @@
-/** Says in words why there is no order for a session's operations: the shortest beginning that has none, and what lies around its end. */
+/**
+ * Says in words why there is no order for a session's operations: the shortest beginning that has none, and what lies
+ * around its end.
+ */
 
 import type { Prefix } from './check.js';
 import { type Operation, provenTokens, type TextPatch, type Texts } from './operations.js';

@@ -1,6 +1,7 @@
 /**
- * The checker of histories, held against generated ones: what the bare rules did one by one is accepted, however much the instants are spread; with one
- * observation altered it is not; and of small histories the search says what trying every order says.
+ * The checker of histories, held against generated ones: what the bare rules did one by one is accepted, however much
+ * the instants are spread; with one observation altered it is not; and of small histories the search says what trying
+ * every order says.
  */
 
 import fc from 'fast-check';

@@ -1,12 +1,13 @@
 /**
- * Whether some operations, each of which took effect at one instant between its call and its return, can be put into an order that a
- * sequential model allows. Knows no sessions.
+ * Whether some operations, each of which took effect at one instant between its call and its return, can be put into an
+ * order that a sequential model allows. Knows no sessions.
  *
- * The search is that of J. M. Wing and C. Gong, "Testing and Verifying Concurrent Objects" (Journal of Parallel and Distributed Computing 17,
- * 1993): whatever was called before the first return may come next; take one, and where that leads nowhere, another. After G. Lowe, "Testing for
- * Linearizability" (Concurrency and Computation: Practice and Experience 29(4), 2017), no pair of done operations and state is visited twice.
- * Histories are cut into one for each object first, as by A. Horn and D. Kroening, "Faster Linearizability Checking via P-Compositionality" (FORTE
- * 2015), and in A. Athalye's Porcupine; the caller does that.
+ * The search is that of J. M. Wing and C. Gong, "Testing and Verifying Concurrent Objects" (Journal of Parallel and
+ * Distributed Computing 17, 1993): whatever was called before the first return may come next; take one, and where that
+ * leads nowhere, another. After G. Lowe, "Testing for Linearizability" (Concurrency and Computation: Practice and
+ * Experience 29(4), 2017), no pair of done operations and state is visited twice. Histories are cut into one for each
+ * object first, as by A. Horn and D. Kroening, "Faster Linearizability Checking via P-Compositionality" (FORTE 2015),
+ * and in A. Athalye's Porcupine; the caller does that.
  *
  * Three things are added:
  *   - What changes no state at all and may come next comes next, and nothing else is tried: in any order that exists it can be moved to the
@@ -19,8 +20,8 @@
 export interface Model<Op, State> {
   readonly initial: State;
   /**
-   * The states that an operation with its outcome may lead to: none if it cannot happen there. The state itself, the very object, if it changes
-   * nothing there and would not later either; an equal one, if it might later.
+   * The states that an operation with its outcome may lead to: none if it cannot happen there. The state itself, the
+   * very object, if it changes nothing there and would not later either; an equal one, if it might later.
    */
   step(state: State, op: Op): readonly State[];
   /** A text that tells a state from every other. */
@@ -43,11 +44,17 @@ export interface Finding<State> {
   readonly verdict: 'linearizable' | 'not linearizable' | 'gave up';
   /** Pairs of done operations and state. */
   readonly visited: number;
-  /** States, some of them, in which all had been done but the required operation that returned last, and that it did not fit. */
+  /**
+   * States, some of them, in which all had been done but the required operation that returned last, and that it did not
+   * fit.
+   */
   readonly beforeLast: readonly State[];
 }
 
-/** Pairs visited before the search gives up: some hundred megabytes, and fifty times what a history of ten thousand operations takes. */
+/**
+ * Pairs visited before the search gives up: some hundred megabytes, and fifty times what a history of ten thousand
+ * operations takes.
+ */
 const MOST_VISITED = 500_000;
 const MOST_SHOWN = 4;
 

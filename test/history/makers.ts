@@ -1,9 +1,10 @@
 /**
  * Which tokens an operation of one session may have made.
  *
- * A thread that called `rotate` or `login` learns the new token by asking for it once it is answered, and by then someone else may have rotated it
- * again. And whoever holds the token from which a `rotate` with an unknown outcome went learns the new one, if there is one. So what was seen
- * tells the maker of most tokens, and of the others the candidates; the model tries them.
+ * A thread that called `rotate` or `login` learns the new token by asking for it once it is answered, and by then
+ * someone else may have rotated it again. And whoever holds the token from which a `rotate` with an unknown outcome
+ * went learns the new one, if there is one. So what was seen tells the maker of most tokens, and of the others the
+ * candidates; the model tries them.
  */
 
 import { isMaker, isRefusal, type Maker, type Operation, provenTokens, type TokenName } from './operations.js';
@@ -32,13 +33,17 @@ export function makersOf(operations: readonly Operation[]): Map<Operation, reado
 
 const surely = (maker: Maker): Made[] => [{ token: maker.token as TokenName, contested: false }];
 
-/** True if `other` may have replaced the token that `maker` made before its thread asked for it, or made it in its stead. */
+/**
+ * True if `other` may have replaced the token that `maker` made before its thread asked for it, or made it in its
+ * stead.
+ */
 function mayFollow(other: Maker, maker: Maker): boolean {
   if (other.call > maker.return || other.return < maker.call || other.do === 'new') return false;
   // Nobody was told a token that an unanswered login made.
   if (other.do === 'login') return other.outcome !== 'unknown';
   if (other.from === undefined || other.call > maker.call) return true;
-  // One that knew its token before this one was called goes from another than this one makes; but it may go from the same as this one, and be first.
+  // One that knew its token before this one was called goes from another than this one makes; but it may go from the
+  // same as this one, and be first.
   return maker.do === 'rotate' && (maker.from === undefined || other.from === maker.from);
 }
 

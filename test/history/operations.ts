@@ -1,4 +1,7 @@
-/** What a recorded history consists of: the operations that threads did on sessions, each with the instants of its call and its return. */
+/**
+ * What a recorded history consists of: the operations that threads did on sessions, each with the instants of its call
+ * and its return.
+ */
 
 import type { SessionErrorCode } from '../../dist/src/index.js';
 
@@ -24,7 +27,10 @@ export type Action =
   | { readonly do: 'replace'; readonly data: Texts; readonly ifVersion: number | undefined }
   | { readonly do: 'take'; readonly key: string; value: string | undefined }
   | { readonly do: 'login'; readonly user: string; readonly patch: TextPatch; token: TokenName | undefined }
-  /** `from`: the token that the thread held when it called; `token`: the one that it held when it was answered; `grace` in nanoseconds. */
+  /**
+   * `from`: the token that the thread held when it called; `token`: the one that it held when it was answered; `grace`
+   * in nanoseconds.
+   */
   | { readonly do: 'rotate'; from: TokenName | undefined; readonly grace: number; token: TokenName | undefined }
   | { readonly do: 'close' }
   /** Of one user, or of all; without one session. */
@@ -38,7 +44,9 @@ export type Operation = Action & {
   readonly call: number;
   /** Infinity for one that was never answered, or whose answer says nothing. */
   return: number;
-  /** 'unknown': it may take effect at any time after its call, or never. A code: it was refused, and changed nothing. */
+  /**
+   * 'unknown': it may take effect at any time after its call, or never. A code: it was refused, and changed nothing.
+   */
   outcome: 'done' | 'unknown' | SessionErrorCode;
 };
 
@@ -73,8 +81,9 @@ export function tellsSomething({ do: what, outcome }: Operation): boolean {
 }
 
 /**
- * The operations of each session, by its id. What concerns every session stands in the history of each: linearizability is local (Herlihy and
- * Wing), so each session may be judged by itself, and judging them all at once would find nothing more but that `closeAllSessions` is one step.
+ * The operations of each session, by its id. What concerns every session stands in the history of each: linearizability
+ * is local (Herlihy and Wing), so each session may be judged by itself, and judging them all at once would find nothing
+ * more but that `closeAllSessions` is one step.
  */
 export function bySession(history: readonly Operation[]): Map<string, Operation[]> {
   const owners = tokenOwners(history);

@@ -24,7 +24,9 @@ export interface Recording {
 /** This thread, and two that join. */
 const NAMES = ['main', 'one', 'two'] as const;
 
-/** Resolves when all calls of all threads have settled. The sessions are the history's own: it begins with each of them. */
+/**
+ * Resolves when all calls of all threads have settled. The sessions are the history's own: it begins with each of them.
+ */
 export async function recordHistory(manager: SessionManager, recording: Recording): Promise<Operation[]> {
   const { random, most, entries = 4, users = 4, halfWay } = recording;
   const board = new CookieBoard(NAMES.length, entries);

@@ -1,4 +1,6 @@
-/** What three threads really saw of a few sessions that all of them used at once, held against what one session allows. */
+/**
+ * What three threads really saw of a few sessions that all of them used at once, held against what one session allows.
+ */
 
 import { once } from 'node:events';
 import { postMessageToThread, type Worker } from 'node:worker_threads';

@@ -1,6 +1,7 @@
 /**
- * One session as it would be if everything that is done to it were done one by one: what `linearize` holds histories against. Time ends no session of
- * a history: its timeouts are longer than it lasts. Limits of users and of the table evict none.
+ * One session as it would be if everything that is done to it were done one by one: what `linearize` holds histories
+ * against. Time ends no session of a history: its timeouts are longer than it lasts. Limits of users and of the table
+ * evict none.
  */
 
 import type { Model } from './linearize.js';

@@ -15,7 +15,9 @@ const proxy = fc.constantFrom(
   '::ffff:10.1.2.3',
   '[fd12::1]:80',
 );
-/** What a client may write itself: addresses, those of the proxies among them, and anything else that a header may hold. */
+/**
+ * What a client may write itself: addresses, those of the proxies among them, and anything else that a header may hold.
+ */
 const forged = fc.array(
   fc.oneof(
     fc.ipV4(),
@@ -42,7 +44,8 @@ test('what a client puts before its own address never counts, however many proxi
       (forged, real, form, others, peer, by) => {
         const header = [...forged, forms(real)[form], ...others].join(by);
         expect(clientAddress(peer, header, trust)).toBe(real);
-        // Without the rest of the proxies: the first that is not trusted is the client, and what stands before it is its own.
+        // Without the rest of the proxies: the first that is not trusted is the client, and what stands before it is
+        // its own.
         expect(clientAddress(real, header, trust)).toBe(real);
       },
     ),

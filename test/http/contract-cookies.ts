@@ -1,4 +1,7 @@
-/** What comes in the Cookie header, and what goes out in Set-Cookie and the headers that caches heed: a part of the adapters' contract. */
+/**
+ * What comes in the Cookie header, and what goes out in Set-Cookie and the headers that caches heed: a part of the
+ * adapters' contract.
+ */
 
 import { describe, expect, test } from 'vitest';
 import type { ManagerOptions } from '../../dist/src/index.js';

@@ -1,4 +1,7 @@
-/** What becomes of a request whose session ends, or goes over to another token, meanwhile: a part of the adapters' contract. */
+/**
+ * What becomes of a request whose session ends, or goes over to another token, meanwhile: a part of the adapters'
+ * contract.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { gate, type Setting } from './contract.js';

@@ -1,4 +1,7 @@
-/** Cookies that are more than the token: signed ones, and JWTs, of which some differ each time they are made. A part of the adapters' contract. */
+/**
+ * Cookies that are more than the token: signed ones, and JWTs, of which some differ each time they are made. A part of
+ * the adapters' contract.
+ */
 
 import { describe, expect, test } from 'vitest';
 import { resolveCookieOptions } from '../../dist/src/cookie-options.js';

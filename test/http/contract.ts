@@ -1,4 +1,7 @@
-/** The contract of the adapters: what a visitor and a handler may rely on, whatever the framework. Real managers, real HTTP; time is moved by hand. */
+/**
+ * The contract of the adapters: what a visitor and a handler may rely on, whatever the framework. Real managers, real
+ * HTTP; time is moved by hand.
+ */
 
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import type { HttpOptions } from '../../dist/src/http/express.js';

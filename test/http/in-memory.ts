@@ -1,4 +1,6 @@
-/** Requests that reach a node:http listener without a server, a socket or a parser: also such as no parser lets through. */
+/**
+ * Requests that reach a node:http listener without a server, a socket or a parser: also such as no parser lets through.
+ */
 
 import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** What only node:http knows of a response: heads in all forms, streams, informational answers, pipelines, clients that leave. Over all that hand out the raw response. */
+/**
+ * What only node:http knows of a response: heads in all forms, streams, informational answers, pipelines, clients that
+ * leave. Over all that hand out the raw response.
+ */
 
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';

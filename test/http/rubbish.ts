@@ -1,4 +1,7 @@
-/** Cookies that nobody was given, as the adapters look them up: drawn at random, and made of live ones by one small change. */
+/**
+ * Cookies that nobody was given, as the adapters look them up: drawn at random, and made of live ones by one small
+ * change.
+ */
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -79,8 +82,9 @@ export async function presentRubbish(count: number, seed: number): Promise<Prese
 }
 
 /**
- * Presents so many tokens that sessions had once, each gone in one of the ways there are, beside as many that are good; the former ones open nothing and are given to nobody again, the good
- * ones open what is theirs. `hits` counts what a former one opened, `missed` the good ones that opened nothing.
+ * Presents so many tokens that sessions had once, each gone in one of the ways there are, beside as many that are good;
+ * the former ones open nothing and are given to nobody again, the good ones open what is theirs. `hits` counts what a
+ * former one opened, `missed` the good ones that opened nothing.
  */
 export async function presentFormer(count: number): Promise<{ hits: number; missed: number; created: number }> {
   const { manager, clock } = await overBareRules({

@@ -1,4 +1,7 @@
-/** S-03: one request that uses a session while another ends it, step by step in an order that is drawn. The rules run without a thread, the requests without a socket. */
+/**
+ * S-03: one request that uses a session while another ends it, step by step in an order that is drawn. The rules run
+ * without a thread, the requests without a socket.
+ */
 
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** S-21: whatever a site does, no token stands anywhere but in Set-Cookie: not in what is printed, thrown, told, listed or answered. */
+/**
+ * S-21: whatever a site does, no token stands anywhere but in Set-Cookie: not in what is printed, thrown, told, listed
+ * or answered.
+ */
 
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';

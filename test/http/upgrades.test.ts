@@ -1,4 +1,7 @@
-/** WebSocket upgrades that come through a framework: the 101 is written by whoever takes the socket, and only Hono's own helper sends a cookie with it. */
+/**
+ * WebSocket upgrades that come through a framework: the 101 is written by whoever takes the socket, and only Hono's own
+ * helper sends a cookie with it.
+ */
 
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';

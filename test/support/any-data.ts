@@ -67,7 +67,10 @@ export function encodedPatch(patch: object, limit = 1 << 20): Uint8Array {
   return writer.copy();
 }
 
-/** As exact as can be: −0, NaN, invalid Dates, lone surrogates, the order of keys and entries, each type; not whether a prototype is null. */
+/**
+ * As exact as can be: −0, NaN, invalid Dates, lone surrogates, the order of keys and entries, each type; not whether a
+ * prototype is null.
+ */
 export function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b);
   if (a instanceof Map && b instanceof Map) return isSame([...a].flat(1), [...b].flat(1));

@@ -1,4 +1,7 @@
-/** JWTs made and read by hand, with nothing but node:crypto: what others would make of ours, and what a forger would send us. */
+/**
+ * JWTs made and read by hand, with nothing but node:crypto: what others would make of ours, and what a forger would
+ * send us.
+ */
 
 import {
   constants,

@@ -1,6 +1,7 @@
 /**
- * Looks over the shoulder of every test file: whatever the process prints (its threads' output comes by there too), whatever a call of a manager or session throws or rejects
- * with, and whatever a listener is told may hold no token. Cookies are made by `getCookieData` alone, which returns and does not tell.
+ * Looks over the shoulder of every test file: whatever the process prints (its threads' output comes by there too),
+ * whatever a call of a manager or session throws or rejects with, and whatever a listener is told may hold no token.
+ * Cookies are made by `getCookieData` alone, which returns and does not tell.
  */
 
 import { inspect } from 'node:util';

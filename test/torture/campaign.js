@@ -1,6 +1,7 @@
 /**
- * Manager deaths under load from three threads, for some minutes. A process of its own, as Node itself may come to an end meanwhile: run with `minutes` and `seed`, it tells the
- * process that forked it, again and again, all that it has done so far.
+ * Manager deaths under load from three threads, for some minutes. A process of its own, as Node itself may come to an
+ * end meanwhile: run with `minutes` and `seed`, it tells the process that forked it, again and again, all that it has
+ * done so far.
  */
 
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * As many campaigns as it takes to fill the time: one, unless Node itself comes to an end in it. Prints what they really did, and returns what is wrong, as texts: if anything went
- * wrong, or if they did less than they say.
+ * As many campaigns as it takes to fill the time: one, unless Node itself comes to an end in it. Prints what they
+ * really did, and returns what is wrong, as texts: if anything went wrong, or if they did less than they say.
  */
 
 import { fork } from 'node:child_process';
@@ -11,7 +11,10 @@ import { once } from 'node:events';
  * less than the minutes that went by: deaths, lookups, histories checked in which the manager died.
  */
 const LEAST = { deaths: 40, lookups: 3_000_000, histories: 1 };
-/** How Node says that it has failed itself, when a thread ends while V8 compiles for it: in none of our code, and nothing that a process survives. */
+/**
+ * How Node says that it has failed itself, when a thread ends while V8 compiles for it: in none of our code, and
+ * nothing that a process survives.
+ */
 const NODE_FAILED = /Assertion failed: .*\n[\s\S]*Native stack trace/;
 
 export async function killManagers(minutes, seed) {

@@ -1,4 +1,7 @@
-/** Holds recorded histories against what one session allows: each that is posted is answered with what was found. A thread of its own, as a check takes longer than a lookup may wait. */
+/**
+ * Holds recorded histories against what one session allows: each that is posted is answered with what was found. A
+ * thread of its own, as a check takes longer than a lookup may wait.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Frames of every shape, from two threads at once, while the main thread goes on with its sessions: what the manager is like afterwards. Main thread. Returns what was really sent, and
- * what is wrong, as texts.
+ * Frames of every shape, from two threads at once, while the main thread goes on with its sessions: what the manager is
+ * like afterwards. Main thread. Returns what was really sent, and what is wrong, as texts.
  */
 
 import { once } from 'node:events';

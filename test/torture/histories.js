@@ -1,6 +1,7 @@
 /**
- * Histories of what three threads do to a few sessions while the manager dies, each held against what one session allows. What the loads' ledgers cannot see, as each
- * knows but what its own thread did, stands in them: which change came first, who saw what of it, who found whom by which token. Main thread.
+ * Histories of what three threads do to a few sessions while the manager dies, each held against what one session
+ * allows. What the loads' ledgers cannot see, as each knows but what its own thread did, stands in them: which change
+ * came first, who saw what of it, who found whom by which token. Main thread.
  */
 
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** The long campaign over HTTP: requests whose session is ended under them, in as many orders as it is given for each adapter; and a million cookies of rubbish. Prints what it ran. */
+/**
+ * The long campaign over HTTP: requests whose session is ended under them, in as many orders as it is given for each
+ * adapter; and a million cookies of rubbish. Prints what it ran.
+ */
 
 import { compiled } from './compiled.js';
 

@@ -1,4 +1,7 @@
-/** A thread that makes short calls, one after the other and some at once, and notes the longest that any waited. Until it is posted `end`. */
+/**
+ * A thread that makes short calls, one after the other and some at once, and notes the longest that any waited. Until
+ * it is posted `end`.
+ */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectSessionManager } from '../../dist/src/index.js';

@@ -1,7 +1,9 @@
 /**
- * Work of the largest size: whatever concerns many sessions at once is done with millions of them, while two threads go on with short calls of their own. Reports for
- * each operation how long it took, the longest that the manager's heartbeat stood still, and the longest that any other call waited; apart from
- * these, the longest pause of the manager's garbage collector, and how late the other threads' own event loops were. Main thread. Returns what is wrong, as texts.
+ * Work of the largest size: whatever concerns many sessions at once is done with millions of them, while two threads go
+ * on with short calls of their own. Reports for each operation how long it took, the longest that the manager's
+ * heartbeat stood still, and the longest that any other call waited; apart from these, the longest pause of the
+ * manager's garbage collector, and how late the other threads' own event loops were. Main thread. Returns what is
+ * wrong, as texts.
  */
 
 import { once } from 'node:events';

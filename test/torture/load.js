@@ -1,6 +1,7 @@
 /**
- * The load of one thread: users that create, change, rotate and close sessions without end, and look up what they and others hold. Every session is kept account of,
- * and every piece of data proves itself. Runs in the main thread and in workers.
+ * The load of one thread: users that create, change, rotate and close sessions without end, and look up what they and
+ * others hold. Every session is kept account of, and every piece of data proves itself. Runs in the main thread and in
+ * workers.
  */
 
 import { dataOf, proves } from '../fixtures/ledger.js';

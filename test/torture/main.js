@@ -1,7 +1,8 @@
 /**
- * The long campaign: managers that die under load, frames of every shape, and managers started and stopped in turn, as much of each as it is told; 0 leaves a part out. Prints its seed and what it
- * really did, and fails if anything went wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters' campaign instead: see `http.js`; with `--large`
- * that of the largest sizes: see `large.js`.
+ * The long campaign: managers that die under load, frames of every shape, and managers started and stopped in turn, as
+ * much of each as it is told; 0 leaves a part out. Prints its seed and what it really did, and fails if anything went
+ * wrong or if it did less than it says. `npm run torture -- --minutes 20 --seed 7`. With `--http` it is the adapters'
+ * campaign instead: see `http.js`; with `--large` that of the largest sizes: see `large.js`.
  */
 
 import { execFile } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * Managers started and stopped in turn, in this process, each used in between: what they leave behind, in memory, descriptors and threads. Run with `--expose-gc`; as a program it takes how many
- * and prints what it found as JSON.
+ * Managers started and stopped in turn, in this process, each used in between: what they leave behind, in memory,
+ * descriptors and threads. Run with `--expose-gc`; as a program it takes how many and prints what it found as JSON.
  */
 
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,10 @@ import { startSessionManager } from '../../dist/src/index.js';
 const WARM_UP = 20;
 const options = { maxSessions: 64, maxBytes: 64 * 1024, sweep: '0 0 1 1 *' };
 
-/** Of so many managers: what each of them left, in bytes; descriptors and threads that are there in the end and were not before. */
+/**
+ * Of so many managers: what each of them left, in bytes; descriptors and threads that are there in the end and were not
+ * before.
+ */
 export async function startInTurn(count) {
   for (let n = 0; n < WARM_UP; n++) await useOne(n);
   const before = await held();
@@ -48,7 +51,8 @@ async function held() {
 /** What is wrong with what so many managers left, as texts. */
 export function wrongWith({ started, heapUsed, external, arrayBuffers, fds, threads }) {
   const wrong = [];
-  // Hidden classes, compiled code and the like still come and go; a manager that is kept would leave its table: 300,000 bytes.
+  // Hidden classes, compiled code and the like still come and go; a manager that is kept would leave its table: 300,000
+  // bytes.
   const most = 2 ** 20 + started * 512;
   for (const [what, bytes] of Object.entries({ heapUsed, external, arrayBuffers })) {
     if (bytes > most) wrong.push(`${what} grew by ${bytes} bytes`);

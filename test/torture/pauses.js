@@ -1,4 +1,7 @@
-/** Where the threads of the campaign of the largest sizes note what they see, in milliseconds: places among shared numbers of eight bytes. Zeroed before each operation. */
+/**
+ * Where the threads of the campaign of the largest sizes note what they see, in milliseconds: places among shared
+ * numbers of eight bytes. Zeroed before each operation.
+ */
 export const PAUSES = {
   /** The longest that the heartbeat stood still, and the longest time between two looks at it. */
   gap: 0,

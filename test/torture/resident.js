@@ -63,7 +63,9 @@ async function warmUp() {
   globalThis.gc();
 }
 
-/** A large table, empty and then with `count` sessions, in a process where the C library has memory to give out again. */
+/**
+ * A large table, empty and then with `count` sessions, in a process where the C library has memory to give out again.
+ */
 async function fills(count) {
   await warmUp();
   const before = process.memoryUsage.rss();

@@ -24,7 +24,10 @@ export async function demoCommand({ port }: DemoOptions): Promise<void> {
   await demo.stop();
 }
 
-/** One Ctrl-C may come twice: from the terminal, and from npm, which passes on what it gets. Later than this it is another one. */
+/**
+ * One Ctrl-C may come twice: from the terminal, and from npm, which passes on what it gets. Later than this it is
+ * another one.
+ */
 const SAME_CTRL_C = 1000;
 
 /** Resolves at the first Ctrl-C or SIGTERM; another one ends the process at once. */

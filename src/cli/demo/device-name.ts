@@ -18,7 +18,10 @@ const systems: readonly [RegExp, string][] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** 'Firefox on Linux', 'curl', or 'Another device' for what is not known here. A user agent says what it likes: for show only. */
+/**
+ * 'Firefox on Linux', 'curl', or 'Another device' for what is not known here. A user agent says what it likes: for show
+ * only.
+ */
 export function deviceName(userAgent: string | undefined): string {
   const browser = firstOf(browsers, userAgent ?? '');
   const system = firstOf(systems, userAgent ?? '');

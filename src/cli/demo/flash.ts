@@ -2,7 +2,10 @@
 
 import type { Visitor } from './visitor.js';
 
-/** A look at memory tells whether there is one, so that the other pages send no message. Of several pages that ask at once, one gets it. */
+/**
+ * A look at memory tells whether there is one, so that the other pages send no message. Of several pages that ask at
+ * once, one gets it.
+ */
 export async function takeFlash({ request, session }: Visitor): Promise<string | undefined> {
   if (request.method === 'HEAD' || session.data.flash === undefined) return undefined;
   return session.take('flash');

@@ -9,7 +9,10 @@ export const LONGEST_BODY = 16 * 1024;
 /** So much of a body that is too long is still read and dropped, so that whoever sends it can hear the answer. */
 const LONGEST_DROPPED = 1024 * 1024;
 
-/** Rejects with a Refusal where there is no form or it is too long; never settles for a client that is gone, whose connection ends it all. */
+/**
+ * Rejects with a Refusal where there is no form or it is too long; never settles for a client that is gone, whose
+ * connection ends it all.
+ */
 export function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   return new Promise((resolve, reject) => {

@@ -1,4 +1,7 @@
-/** The HTTP front of the demo: bare node:http and the adapter. Says who handles a request, and who is not let in. Runs in the main thread. */
+/**
+ * The HTTP front of the demo: bare node:http and the adapter. Says who handles a request, and who is not let in. Runs
+ * in the main thread.
+ */
 
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { types } from 'node:util';
@@ -66,7 +69,10 @@ export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageT
   }
 }
 
-/** A form that was posted, if it comes from a page of this site. Of whoever has a session it has to show the session's token: as a field, or as the header for which the adapter looks. */
+/**
+ * A form that was posted, if it comes from a page of this site. Of whoever has a session it has to show the session's
+ * token: as a field, or as the header for which the adapter looks.
+ */
 async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
   if (isCrossSite(request.headers))
     throw new Refusal(403, 'Not from there', 'Another site has sent this form. Nothing was changed.');

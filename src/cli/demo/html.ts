@@ -17,7 +17,10 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A template's own text is markup; what is put into it is escaped, for text and for quoted attributes alike. `undefined` is nothing. */
+/**
+ * A template's own text is markup; what is put into it is escaped, for text and for quoted attributes alike.
+ * `undefined` is nothing.
+ */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { [source]: texts.reduce((all, text, i) => all + render(parts[i - 1]) + text) };
 }

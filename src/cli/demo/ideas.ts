@@ -1,4 +1,6 @@
-/** The pages of the demo, an idea each, as the menu and the ticket name them. Used in the main thread and in the pool's. */
+/**
+ * The pages of the demo, an idea each, as the menu and the ticket name them. Used in the main thread and in the pool's.
+ */
 
 export interface Idea {
   readonly path: string;

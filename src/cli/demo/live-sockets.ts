@@ -1,4 +1,7 @@
-/** The sockets of the live page: each hangs on its session, and is closed when that ends, in whichever thread. Runs in the main thread. */
+/**
+ * The sockets of the live page: each hangs on its session, and is closed when that ends, in whichever thread. Runs in
+ * the main thread.
+ */
 
 import { addAbortListener } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';

@@ -1,4 +1,7 @@
-/** Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread passes nothing else of it. */
+/**
+ * Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread
+ * passes nothing else of it.
+ */
 
 import { threadId } from 'node:worker_threads';
 import { connectSessionManager, type Session, SessionError } from '../../index.js';

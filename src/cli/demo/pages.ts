@@ -11,7 +11,9 @@ import type { Visits } from './visits.js';
 
 const MAIN_THREAD = 0;
 
-/** The page of whoever is not logged in. Its form has no token: that would begin a session for everybody who only looks. */
+/**
+ * The page of whoever is not logged in. Its form has no token: that would begin a session for everybody who only looks.
+ */
 export function welcomePage(view: { host: string; notice?: string | undefined; stats: ManagerStats }): string {
   const fields = html`<input id="user" name="user" maxlength="64" required autofocus autocomplete="username" placeholder="Ada"><button>Log in</button>`;
   return page({

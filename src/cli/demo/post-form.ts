@@ -1,4 +1,6 @@
-/** A form that changes something: none gets by without the session's token. Used in the main thread and in the pool's. */
+/**
+ * A form that changes something: none gets by without the session's token. Used in the main thread and in the pool's.
+ */
 
 import { type Html, html } from './html.js';
 

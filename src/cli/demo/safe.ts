@@ -1,4 +1,7 @@
-/** The safe: a page that asks for a login that is recent, and to log in again where it is not (step-up). Runs in the main thread. */
+/**
+ * The safe: a page that asks for a login that is recent, and to log in again where it is not (step-up). Runs in the
+ * main thread.
+ */
 
 import { HttpRefusal } from '../../http/express.js';
 import { takeFlash } from './flash.js';

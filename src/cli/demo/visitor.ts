@@ -1,4 +1,7 @@
-/** One request, with what is known about it before it is handled, and the table of who handles what. Runs in the main thread. */
+/**
+ * One request, with what is known about it before it is handled, and the table of who handles what. Runs in the main
+ * thread.
+ */
 
 import type { IncomingMessage } from 'node:http';
 import type { RequestSession } from '../../http/express.js';

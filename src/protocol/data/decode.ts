@@ -9,8 +9,9 @@ import { type KnownKeys, StringReader, textOfBytes } from './strings.js';
 import * as tag from './tags.js';
 
 /**
- * The data of a section, frozen: plain objects and arrays all the way down. Dates, Maps, Sets and binary are the receiver's own;
- * nothing shares memory with `section`. All objects are plain ones of this realm, whatever they were before. With `known`, it is faster.
+ * The data of a section, frozen: plain objects and arrays all the way down. Dates, Maps, Sets and binary are the
+ * receiver's own; nothing shares memory with `section`. All objects are plain ones of this realm, whatever they were
+ * before. With `known`, it is faster.
  */
 export function decodeData(section: Uint8Array, known?: KnownKeys): Readonly<Record<string, unknown>> {
   const reader = new DataReader(section, known);

@@ -1,6 +1,6 @@
 /**
- * Session data to bytes: one walk over what the application handed in, that reads each property once, trusts none of it, and leaves it as it was.
- * Runs in the thread that writes the data.
+ * Session data to bytes: one walk over what the application handed in, that reads each property once, trusts none of
+ * it, and leaves it as it was. Runs in the thread that writes the data.
  */
 
 import { ByteWriter } from '../bytes.js';
@@ -20,22 +20,29 @@ import { textOfBytes, writeString } from './strings.js';
 import * as tag from './tags.js';
 
 /**
- * Appends the entries of a whole data object. A value that is met twice is stored twice.
- * Throws a SessionError and leaves the writer as it was: ERR_SESSION_TOO_LARGE as soon as the section is known to take more than `limit` bytes,
+ * Appends the entries of a whole data object. A value that is met twice is stored twice. Throws a SessionError and
+ * leaves the writer as it was: ERR_SESSION_TOO_LARGE as soon as the section is known to take more than `limit` bytes,
  * ERR_INVALID_DATA where it holds what cannot be stored.
  *
- * A getter in `data` is the application's code, and runs while the writer is half written: the caller sees to it that it cannot get at this writer.
+ * A getter in `data` is the application's code, and runs while the writer is half written: the caller sees to it that
+ * it cannot get at this writer.
  */
 export function encodeData(writer: ByteWriter, data: object, limit: number): void {
   encodeEntries(writer, data, limit, false);
 }
 
-/** As `encodeData`, for a change of some keys: one whose value is `undefined` becomes an entry of size 0, and is removed by `mergeEntries`. */
+/**
+ * As `encodeData`, for a change of some keys: one whose value is `undefined` becomes an entry of size 0, and is removed
+ * by `mergeEntries`.
+ */
 export function encodePatch(writer: ByteWriter, patch: object, limit: number): void {
   encodeEntries(writer, patch, limit, true);
 }
 
-/** Used again and again. Taken while it walks: code of the application that it comes upon may have other data written meanwhile. */
+/**
+ * Used again and again. Taken while it walks: code of the application that it comes upon may have other data written
+ * meanwhile.
+ */
 let idle: Walk | undefined;
 
 function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removals: boolean): void {
@@ -52,7 +59,10 @@ function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removal
   }
 }
 
-/** `for in` is several times faster than `Object.keys`, but finds what a polluted prototype adds. V8 sees through this call there, and not through `Object.hasOwn`. */
+/**
+ * `for in` is several times faster than `Object.keys`, but finds what a polluted prototype adds. V8 sees through this
+ * call there, and not through `Object.hasOwn`.
+ */
 const { hasOwnProperty: hasOwn } = Object.prototype;
 
 /** Recursive, as deep as `MAX_LEVELS` and no deeper. */
@@ -61,7 +71,10 @@ class Walk {
   refusal: SessionError | undefined;
   #writer = new ByteWriter(0);
   #end = 0;
-  /** The way to the value at hand: a property's name, an element's index, or −1 − n for the entry n of a Map or Set. Valid up to `#depth`. */
+  /**
+   * The way to the value at hand: a property's name, an element's index, or −1 − n for the entry n of a Map or Set.
+   * Valid up to `#depth`.
+   */
   readonly #path: (string | number)[] = [];
   #depth = 0;
 

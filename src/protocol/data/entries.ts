@@ -1,12 +1,15 @@
 /**
- * Entries of a data section: checked, found and spliced by their keys, with no value ever decoded. Runs in the manager's thread, and in a caller's for one value.
+ * Entries of a data section: checked, found and spliced by their keys, with no value ever decoded. Runs in the
+ * manager's thread, and in a caller's for one value.
  */
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
 import { StringReader, textOfBytes, writeString } from './strings.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
-/** One entry: `start ≤ key bytes < keyEnd < size ≤ valueStart ≤ value bytes < end`, all of them places in the section. */
+/**
+ * One entry: `start ≤ key bytes < keyEnd < size ≤ valueStart ≤ value bytes < end`, all of them places in the section.
+ */
 export interface Entry {
   readonly start: number;
   readonly keyEnd: number;
@@ -19,7 +22,8 @@ const FEW = 8;
 
 /**
  * Proves that a section is well formed: every entry within it, no key twice, none `__proto__`, each in its one form.
- * Values are not looked into: whoever decodes them checks them. `removals`: whether it is a patch, whose values may be missing.
+ * Values are not looked into: whoever decodes them checks them. `removals`: whether it is a patch, whose values may be
+ * missing.
  */
 export function checkEntries(section: Uint8Array, removals = false): void {
   const reader = new ByteReader(section);
@@ -55,8 +59,9 @@ export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | un
 }
 
 /**
- * Writes `base` as `patch` changes it: what it does not name is copied, what it names is replaced where it stands or dropped,
- * what is new follows at the end. Both have passed `checkEntries`. Returns whether the result is other bytes than `base`.
+ * Writes `base` as `patch` changes it: what it does not name is copied, what it names is replaced where it stands or
+ * dropped, what is new follows at the end. Both have passed `checkEntries`. Returns whether the result is other bytes
+ * than `base`.
  */
 export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWriter): boolean {
   const changes = entriesOf(patch);
@@ -108,7 +113,10 @@ function nextEntry(reader: ByteReader): Entry {
   return { start, keyEnd, valueStart, end: valueStart + size };
 }
 
-/** A short key can be written in one way only. Any other is read and written again, so that no key stands twice in two forms. */
+/**
+ * A short key can be written in one way only. Any other is read and written again, so that no key stands twice in two
+ * forms.
+ */
 function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
   const tag = section[start] as number;
   if (tag === SHORT_STRING + 9 && textOfBytes.latin1Slice.call(section, start + 1, keyEnd) === '__proto__') {

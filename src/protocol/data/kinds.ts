@@ -1,4 +1,7 @@
-/** What a value of session data is, whatever realm it comes from and whatever it pretends to be. Runs in the thread that writes the data. */
+/**
+ * What a value of session data is, whatever realm it comes from and whatever it pretends to be. Runs in the thread that
+ * writes the data.
+ */
 
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
@@ -20,8 +23,8 @@ const typedArraySize = intrinsic<number>(typedArrayPrototype, 'byteLength');
 const arrayBufferSize = intrinsic<number>(ArrayBuffer.prototype, 'byteLength');
 
 /**
- * Whether this is the prototype that the language (of this realm or another, such as a `node:vm` context) gives instances of `name`.
- * Nothing written in JavaScript has this source text under this name.
+ * Whether this is the prototype that the language (of this realm or another, such as a `node:vm` context) gives
+ * instances of `name`. Nothing written in JavaScript has this source text under this name.
  */
 function isBuiltIn(prototype: object, name: string): boolean {
   const built: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
@@ -62,7 +65,9 @@ export function typedArrayKind(value: object, prototype: object): number {
   return name !== undefined && isBuiltIn(prototype, name) ? (typedArrays as readonly string[]).indexOf(name) : -1;
 }
 
-/** The bytes of a typed array, without a copy; undefined where its buffer was detached or has shrunk away from under it. */
+/**
+ * The bytes of a typed array, without a copy; undefined where its buffer was detached or has shrunk away from under it.
+ */
 export function bytesOfTypedArray(value: object): Uint8Array | undefined {
   const size = typedArraySize(value);
   if (size === 0 && !hasBuffer(() => typedArrayPrototype.keys.call(value as Uint8Array))) return undefined;
@@ -76,7 +81,10 @@ export function bytesOfArrayBuffer(value: object): Uint8Array | undefined {
   return new Uint8Array(value as ArrayBuffer, 0, size);
 }
 
-/** `ArrayBuffer.prototype.detached` is not in Node 20; what must not be done to a detached buffer throws in all versions. */
+/**
+ * `ArrayBuffer.prototype.detached` is not in Node 20; what must not be done to a detached buffer throws in all
+ * versions.
+ */
 function hasBuffer(use: () => unknown): boolean {
   try {
     use();
@@ -86,7 +94,10 @@ function hasBuffer(use: () => unknown): boolean {
   }
 }
 
-/** Whether a symbol names an enumerable property. What is not enumerable is not part of the data, be it named by a symbol or a string. */
+/**
+ * Whether a symbol names an enumerable property. What is not enumerable is not part of the data, be it named by a
+ * symbol or a string.
+ */
 export function hasSymbols(value: object): boolean {
   const symbols = Object.getOwnPropertySymbols(value);
   return symbols.length > 0 && symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));

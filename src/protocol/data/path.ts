@@ -1,4 +1,7 @@
-/** The way to a value in session data as an error may show it: names and places, never content. Runs in the thread that writes the data. */
+/**
+ * The way to a value in session data as an error may show it: names and places, never content. Runs in the thread that
+ * writes the data.
+ */
 
 const LONGEST_NAME = 40;
 

@@ -1,10 +1,14 @@
-/** Strings as bytes and back, exactly, lone surrogates included; each string has one form only. Used in every thread. */
+/**
+ * Strings as bytes and back, exactly, lone surrogates included; each string has one form only. Used in every thread.
+ */
 
 import { Buffer } from 'node:buffer';
 import { ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
-/** What Buffers have for text. Called on plain Uint8Arrays, which Node allows, so that no Buffer has to be made for it. */
+/**
+ * What Buffers have for text. Called on plain Uint8Arrays, which Node allows, so that no Buffer has to be made for it.
+ */
 interface TextOfBytes {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   utf8Slice(this: Uint8Array, start: number, end: number): string;
@@ -18,7 +22,10 @@ interface TextOfBytes {
 
 export const textOfBytes = Buffer.prototype as unknown as TextOfBytes;
 
-/** Writes a string that takes at most `room` bytes beside its tag and size; returns false, and has written nothing, if it would take more. */
+/**
+ * Writes a string that takes at most `room` bytes beside its tag and size; returns false, and has written nothing, if
+ * it would take more.
+ */
 export function writeString(writer: ByteWriter, text: string, room: number): boolean {
   const length = text.length;
   if (length > room) return false;
@@ -68,8 +75,8 @@ function formOf(text: string): number {
 }
 
 /**
- * Keys that were met before, so that the same few need not be made anew, and looked up by the engine, each time they are read.
- * Bounded; holds names of properties and no values. One for each decoder that lives long.
+ * Keys that were met before, so that the same few need not be made anew, and looked up by the engine, each time they
+ * are read. Bounded; holds names of properties and no values. One for each decoder that lives long.
  */
 export class KnownKeys {
   readonly #keys: string[] = new Array<string>(256).fill('');
@@ -95,7 +102,10 @@ export class KnownKeys {
 /** Longer keys are not kept. */
 const LONGEST_KNOWN = 32;
 
-/** Sections up to this size become one string that the strings in them are cut from: a string cut from a larger one keeps all of it in memory. */
+/**
+ * Sections up to this size become one string that the strings in them are cut from: a string cut from a larger one
+ * keeps all of it in memory.
+ */
 const CUT_FROM_ONE = 4096;
 
 /** Reads strings from bytes. */

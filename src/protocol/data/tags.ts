@@ -60,7 +60,10 @@ export const ARRAY_BUFFER = 0x13;
 /** One byte: place in `typedArrays`; varint size, bytes. */
 export const TYPED_ARRAY = 0x14;
 
-/** Objects, arrays, Maps and Sets that may lie in one another, the session's data counted as the first. What lies in the last of them may be anything else. */
+/**
+ * Objects, arrays, Maps and Sets that may lie in one another, the session's data counted as the first. What lies in the
+ * last of them may be anything else.
+ */
 export const MAX_LEVELS = 64;
 
 /** The longest string for `SHORT_STRING`, and the largest count for `SMALL_OBJECT` and `SMALL_ARRAY`. */
