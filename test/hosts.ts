@@ -126,7 +126,7 @@ function assemble(options: ManagerOptions | undefined) {
     *stop() {
       const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
       yield* manager.closeAllSessions(everything, 'stopped');
-      yield* endings.freeing();
+      yield* endings.telling();
       connections.flush();
       Atomics.store(header, HEADER.status, STATUS.stopped);
       setImmediate(() => connections.closeAll());

@@ -11,7 +11,9 @@ export interface Audience {
   tell(bit: number, write: (to: ByteWriter) => void): void;
   /** Tells everyone who watches this session that it is over. */
   over(target: Target, reason: Reason): void;
+  /** The slots of the sessions that anyone watches. */
+  watched(): readonly number[];
 }
 
 /** Nobody listens. */
-export const nobody: Audience = { wanted: 0, tell() {}, over() {} };
+export const nobody: Audience = { wanted: 0, tell() {}, over() {}, watched: () => [] };

@@ -185,6 +185,10 @@ export class Connections implements Audience {
     }
   }
 
+  watched(): readonly number[] {
+    return [...this.#watchers.keys()];
+  }
+
   /** Sends what was appended. */
   flush(): void {
     for (const connection of this.#all.values()) {

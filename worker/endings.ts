@@ -324,6 +324,20 @@ export class Endings {
     }
   }
 
+  /** Tells whoever listens, or watches, of the sessions that were ended in slices; frees no more of them than that takes. */
+  *telling(): Steps<void> {
+    if (this.#audience.wanted & EVENT_BITS.ended) yield* this.freeing();
+    else {
+      const { view } = this.#sessions.table;
+      for (const slot of this.#audience.watched()) {
+        const reason = REASONS[this.reasonOf({ slot, generation: 0 })];
+        if (reason !== undefined) this.#audience.over({ slot, generation: view.generation(slot) }, reason);
+        this.pace.spend(UNITS.end);
+        if (this.pace.isOver) yield;
+      }
+    }
+  }
+
   /** True while something that is over stands in the lists: it may not count where a limit is judged. */
   get isUnsettled(): boolean {
     const { due } = this.#sessions;

@@ -7,7 +7,7 @@ export const ofDeaths = [
     name: 'calls that were answered are done again',
     file: 'worker/batch.ts',
     find: 'if (!isDoneAgain(this.which)) return recall(',
-    replace: 'if (this.which > 99) return recall(',
+    replace: 'if (!isDoneAgain(this.which) && this.which > 99) return recall(',
     caughtBy: resent('in few steps, a call is done once and answered once, before whichever write its manager dies'),
   },
   {

@@ -44,7 +44,7 @@ export const ofSteps = [
     name: 'all that is linked to a thread ends in one step',
     file: 'worker/manager.ts',
     find: "this.#endings.end(slot, 'terminated');\n      if (pace.isOver) yield;",
-    replace: "this.#endings.end(slot, 'terminated');",
+    replace: "this.#endings.end(slot, 'terminated');\n      if (pace.isOver && slot < 0) yield;",
     caughtBy: whole('a thread that leaves'),
   },
   {
