@@ -247,6 +247,8 @@ export class Endings {
     }
     total = this.#endPicked(picked, total, reason, by);
     if (--this.#closings === 0) this.notBefore = this.#firstNotBefore;
+    // Not before: what is waited for comes first.
+    if (this.hasMoreToFree) this.onToFree();
     return total;
   }
 
@@ -296,7 +298,6 @@ export class Endings {
     this.#sessions.ended[reason] += slots.length;
     failpoint('close all: ended');
     this.#toFree.push({ slots, marks, reason, next: 0 });
-    this.onToFree();
     return total;
   }
 
