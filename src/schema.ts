@@ -21,7 +21,10 @@ export interface Output {
  * accept its own output.
  */
 export function checkData(schema: StandardSchemaV1, data: unknown): MaybePromise<Output> {
-  return after(accepted(schema, data), (output) => after(checkOutput(schema, data, output.value), () => output));
+  return after(accepted(schema, data), (output) => {
+    if (Array.isArray(output.value)) throw refusal(['data']);
+    return after(checkOutput(schema, data, output.value), () => output);
+  });
 }
 
 /**
@@ -36,7 +39,7 @@ export function checkPatch(
 ): MaybePromise<Patch<Data>> {
   const whole = patched(stored, patch);
   return after(accepted(schema, whole), ({ value: output }) => {
-    if (typeof output !== 'object' || output === null) throw refusal(['data']);
+    if (typeof output !== 'object' || output === null || Array.isArray(output)) throw refusal(['data']);
     const stores: Patch<Data> = {};
     for (const key of Object.keys(patch)) {
       define(stores, key, Object.hasOwn(output, key) ? (output as Data)[key] : undefined);

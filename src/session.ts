@@ -100,7 +100,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   async #update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
-    for (;;) {
+    const since = performance.now();
+    for (let tries = 1; ; tries++) {
       const { data, version: ifVersion } = this.snapshot();
       const changed = await this.#run(() => change(data));
       try {
@@ -108,6 +109,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
         return;
       } catch (error) {
         if (!(error instanceof SessionError && error.code === 'ERR_SESSION_CONFLICT')) throw error;
+        // Somebody writes each time: most likely `change` itself.
+        if (tries >= MOST_TRIES && performance.now() - since > this.context.callTimeout) throw error;
       }
     }
   }
@@ -291,6 +294,9 @@ export class SessionHandle extends SessionView implements Session<Data> {
     return `Session { ${this.id} }`;
   }
 }
+
+/** Tries of an update that somebody else's writes may cost, however long they take; more, only within `callTimeout`. */
+const MOST_TRIES = 100;
 
 /** Characters of a note that are kept. */
 export const MOST_NOTE = 1024;

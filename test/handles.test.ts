@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';
 import type { SessionHandle } from '../dist/src/session.js';
 
@@ -67,6 +67,22 @@ test('a thread that hears late of a token that it drew keeps the one that it was
   (session as SessionHandle).drew(drawn);
   expect(sessions.getCookieData(session).value).toBe(shown);
   expect(sessions.getSession(shown)).toBe(session);
+});
+
+test('an update whose change writes the session itself ends, rather than trying for ever', async () => {
+  const manager = await startSessionManager({ name: 'hurried', maxSessions: 4, maxBytes: 100_000, callTimeout: 300 });
+  onTestFinished(() => manager.stop());
+  const session = await manager.newSession({ data: { n: 0 } });
+  let tries = 0;
+  const updated = session.update(async (data) => {
+    await session.set({ n: ++tries });
+    return data;
+  });
+  await expect(updated).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT', outcome: 'not-applied' });
+  expect([tries >= 100, session.data.n]).toEqual([true, tries]);
+  // Those that come behind it have their turn.
+  await session.update((data) => ({ ...data, later: true }));
+  expect(session.data).toEqual({ n: tries, later: true });
 });
 
 test('an update within an update of the same session is refused, as it would wait for itself', async () => {

@@ -35,10 +35,25 @@ test('a token opens no session whose digest only begins like its own, neither th
   expect(lookup.byCookie(token, false)).toBeUndefined();
 });
 
-test('a session gets no digest after another that its index could not tell apart, and is found as before', () => {
-  const token = drawToken();
-  const digest = digestOf(token);
-  const { lookup, target, rotate, login } = begin(digest);
-  expect([login(lookalikeOf(digest)), rotate(digest, lookalikeOf(digest))]).toEqual(['used', 'used']);
-  expect(lookup.byCookie(token, false)).toMatchObject(target);
+test('a session is found by each digest that follows another which its index cannot tell from it', () => {
+  const digests = [digestOf(drawToken())];
+  for (let n = 1; n < 6; n++) {
+    const next = lookalikeOf(digests[n - 1] as Int32Array);
+    next[6] = n;
+    digests.push(next);
+  }
+  const { rules, target, rotate, login } = begin(digests[0] as Int32Array);
+  const found = () => digests.map((digest) => rules.sessions.byDigest(digest));
+  expect(login(digests[1] as Int32Array)).toBeTypeOf('object');
+  expect(found()).toEqual([-1, 0, -1, -1, -1, -1]);
+  expect(rotate(digests[1] as Int32Array, digests[2] as Int32Array)).toBeTypeOf('object');
+  expect(found()).toEqual([-1, 0, 0, -1, -1, -1]);
+  expect(rotate(digests[2] as Int32Array, digests[3] as Int32Array)).toBeTypeOf('object');
+  expect(found()).toEqual([-1, -1, 0, 0, -1, -1]);
+  expect(login(digests[4] as Int32Array)).toBeTypeOf('object');
+  expect(found()).toEqual([-1, -1, -1, -1, 0, -1]);
+  rules.manager.close(target, false, NOTHING);
+  expect(found()).toEqual([-1, -1, -1, -1, -1, -1]);
+  const next = rules.made(digests[5] as Int32Array);
+  expect([rules.sessions.byDigest(digests[5] as Int32Array), rules.sessions.live]).toEqual([next.slot, 1]);
 });

@@ -81,3 +81,14 @@ test('what one call after another takes needs no room for what was taken before'
   expect(taken).toEqual(keys.map((key) => key.repeat(6)));
   expect(session.data).toEqual({});
 });
+
+test('data with a million keys at its top level holds its manager for long, and gets it not replaced', async () => {
+  const manager = await start({ maxSessionBytes: 16 * 2 ** 20, maxBytes: 64 * 2 ** 20, callTimeout: '60s' });
+  const causes: string[] = [];
+  manager.on('restarted', ({ cause }) => causes.push(cause.message));
+  const data = Object.fromEntries(Array.from({ length: 1_000_000 }, (_, n) => [`k${n}`, n % 100]));
+  const session = await manager.newSession({ data });
+  await session.set(data);
+  await session.set({ k7: 'seven' });
+  expect([session.data.k7, session.data.k999999, causes]).toEqual(['seven', 99, []]);
+}, 120_000);

@@ -122,9 +122,9 @@ export class Changes {
 
   /** The data as a patch changes it; a view, valid until the next merge. */
   merge(data: Uint8Array, patch: Uint8Array): Uint8Array {
-    checkEntries(patch, true);
+    checkEntries(patch, true, this.#table.pace.goesOn);
     this.#merged.reset();
-    mergeEntries(data, patch, this.#merged);
+    mergeEntries(data, patch, this.#merged, this.#table.pace.goesOn);
     failpoint('set: merged');
     return this.#merged.bytes.subarray(0, this.#merged.length);
   }

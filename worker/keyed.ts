@@ -33,7 +33,7 @@ export class KeyedSessions {
    * Replaces what a live session under the key holds; has one `created` where the key is unknown; refuses a buried one.
    */
   put(call: NewSessionCall, by: Caller, create: (call: NewSessionCall) => Ruling): Ruling {
-    checkEntries(call.data);
+    checkEntries(call.data, false, this.#sessions.table.pace.goesOn);
     const target = this.targetOf(call.digest);
     failpoint('put: looked up');
     if (target !== undefined) return this.#replace(target, call, by);

@@ -58,7 +58,7 @@ export class Manager {
 
   newSession(call: NewSessionCall, by: Caller): Ruling {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
-    checkEntries(call.data);
+    checkEntries(call.data, false, this.#table.pace.goesOn);
     failpoint('create: read');
     if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
     const refusal = this.#room.admit(call.user, 1, call.data.length, -1);
@@ -127,7 +127,7 @@ export class Manager {
   }
 
   replace(target: Target, ifVersion: IfVersion, data: Uint8Array, by: Caller): Ruling {
-    checkEntries(data);
+    checkEntries(data, false, this.#table.pace.goesOn);
     failpoint('replace: checked');
     return this.#changes.prepare(target, by, { ifVersion, data: () => data });
   }

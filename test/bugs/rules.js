@@ -14,13 +14,13 @@ export const ofRules = [
     },
   },
   {
-    name: 'login takes a digest that its index cannot tell from the old one',
+    name: 'with the way of an old digest that of the new one is taken out, where the index cannot tell them apart',
     file: 'worker/token-changes.ts',
-    find: "if (table.sameEntry(head.digest, call.digest)) return 'used';",
-    replace: '',
+    find: 'if (this.#table.sameEntry(digest, follower)) return;',
+    replace: 'if (this.#table.sameEntry(digest, follower) && slot < 0) return;',
     caughtBy: {
       file: 'test/look-alikes.test.ts',
-      test: 'a session gets no digest after another that its index could not tell apart',
+      test: 'a session is found by each digest that follows another which its index cannot tell from it',
     },
   },
   {
@@ -33,7 +33,7 @@ export const ofRules = [
   {
     name: 'the old digest stays in the index after login',
     file: 'worker/token-changes.ts',
-    find: 'table.digests.remove(oldDigest[0] as number, oldDigest[1] as number, slot);',
+    find: 'this.#forget(table.digests, oldDigest, call.digest, slot);',
     replace: '',
     caughtBy: {
       file: 'test/endings.test.ts',

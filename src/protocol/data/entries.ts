@@ -17,29 +17,32 @@ export interface Entry {
   readonly end: number;
 }
 
-/** Keys up to this number are compared each with each; more go through a Map. */
+/** Keys up to this number are compared each with each; more go through a table. */
 const FEW = 8;
+/** Entries between two calls of `goesOn`. */
+const AT_ONCE = 1 << 14;
+const nothing = (): void => {};
 
 /**
  * Proves that a section is well formed: every entry within it, no key twice, none `__proto__`, each in its one form.
  * Values are not looked into: whoever decodes them checks them. `removals`: whether it is a patch, whose values may be
- * missing.
+ * missing. `goesOn` is called every some thousand entries, as there may be millions.
  */
-export function checkEntries(section: Uint8Array, removals = false): void {
+export function checkEntries(section: Uint8Array, removals = false, goesOn = nothing): void {
   const reader = new ByteReader(section);
-  const entries: Entry[] = [];
+  let checked = 0;
+  const first: Entry[] = [];
+  let table: KeyTable | undefined;
   while (reader.left > 0) {
     const entry = nextEntry(reader);
     checkKey(section, entry);
     if (entry.valueStart === entry.end && !removals) throw new MalformedBytes('a key without a value');
-    entries.push(entry);
-  }
-  if (entries.length > FEW) {
-    if (byKey(section, entries).size !== entries.length) throw new MalformedBytes('a key twice');
-    return;
-  }
-  for (let i = 1; i < entries.length; i++) {
-    if (findAmong(section, entries, i, section, entries[i] as Entry) >= 0) throw new MalformedBytes('a key twice');
+    if (table === undefined && first.length === FEW) table = new KeyTable(section, first);
+    const isThere =
+      table === undefined ? findAmong(section, first, first.length, section, entry) >= 0 : !table.add(entry);
+    if (isThere) throw new MalformedBytes('a key twice');
+    if (table === undefined) first.push(entry);
+    if (++checked % AT_ONCE === 0) goesOn();
   }
 }
 
@@ -61,20 +64,20 @@ export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | un
 /**
  * Writes `base` as `patch` changes it: what it does not name is copied, what it names is replaced where it stands or
  * dropped, what is new follows at the end. Both have passed `checkEntries`. Returns whether the result is other bytes
- * than `base`.
+ * than `base`. `goesOn`: as `checkEntries` has it.
  */
-export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWriter): boolean {
-  const changes = entriesOf(patch);
-  const find = changes.length > FEW ? byKey(patch, changes) : undefined;
+export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWriter, goesOn = nothing): boolean {
+  const changes = entriesOf(patch, goesOn);
+  const table = changes.length > FEW ? new KeyTable(patch, changes, goesOn) : undefined;
+  let merged = 0;
   const met: boolean[] = [];
   const reader = new ByteReader(base);
   let changed = false;
   let copied = 0;
   while (reader.left > 0) {
+    if (++merged % AT_ONCE === 0) goesOn();
     const entry = nextEntry(reader);
-    const place = find
-      ? (find.get(textOfBytes.latin1Slice.call(base, entry.start, entry.keyEnd)) ?? -1)
-      : findAmong(patch, changes, changes.length, base, entry);
+    const place = table ? table.find(base, entry) : findAmong(patch, changes, changes.length, base, entry);
     if (place < 0) continue;
     met[place] = true;
     const change = changes[place] as Entry;
@@ -86,6 +89,7 @@ export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWrite
   }
   out.raw(base.subarray(copied));
   for (let i = 0; i < changes.length; i++) {
+    if ((i + 1) % AT_ONCE === 0) goesOn();
     const { start, valueStart, end } = changes[i] as Entry;
     if (met[i] || end === valueStart) continue;
     changed = true;
@@ -94,10 +98,13 @@ export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWrite
   return changed;
 }
 
-function entriesOf(section: Uint8Array): Entry[] {
+function entriesOf(section: Uint8Array, goesOn: () => void): Entry[] {
   const reader = new ByteReader(section);
   const entries: Entry[] = [];
-  while (reader.left > 0) entries.push(nextEntry(reader));
+  while (reader.left > 0) {
+    entries.push(nextEntry(reader));
+    if (entries.length % AT_ONCE === 0) goesOn();
+  }
   return entries;
 }
 
@@ -131,12 +138,70 @@ function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
     throw new MalformedBytes('a key in another form');
 }
 
-function byKey(section: Uint8Array, entries: readonly Entry[]): Map<string, number> {
-  const places = new Map<string, number>();
-  entries.forEach(({ start, keyEnd }, place) => {
-    places.set(textOfBytes.latin1Slice.call(section, start, keyEnd), place);
-  });
-  return places;
+/** Nobody outside knows it, so nobody can choose keys that meet in the table. */
+const SEED = Math.floor(Math.random() * 2 ** 32);
+
+/** The keys of a section, to be found by their bytes: no key becomes a text for it, as there may be millions. */
+class KeyTable {
+  readonly #section: Uint8Array;
+  /** Where the key of each entry starts and ends. */
+  #bounds = new Int32Array(64);
+  #count = 0;
+  /** Places among the entries, plus one; 0 for none. A power of two, at most half of them taken. */
+  #places = new Int32Array(64);
+
+  constructor(section: Uint8Array, entries: readonly Entry[], goesOn = nothing) {
+    this.#section = section;
+    for (const entry of entries) {
+      this.add(entry);
+      if (this.#count % AT_ONCE === 0) goesOn();
+    }
+  }
+
+  /** Enters the next entry; false if one with its key is there. */
+  add(entry: Entry): boolean {
+    const at = this.#walk(this.#section, entry.start, entry.keyEnd);
+    if (this.#places[at] !== 0) return false;
+    if (2 * this.#count === this.#bounds.length) this.#bounds = grown(this.#bounds);
+    this.#bounds[2 * this.#count] = entry.start;
+    this.#bounds[2 * this.#count + 1] = entry.keyEnd;
+    this.#places[at] = ++this.#count;
+    if (2 * this.#count > this.#places.length) this.#enlarge();
+    return true;
+  }
+
+  /** The place of the entry that has the key of an entry of another section, or -1. */
+  find(other: Uint8Array, { start, keyEnd }: Entry): number {
+    return (this.#places[this.#walk(other, start, keyEnd)] as number) - 1;
+  }
+
+  /** Where a key stands in the table, or would. */
+  #walk(other: Uint8Array, start: number, end: number): number {
+    const mask = this.#places.length - 1;
+    let hash = SEED;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (other[i] as number), 0x85ebca6b) ^ (hash >>> 15);
+    let at = (hash ^ (hash >>> 13)) & mask;
+    for (let place = this.#places[at] as number; place !== 0; place = this.#places[at] as number) {
+      const [from, to] = [this.#bounds[2 * place - 2] as number, this.#bounds[2 * place - 1] as number];
+      if (sameBytes(other, start, end, this.#section, from, to)) break;
+      at = (at + 1) & mask;
+    }
+    return at;
+  }
+
+  #enlarge(): void {
+    this.#places = new Int32Array(2 * this.#places.length);
+    for (let place = 1; place <= this.#count; place++) {
+      const [from, to] = [this.#bounds[2 * place - 2] as number, this.#bounds[2 * place - 1] as number];
+      this.#places[this.#walk(this.#section, from, to)] = place;
+    }
+  }
+}
+
+function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const twice = new Int32Array(2 * words.length);
+  twice.set(words);
+  return twice;
 }
 
 /** The place among the first `count` entries of one with the key of `wanted`, or −1. */
