@@ -85,6 +85,7 @@ export class Connection {
       this.#isGreeted = true;
       return welcome;
     } finally {
+      this.#refuseGreeting = () => {};
       if (this.#calls === 0) this.#link.hold(false);
     }
   }
