@@ -3,6 +3,8 @@
  * nothing lost between them.
  */
 
+import { once } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { keyDigestInto } from '../dist/src/keys.js';
 import type { ByteReader } from '../dist/src/protocol/bytes.js';
@@ -15,8 +17,10 @@ import { TableView } from '../dist/src/protocol/table.js';
 import { digestOf, drawIdInto, drawToken } from '../dist/src/tokens.js';
 import { Owner } from '../dist/worker/owner.js';
 import { STEP } from '../dist/worker/pace.js';
+import { serve } from '../dist/worker/serve.js';
 import { BareManager, dyingAt, endEachStepAtOnce, type Packed } from './bare-manager.js';
 import { allOf, type Limits, packData, packPatch, packUser } from './bare-rules.js';
+import { callOf, helloOf } from './fixtures/frames.js';
 
 const MANY = 100_000;
 const NOTHING = new Uint8Array(0);
@@ -274,6 +278,24 @@ describe('between two steps', () => {
     const before = beats();
     bare.manager.close(target, false, NOTHING);
     expect(beats()).toBe(before);
+  });
+
+  test('a thread that is gone before its greeting has its turn is not entered', async () => {
+    const bare = hurried(20);
+    const { manager, endings, executor } = bare;
+    const { connections } = executor;
+    const before = connections.count;
+    bare.begin(0, bare.batch(0, [closeAll()]));
+    const { port1, port2 } = new MessageChannel();
+    const { owner } = bare.table;
+    const joined = () => {};
+    serve(port2, { manager, endings, connections, executor, owner, settings: {}, newNumber: () => 9, joined });
+    port1.postMessage(callOf('greet', helloOf(), 'greeting'));
+    const closed = once(port2, 'close');
+    port1.close();
+    await closed;
+    bare.goOn();
+    expect(connections.count).toBe(before);
   });
 
   test('a short call of another thread is answered while a long one goes on, and keeps its own reply', () => {

@@ -61,6 +61,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   const { table, turns } = executor;
   const queue = new Queue();
   let connection: Connection | undefined;
+  let isClosed = false;
   let isSecondClosed = false;
   const add = (number: number, words: Int32Array, journal: Journal, isInherited: boolean): Connection => {
     connection = connections.add(new Connection(number, port, words, journal, { queue, isInherited }));
@@ -81,7 +82,8 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   };
 
   function* welcome(hello: Hello): Steps<Welcome> {
-    if (!isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
+    // The port may have closed while this waited for its turn: nobody would ever take the connection out again.
+    if (isClosed || !isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
     failpoint('connect: greeted');
     const { words, journal, events, watched } = hello;
     if (connection === undefined) {
@@ -112,6 +114,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   }
 
   function closed(): void {
+    isClosed = true;
     second?.close();
     if (connection === undefined) return;
     const lost = connection;
@@ -130,6 +133,8 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
 
   second?.once('close', () => {
     isSecondClosed = true;
+    // A thread that is gone, or has given up to join: nobody else would notice.
+    if (connection === undefined) port.close();
   });
   guard(port);
   port.on('close', closed);

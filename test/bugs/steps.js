@@ -90,6 +90,13 @@ export const ofSteps = [
     caughtBy: steps('between two steps one that ends a user\u2019s sessions meets each that stays'),
   },
   {
+    name: 'a thread that is gone is entered when its greeting has its turn',
+    file: 'worker/serve.ts',
+    find: 'if (isClosed || !isHello(hello)) return',
+    replace: 'if (!isHello(hello)) return',
+    caughtBy: steps('between two steps a thread that is gone before its greeting has its turn is not entered'),
+  },
+  {
     name: 'batches of one connection take turns with each other',
     file: 'worker/turns.ts',
     find: '    if (queue.jobs.length > 1) return;',
