@@ -22,6 +22,12 @@ export const defaults = {
   /** Every second. */
   sweep: '* * * * * *',
   callTimeout: '5s',
+  /**
+   * Of the manager's thread. V8 lets the young generation of a busy thread grow to its limit, 103 MB on Node 24, whether
+   * or not that makes its collections fewer. The manager's garbage is short-lived: `set` and `newSession` with 256 in
+   * flight took within 2 % of the same time with 16, 24 and 32 MB as with V8's own limit.
+   */
+  youngGenerationMb: 24,
   restarts: { most: 5, within: '10s' },
   /** Of `rotate`. */
   grace: '10s',

@@ -52,7 +52,7 @@ export interface ResolvedOptions {
   readonly sweep: string;
   readonly callTimeout: number;
   readonly restarts: { readonly most: number; readonly within: number };
-  readonly resourceLimits: ResourceLimits | undefined;
+  readonly resourceLimits: ResourceLimits;
   readonly schema: StandardSchemaV1 | undefined;
   readonly worker: URL | undefined;
   readonly clock: ManualClock | undefined;
@@ -68,7 +68,7 @@ const limitForm = 'a positive integer or Infinity';
 // Beyond these, V8 ends the whole process rather than the thread: tried with stacks of 100 KiB and code ranges of a
 // petabyte.
 const limitSchemas = {
-  maxYoungGenerationSizeMb: v.optional(megabytes(1, 1_048_576)),
+  maxYoungGenerationSizeMb: v.optional(megabytes(1, 1_048_576), defaults.youngGenerationMb),
   maxOldGenerationSizeMb: v.optional(megabytes(1, 1_048_576)),
   codeRangeSizeMb: v.optional(megabytes(1, 512)),
   stackSizeMb: v.optional(megabytes(1, 256)),
@@ -151,7 +151,7 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
     sweep: checked.sweep,
     callTimeout: checked.callTimeout,
     restarts: checkOptions('restarts', restarts === undefined ? defaults.restarts : restarts, restartSchemas),
-    resourceLimits: resourceLimits === undefined ? undefined : resolveLimits(resourceLimits),
+    resourceLimits: resolveLimits(resourceLimits === undefined ? {} : resourceLimits),
     schema: checked.schema,
     worker: worker === undefined ? undefined : new URL(worker.href),
     clock: clock as ManualClock | undefined,

@@ -6,7 +6,13 @@
  * may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
  */
 
-import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  type ResourceLimits,
+  type TransferListItem,
+  Worker,
+} from 'node:worker_threads';
 import { HangDetector, TICK, type Verdict } from './hang-detector.js';
 import { type Member, memberOf } from './members.js';
 import { FIRST_EPOCH, HEADER, STATUS, WORK } from './protocol/layout.js';
@@ -42,7 +48,7 @@ export interface Post {
   readonly name: string;
   readonly callTimeout: number;
   readonly restarts: { readonly most: number; readonly within: number };
-  readonly resourceLimits: object | undefined;
+  readonly resourceLimits: ResourceLimits;
 }
 
 export class Supervisor {
@@ -131,7 +137,7 @@ export class Supervisor {
       transferList: connections.map(({ port }) => port) as TransferListItem[],
       // What the host preloads is for the host's own threads.
       execArgv: [],
-      ...(resourceLimits === undefined ? {} : { resourceLimits }),
+      resourceLimits,
     });
     this.#worker = worker;
     worker.on('message', (report: unknown) => {

@@ -91,7 +91,7 @@ export interface ManagerOptions<D extends SessionData = Record<string, unknown>>
   restarts?: { most: number; within: Duration };
   /** By when every call has settled, come what may. Default '5s'. */
   callTimeout?: Duration;
-  /** V8 limits of the manager thread. */
+  /** V8 limits of the manager thread. Default: `maxYoungGenerationSizeMb` 24, and Node's otherwise. */
   resourceLimits?: ResourceLimits;
   /** Where the manager's module lies, for hosts that are bundled into one file. Default: beside this package. */
   worker?: URL;

@@ -47,7 +47,7 @@ describe('defaults', () => {
       sweep: '* * * * * *',
       callTimeout: 5000,
       restarts: { most: 5, within: 10_000 },
-      resourceLimits: undefined,
+      resourceLimits: { maxYoungGenerationSizeMb: 24 },
       schema: undefined,
       worker: undefined,
       rotation: undefined,
@@ -202,6 +202,7 @@ describe('what is allowed is taken, and what is next to it is refused', () => {
     expect(options.schema).toBe(schema);
     expect(options.clock).toBe(manualClock);
     expect(resolve({ resourceLimits: { stackSizeMb: 4, codeRangeSizeMb: undefined } }).resourceLimits).toEqual({
+      maxYoungGenerationSizeMb: 24,
       stackSizeMb: 4,
     });
   });

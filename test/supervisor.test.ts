@@ -128,7 +128,7 @@ test('a manager whose heart stands still is given up at the tenth look, be each 
     name: 'judged',
     callTimeout: 1000,
     restarts: { most: 0, within: 1000 },
-    resourceLimits: undefined,
+    resourceLimits: {},
   };
   let now = 1000;
   let look = () => {};
