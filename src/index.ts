@@ -1,9 +1,9 @@
 /** The public face of coatcheck: re-exports, nothing else. */
 
-export { connectSessionManager } from './join.js';
-export { policies } from './policies/policies.js';
-export type { Policy, Requirement, TestedBy, TimeoutRule } from './policies/requirement.js';
+export { connectSessionManager } from './manager/join.js';
+export { startSessionManager } from './manager/start.js';
+export { policies } from './options/policies/policies.js';
+export type { Policy, Requirement, TestedBy, TimeoutRule } from './options/policies/requirement.js';
 export type { SessionErrorCode } from './protocol/errors.js';
 export { SessionError } from './protocol/errors.js';
-export { startSessionManager } from './start.js';
-export type * from './types.js';
+export type * from './types/types.js';

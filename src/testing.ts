@@ -1,4 +1,4 @@
 /** 'coatcheck/testing': what tests and replays of applications need. */
 
-export { createManualClock } from './manual-clock.js';
-export type { ManualClock } from './types.js';
+export { createManualClock } from './manager/manual-clock.js';
+export type { ManualClock } from './types/types.js';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SessionError } from '../dist/src/protocol/errors.js';
 import {
   checkConnectOptions,
   checkFilter,
@@ -6,8 +7,7 @@ import {
   checkRotateOptions,
   checkUserId,
   resolveNewSession,
-} from '../dist/src/arguments.js';
-import { SessionError } from '../dist/src/protocol/errors.js';
+} from '../dist/src/validation/arguments.js';
 
 const times = { idleTimeout: 1000, absoluteTimeout: 2000 };
 const boom = () => {

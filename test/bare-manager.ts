@@ -4,21 +4,21 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { type Line, reserveLine } from '../dist/src/link.js';
+import { type Line, reserveLine } from '../dist/src/calls/link.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { ANSWERS, CONNECTION } from '../dist/src/protocol/calls.js';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
-import { Batch } from '../dist/worker/batch.js';
-import { Connection, Connections } from '../dist/worker/connections.js';
-import { Endings } from '../dist/worker/endings.js';
-import { Executor } from '../dist/worker/executor.js';
-import { Journal } from '../dist/worker/journal.js';
-import { Manager } from '../dist/worker/manager.js';
-import { Owner } from '../dist/worker/owner.js';
-import { Pace } from '../dist/worker/pace.js';
+import { Batch } from '../dist/worker/calls/batch.js';
+import { Connection, Connections } from '../dist/worker/calls/connections.js';
+import { Executor } from '../dist/worker/calls/executor.js';
 import { type Recovered, recover } from '../dist/worker/recovery.js';
-import { Sessions } from '../dist/worker/sessions.js';
-import { TableWriter } from '../dist/worker/table.js';
+import { Endings } from '../dist/worker/rules/endings.js';
+import { Manager } from '../dist/worker/rules/rules.js';
+import { Sessions } from '../dist/worker/rules/sessions.js';
+import { Journal } from '../dist/worker/table/journal.js';
+import { Owner } from '../dist/worker/table/owner.js';
+import { Pace } from '../dist/worker/table/pace.js';
+import { TableWriter } from '../dist/worker/table/table.js';
 import type { Limits } from './bare-rules.js';
 
 export class Died extends Error {}

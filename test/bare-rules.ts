@@ -3,10 +3,10 @@
  * one by one.
  */
 
-import type { CookieFormat } from '../dist/src/cookie-format.js';
-import { Listing } from '../dist/src/listing.js';
-import { Lookup } from '../dist/src/lookup.js';
-import { timeoutLimitsUnder } from '../dist/src/policy.js';
+import type { CookieFormat } from '../dist/src/cookies/format.js';
+import { Listing } from '../dist/src/lookup/listing.js';
+import { Lookup } from '../dist/src/lookup/lookup.js';
+import { timeoutLimitsUnder } from '../dist/src/options/policy.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { CONNECTION, type Refusal, readText, type Target, writeTarget } from '../dist/src/protocol/calls.js';
 import type { CloseAllCall } from '../dist/src/protocol/close-all.js';
@@ -15,18 +15,18 @@ import { encodeKey } from '../dist/src/protocol/data/entries.js';
 import { CELL_WORDS, HEADER, reserveTable, SEGMENT_CELLS, shapeFor } from '../dist/src/protocol/layout.js';
 import { wordsOf } from '../dist/src/protocol/memory.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import type { SessionContext } from '../dist/src/session-context.js';
-import { drawIdInto } from '../dist/src/tokens.js';
-import type { SessionInfo } from '../dist/src/types.js';
-import { nobody } from '../dist/worker/audience.js';
-import { isPrepared, type Ruling } from '../dist/worker/changes.js';
-import { Endings } from '../dist/worker/endings.js';
-import { Journal } from '../dist/worker/journal.js';
-import { Manager } from '../dist/worker/manager.js';
+import type { SessionContext } from '../dist/src/session/context.js';
+import { drawIdInto } from '../dist/src/session/tokens.js';
+import type { SessionInfo } from '../dist/src/types/types.js';
 import { type Recovered, recover } from '../dist/worker/recovery.js';
-import { Sessions } from '../dist/worker/sessions.js';
-import { TableWriter } from '../dist/worker/table.js';
-import type { Steps } from '../dist/worker/turns.js';
+import { isPrepared, type Ruling } from '../dist/worker/rules/changes.js';
+import { Endings } from '../dist/worker/rules/endings.js';
+import { nobody } from '../dist/worker/rules/notifier.js';
+import { Manager } from '../dist/worker/rules/rules.js';
+import { Sessions } from '../dist/worker/rules/sessions.js';
+import { Journal } from '../dist/worker/table/journal.js';
+import type { Steps } from '../dist/worker/table/pace.js';
+import { TableWriter } from '../dist/worker/table/table.js';
 
 export interface Limits {
   readonly maxSessions: number;

@@ -5,9 +5,9 @@
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { createCookieFormat } from '../dist/src/cookies.js';
-import { csrfTokenOf, isCsrfTokenOf } from '../dist/src/http/csrf.js';
+import { createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
+import { csrfTokenOf, isCsrfTokenOf } from '../dist/src/http/session/csrf.js';
 import { overBareRules } from './hosts.js';
 
 const crypto = createRequire(import.meta.url)('node:crypto');

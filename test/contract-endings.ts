@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import type { Session } from '../dist/src/types.js';
+import type { Session } from '../dist/src/types/types.js';
 import { cookieOf, DAY, listed, listening, MINUTE, starting } from './contract.js';
 import type { StartHost } from './hosts.js';
 

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Session } from '../dist/src/types.js';
+import type { Session } from '../dist/src/types/types.js';
 import { cookieOf, refusedWith, starting } from './contract.js';
 import type { StartHost } from './hosts.js';
 import { anyValue, inherited, isSame } from './support/any-data.js';

@@ -4,8 +4,8 @@
  */
 
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { drawToken, randomness } from '../dist/src/tokens.js';
-import type { ManagerOptions, Session, SessionEvents, SessionFilter, SessionManager } from '../dist/src/types.js';
+import { drawToken, randomness } from '../dist/src/session/tokens.js';
+import type { ManagerOptions, Session, SessionEvents, SessionFilter, SessionManager } from '../dist/src/types/types.js';
 import type { Host, StartHost } from './hosts.js';
 
 export const MINUTE = 60_000;

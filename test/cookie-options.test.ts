@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { createCookieFormat } from '../dist/src/cookies.js';
+import { createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
 import { SessionError } from '../dist/src/protocol/errors.js';
 
 const token = Buffer.alloc(32, 0xa5).toString('base64url');
@@ -269,7 +269,7 @@ describe('keys', () => {
     setEnvironmentData('cookie options', options);
     const worker = new Worker(code, { eval: true, workerData: { options } });
     setEnvironmentData('cookie options', undefined);
-    worker.postMessage({ options, cookie, module: new URL('../dist/src/cookies.js', import.meta.url).href });
+    worker.postMessage({ options, cookie, module: new URL('../dist/src/cookies/cookies.js', import.meta.url).href });
     const [answer] = await once(worker, 'message');
     await worker.terminate();
     expect(answer).toEqual([token, token, token]);

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { parseSetCookie } from 'cookie';
 import { describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { clearCookie, cookieData, createCookieFormat } from '../dist/src/cookies.js';
+import { clearCookie, cookieData, createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
 import type { SessionError } from '../dist/src/protocol/errors.js';
 
 const token = Buffer.alloc(32, 0xa5).toString('base64url');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseDuration } from '../dist/src/durations.js';
+import { parseDuration } from '../dist/src/validation/durations.js';
 
 describe('durations', () => {
   test.each([

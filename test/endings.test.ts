@@ -5,9 +5,9 @@
 
 import { expect, test } from 'vitest';
 import { TOMBSTONE } from '../dist/src/protocol/table.js';
-import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
-import { nobody } from '../dist/worker/audience.js';
-import { Endings } from '../dist/worker/endings.js';
+import { digestOf, drawToken, seal } from '../dist/src/session/tokens.js';
+import { Endings } from '../dist/worker/rules/endings.js';
+import { nobody } from '../dist/worker/rules/notifier.js';
 import { applied, BareRules, few, packUser } from './bare-rules.js';
 
 const NOTHING = new Uint8Array(0);

@@ -1,6 +1,6 @@
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { startSessionManager } from '../dist/src/index.js';
-import { randomness } from '../dist/src/tokens.js';
+import { randomness } from '../dist/src/session/tokens.js';
 
 const { fill } = randomness;
 

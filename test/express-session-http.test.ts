@@ -5,7 +5,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { CoatcheckStore } from '../dist/src/http/express-session.js';
+import { CoatcheckStore } from '../dist/src/http/store/express-session.js';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { createManualClock } from '../dist/src/testing.js';
 import { Browser, expressSite, fastifySite, type Site } from './session-sites.js';

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CoatcheckStore, type StoredSession } from '../dist/src/http/express-session.js';
+import { CoatcheckStore, type StoredSession } from '../dist/src/http/store/express-session.js';
 import type { Session, SessionManager } from '../dist/src/index.js';
 import { overBareRules } from './hosts.js';
 

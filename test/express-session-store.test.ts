@@ -3,9 +3,9 @@
 import { Cookie, Session } from 'express-session';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { CoatcheckStore, type StoredSession } from '../dist/src/http/express-session.js';
+import { CoatcheckStore, type StoredSession } from '../dist/src/http/store/express-session.js';
 import type { SessionManager } from '../dist/src/index.js';
-import { startSessionManager } from '../dist/src/start.js';
+import { startSessionManager } from '../dist/src/manager/start.js';
 import { createManualClock } from '../dist/src/testing.js';
 
 const MINUTE = 60_000;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setEnvironmentData, type Worker } from 'node:worker_threads';
 import { type ManagerOptions, type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { createManualClock } from '../dist/src/testing.js';
-import type { ManualClock } from '../dist/src/types.js';
+import type { ManualClock } from '../dist/src/types/types.js';
 import { STEPS, type Step } from '../dist/worker/failpoints.js';
 import { fixture } from './threads.js';
 

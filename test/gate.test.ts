@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reserveLine } from '../dist/src/calls/link.js';
 import { type Session, type SessionManager, startSessionManager } from '../dist/src/index.js';
-import { reserveLine } from '../dist/src/link.js';
 import { ByteWriter } from '../dist/src/protocol/bytes.js';
 import { CALL, writeNewSession, writeRotate, writeSetIdleTimeout } from '../dist/src/protocol/calls.js';
 import { LAYOUT_VERSION } from '../dist/src/protocol/layout.js';
-import { isCall } from '../dist/worker/gate.js';
+import { isCall } from '../dist/worker/calls/gate.js';
 import { randomFrom } from './random.js';
 import { fixture, managerThread } from './threads.js';
 

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { startSessionManager } from '../dist/src/index.js';
 import { createManualClock } from '../dist/src/testing.js';
-import type { ManualClock, Session, SessionManager } from '../dist/src/types.js';
+import type { ManualClock, Session, SessionManager } from '../dist/src/types/types.js';
 import { fixture } from './threads.js';
 
 const ROUNDS = 100;

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';
-import type { SessionHandle } from '../dist/src/session.js';
+import type { SessionHandle } from '../dist/src/session/session.js';
 
 let sessions: SessionManager;
 

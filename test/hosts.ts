@@ -4,30 +4,30 @@
  */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Call, readAnswer, writeCall } from '../dist/src/call.js';
-import { Events } from '../dist/src/events.js';
+import { type Call, readAnswer, writeCall } from '../dist/src/calls/call.js';
+import { reserveLine } from '../dist/src/calls/link.js';
+import type { Refused } from '../dist/src/calls/refused.js';
 import { startSessionManager } from '../dist/src/index.js';
-import { reserveLine } from '../dist/src/link.js';
-import { Manager as ManagerProxy } from '../dist/src/manager.js';
-import { isManualClock, memoryOf } from '../dist/src/manual-clock.js';
-import { resolveOptions } from '../dist/src/options.js';
+import { Manager as ManagerProxy } from '../dist/src/manager/client.js';
+import { Events } from '../dist/src/manager/events.js';
+import { isManualClock, memoryOf } from '../dist/src/manager/manual-clock.js';
+import { resolveOptions } from '../dist/src/options/options.js';
+import { settingsOf } from '../dist/src/options/settings.js';
 import { ByteReader, ByteWriter } from '../dist/src/protocol/bytes.js';
 import { CALL, CONNECTION } from '../dist/src/protocol/calls.js';
 import { readClock } from '../dist/src/protocol/clock.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, STATUS, shapeFor } from '../dist/src/protocol/layout.js';
-import type { Refused } from '../dist/src/refused.js';
-import { settingsOf } from '../dist/src/settings.js';
 import { createManualClock } from '../dist/src/testing.js';
-import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types.js';
-import { Connection, Connections } from '../dist/worker/connections.js';
-import { Endings } from '../dist/worker/endings.js';
-import { Executor } from '../dist/worker/executor.js';
-import { Journal } from '../dist/worker/journal.js';
-import { Manager } from '../dist/worker/manager.js';
-import { serve } from '../dist/worker/serve.js';
-import { Sessions } from '../dist/worker/sessions.js';
-import { TableWriter } from '../dist/worker/table.js';
-import { Queue } from '../dist/worker/turns.js';
+import type { ManagerOptions, ManualClock, SessionManager } from '../dist/src/types/types.js';
+import { Connection, Connections } from '../dist/worker/calls/connections.js';
+import { Executor } from '../dist/worker/calls/executor.js';
+import { serve } from '../dist/worker/calls/serve.js';
+import { Queue } from '../dist/worker/calls/turns.js';
+import { Endings } from '../dist/worker/rules/endings.js';
+import { Manager } from '../dist/worker/rules/rules.js';
+import { Sessions } from '../dist/worker/rules/sessions.js';
+import { Journal } from '../dist/worker/table/journal.js';
+import { TableWriter } from '../dist/worker/table/table.js';
 
 /** Any instant: tests are about what comes after it. */
 export const START = Date.UTC(2026, 0, 1);

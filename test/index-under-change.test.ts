@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import { IndexWriter } from '../dist/worker/index-writer.js';
-import { Owner } from '../dist/worker/owner.js';
+import { IndexWriter } from '../dist/worker/table/index-writer.js';
+import { Owner } from '../dist/worker/table/owner.js';
 
 const SLOTS = 50;
 

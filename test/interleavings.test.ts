@@ -6,8 +6,8 @@
 import fc, { type Scheduler } from 'fast-check';
 import { expect, test } from 'vitest';
 import { SessionError } from '../dist/src/index.js';
-import type { Lookup } from '../dist/src/lookup.js';
-import type { SessionHandle } from '../dist/src/session.js';
+import type { Lookup } from '../dist/src/lookup/lookup.js';
+import type { SessionHandle } from '../dist/src/session/session.js';
 import { Interleaved, type Known } from './interleaved.js';
 import { isFound } from './one-session.js';
 import { randomFrom } from './random.js';

@@ -3,8 +3,8 @@
 import { createPublicKey, createSecretKey, generateKeyPairSync, KeyObject, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { createCookieFormat } from '../dist/src/cookies.js';
+import { createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
 import { startSessionManager } from '../dist/src/index.js';
 import { SessionError } from '../dist/src/protocol/errors.js';
 import type { Algorithm } from './support/jwt.js';

@@ -4,9 +4,9 @@ import { createHmac, KeyObject } from 'node:crypto';
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { createCookieFormat } from '../dist/src/cookies.js';
-import { CLOCK_TOLERANCE } from '../dist/src/jwt.js';
+import { createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { CLOCK_TOLERANCE } from '../dist/src/cookies/jwt.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
 import { type Algorithm, algorithms, coded, forge, pairFor, signatureOf, verifiedBy } from './support/jwt.js';
 
 // Before fast-jwt is loaded, which is when the first format is made: how often a signature of any kind is checked.

@@ -5,8 +5,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyDigestInto } from '../dist/src/keys.js';
-import { digestOf, drawIdInto, drawToken } from '../dist/src/tokens.js';
+import { keyDigestInto } from '../dist/src/session/keys.js';
+import { digestOf, drawIdInto, drawToken } from '../dist/src/session/tokens.js';
 import { applied, BareRules, packData, packUser } from './bare-rules.js';
 
 const NOTHING = new Uint8Array(0);

@@ -4,13 +4,13 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { keyDigestInto } from '../dist/src/keys.js';
-import { BURIED, reserveBuried } from '../dist/src/protocol/buried.js';
 import { HEADER, PICKED } from '../dist/src/protocol/layout.js';
 import { REASONS } from '../dist/src/protocol/notices.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
-import { Buried } from '../dist/worker/buried.js';
-import { Deposed, Owner } from '../dist/worker/owner.js';
+import { BURIED, reserveBuried } from '../dist/src/protocol/tombstones.js';
+import { keyDigestInto } from '../dist/src/session/keys.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/session/tokens.js';
+import { Deposed, Owner } from '../dist/worker/table/owner.js';
+import { Buried } from '../dist/worker/table/tombstones.js';
 import { dyingAt } from './bare-manager.js';
 import { allOf, applied, BareRules, packData, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';

@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { judgeAnchor } from '../dist/src/protocol/clock.js';
 import { ENDED } from '../dist/src/protocol/layout.js';
 import { beginMark, raiseMark, seenAt } from '../dist/src/protocol/seen.js';
-import { SlotHeap } from '../dist/worker/slot-heap.js';
-import { Users } from '../dist/worker/users.js';
+import { SlotHeap } from '../dist/worker/rules/slot-heap.js';
+import { Users } from '../dist/worker/rules/users.js';
 
 const SLOTS = 12;
 const slot = fc.nat(SLOTS - 1);

@@ -5,9 +5,9 @@
  */
 
 import { afterEach, expect, test } from 'vitest';
-import { keyDigestInto } from '../dist/src/keys.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import { digestOf, drawIdInto, drawToken } from '../dist/src/tokens.js';
+import { keyDigestInto } from '../dist/src/session/keys.js';
+import { digestOf, drawIdInto, drawToken } from '../dist/src/session/tokens.js';
 import { applied, BareRules, few, packData } from './bare-rules.js';
 
 const HOUR = 3_600_000;

@@ -4,7 +4,7 @@
 
 import { expect } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/session/tokens.js';
 import { applied, BareRules, type Limits, packData, packKey, packPatch, packUser } from './bare-rules.js';
 
 /** One call or one move of time. `nth`: the live session it is done to, counted round. */

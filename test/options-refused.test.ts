@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resolveOptions } from '../dist/src/options.js';
+import { resolveOptions } from '../dist/src/options/options.js';
 import { SessionError } from '../dist/src/protocol/errors.js';
 
 const resolve = (options?: unknown) => resolveOptions(options, (clock) => clock === manualClock);

@@ -1,9 +1,9 @@
 import { totalmem } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { defaults } from '../dist/src/defaults.js';
-import { resolveOptions } from '../dist/src/options.js';
+import { resolveOptions } from '../dist/src/options/options.js';
 import { SessionError } from '../dist/src/protocol/errors.js';
+import { defaults } from '../dist/src/validation/defaults.js';
 
 const CENTURY = 36_525 * 86_400_000;
 const resolve = (options?: unknown) => resolveOptions(options, (clock) => clock === manualClock);

@@ -3,13 +3,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../dist/src/cookie-options.js';
-import { createCookieFormat } from '../dist/src/cookies.js';
+import { createCookieFormat } from '../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../dist/src/cookies/options.js';
 import { type ManagerOptions, type PolicyName, policies, startSessionManager } from '../dist/src/index.js';
-import { resolveOptions } from '../dist/src/options.js';
+import { resolveOptions } from '../dist/src/options/options.js';
 import { SessionError } from '../dist/src/protocol/errors.js';
+import { drawToken } from '../dist/src/session/tokens.js';
 import { createManualClock } from '../dist/src/testing.js';
-import { drawToken } from '../dist/src/tokens.js';
 import { runCommand } from './command.js';
 import { pairFor } from './support/jwt.js';
 import { Thread } from './threads.js';

@@ -1,5 +1,5 @@
 /**
- * A model of how records are published, retired and used again (worker/table.ts, worker/cells.ts), and of how they are
+ * A model of how records are published, retired and used again (worker/table/table.ts, worker/table/cells.ts), and of how they are
  * read (`load` in src/protocol/table.ts), in which every interleaving is walked through.
  *
  * One slot is read. A record is a chain of two cells: a link and the record's name; and its content with the checksum.

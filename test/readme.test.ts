@@ -6,8 +6,8 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { defaults } from '../dist/src/defaults.js';
 import { texts } from '../dist/src/protocol/errors.js';
+import { defaults } from '../dist/src/validation/defaults.js';
 import { withAdditions } from './support/additions.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -134,7 +134,7 @@ describe('the tables of the README', () => {
 
   test('all that the adapters have stands there', () => {
     const declared = (file: string, name: string) => {
-      const text = readFileSync(join(root, 'src/http', `${file}.ts`), 'utf8');
+      const text = readFileSync(join(root, 'src/http/options', `${file}.ts`), 'utf8');
       const body = new RegExp(`^export interface ${name}\\b.*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(text)?.[1] ?? '';
       return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[<(:]/gm)].map(([, member]) => member ?? '');
     };

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { idleTimeoutOf } from '../dist/src/http/cookie-expiry.js';
-import { setHeaders } from '../dist/src/http/write-head.js';
+import { setHeaders } from '../dist/src/http/response/write-head.js';
+import { idleTimeoutOf } from '../dist/src/http/store/cookie-expiry.js';
 import { isPort, isReport } from '../dist/src/protocol/startup.js';
 import { createManualClock } from '../dist/src/testing.js';
 

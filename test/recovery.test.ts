@@ -6,8 +6,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { CELL_WORDS, ENDED, HEADER, PICKED, SLOT_WORDS } from '../dist/src/protocol/layout.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
-import { Deposed } from '../dist/worker/owner.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/session/tokens.js';
+import { Deposed } from '../dist/worker/table/owner.js';
 import { allOf, applied, BareRules, packData, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';
 

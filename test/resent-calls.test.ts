@@ -4,15 +4,15 @@
  */
 
 import { expect, onTestFinished, test } from 'vitest';
-import { keyDigestInto } from '../dist/src/keys.js';
-import { Lookup } from '../dist/src/lookup.js';
+import { Lookup } from '../dist/src/lookup/lookup.js';
 import { CALL, writeClose, writeNewSession, writeRotate, writeSetIdleTimeout } from '../dist/src/protocol/calls.js';
 import { writeCloseAll } from '../dist/src/protocol/close-all.js';
 import { writeLogin, writeReplace, writeSet, writeTake } from '../dist/src/protocol/data-calls.js';
 import { formatId } from '../dist/src/protocol/ids.js';
 import { writeCloseByKey } from '../dist/src/protocol/keyed-calls.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { keyDigestInto } from '../dist/src/session/keys.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/session/tokens.js';
 import { BareManager, dyingAt, endEachStepAtOnce, type Packed } from './bare-manager.js';
 import { allOf, bareToken, packData, packPatch, packUser } from './bare-rules.js';
 import { randomFrom } from './random.js';

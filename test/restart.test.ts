@@ -18,8 +18,8 @@ import {
   type SessionManager,
   startSessionManager,
 } from '../dist/src/index.js';
-import type { Invitation } from '../dist/src/invitation.js';
 import { clockOffset, setClockOffset } from '../dist/src/protocol/clock.js';
+import type { Invitation } from '../dist/src/threads/ticket.js';
 import { randomNumbers, useUntilItDies, wrongIn } from './fixtures/ledger.js';
 import { randomFrom } from './random.js';
 import { fixture, managerThread, nextEnding, outcomesOf, Thread } from './threads.js';

@@ -6,10 +6,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ManagerOptions, SessionEvents, SessionManager } from '../dist/src/index.js';
 import { startSessionManager } from '../dist/src/index.js';
+import { digestOf, drawToken, seal } from '../dist/src/session/tokens.js';
 import { createManualClock } from '../dist/src/testing.js';
-import { digestOf, drawToken, seal } from '../dist/src/tokens.js';
-import { nobody } from '../dist/worker/audience.js';
-import { Endings } from '../dist/worker/endings.js';
+import { Endings } from '../dist/worker/rules/endings.js';
+import { nobody } from '../dist/worker/rules/notifier.js';
 import { allOf, applied, BareRules, few } from './bare-rules.js';
 import { nextEnding, Thread } from './threads.js';
 

@@ -11,7 +11,7 @@ import fastifySession from '@fastify/session';
 import express from 'express';
 import session from 'express-session';
 import fastify from 'fastify';
-import type { CoatcheckStore } from '../dist/src/http/express-session.js';
+import type { CoatcheckStore } from '../dist/src/http/store/express-session.js';
 
 const SECRET = 'a secret that is as long as it has to be';
 const MAX_AGE = 600_000;

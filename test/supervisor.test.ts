@@ -3,10 +3,10 @@
  */
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { HangDetector } from '../dist/src/hang-detector.js';
 import { type SessionManager, startSessionManager } from '../dist/src/index.js';
 import { HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
-import { type Post, Supervisor } from '../dist/src/supervisor.js';
+import { HangDetector } from '../dist/src/threads/hang-detector.js';
+import { type Post, Supervisor } from '../dist/src/threads/supervisor.js';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -2,10 +2,10 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import type { SessionEvents } from '../dist/src/index.js';
-import { digestOf, drawToken } from '../dist/src/tokens.js';
-import { STEP, UNITS } from '../dist/worker/pace.js';
-import { Sweeper } from '../dist/worker/sweeper.js';
-import { Turns } from '../dist/worker/turns.js';
+import { digestOf, drawToken } from '../dist/src/session/tokens.js';
+import { Sweeper } from '../dist/worker/calls/sweeper.js';
+import { Turns } from '../dist/worker/calls/turns.js';
+import { STEP, UNITS } from '../dist/worker/table/pace.js';
 import { BareRules, few } from './bare-rules.js';
 import { overPort, overThread } from './hosts.js';
 

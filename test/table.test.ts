@@ -4,12 +4,12 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { Head } from '../dist/src/protocol/head.js';
 import { CELL_BYTES, ENDED, HEAD, HEADER, reserveTable, shapeFor } from '../dist/src/protocol/layout.js';
 import { wordsOf } from '../dist/src/protocol/memory.js';
+import { Head } from '../dist/src/protocol/record-header.js';
 import { TableView } from '../dist/src/protocol/table.js';
-import { digestOf } from '../dist/src/tokens.js';
-import { TableWriter } from '../dist/worker/table.js';
+import { digestOf } from '../dist/src/session/tokens.js';
+import { TableWriter } from '../dist/worker/table/table.js';
 import { randomFrom } from './random.js';
 
 const KiB = 1024;

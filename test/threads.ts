@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { SessionManager } from '../dist/src/index.js';
-import type { Invitation } from '../dist/src/invitation.js';
 import { HEADER } from '../dist/src/protocol/layout.js';
+import type { Invitation } from '../dist/src/threads/ticket.js';
 
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.js`, import.meta.url);
 

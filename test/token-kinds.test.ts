@@ -4,9 +4,9 @@
  */
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { csrfTokenOf, isCsrfTokenOf } from '../dist/src/http/csrf.js';
+import { csrfTokenOf, isCsrfTokenOf } from '../dist/src/http/session/csrf.js';
 import type { Claim, CookieOptions, Session, SessionManager } from '../dist/src/index.js';
-import { digestOf, seal } from '../dist/src/tokens.js';
+import { digestOf, seal } from '../dist/src/session/tokens.js';
 import { overBareRules } from './hosts.js';
 import { pairFor } from './support/jwt.js';
 

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from 'vitest';
-import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/tokens.js';
+import { digestOf, drawIdInto, drawToken, seal } from '../dist/src/session/tokens.js';
 import { applied, BareRules, few } from './bare-rules.js';
 
 const NOTHING = new Uint8Array(0);

@@ -16,19 +16,20 @@ import {
   type ManagerStartup,
 } from '../src/protocol/startup.js';
 import { errorFor } from '../src/protocol/thread-error.js';
-import { Connections } from './connections.js';
-import { Endings } from './endings.js';
-import { Executor } from './executor.js';
+import { Connections } from './calls/connections.js';
+import { Executor } from './calls/executor.js';
+import { type Served, serve } from './calls/serve.js';
+import { Sweeper } from './calls/sweeper.js';
+import { Queue } from './calls/turns.js';
 import { failpoint } from './failpoints.js';
-import { Journal } from './journal.js';
-import { Manager } from './manager.js';
-import { Deposed } from './owner.js';
 import { type Recovered, recover } from './recovery.js';
-import { type Served, serve } from './serve.js';
-import { Sessions } from './sessions.js';
-import { Sweeper } from './sweeper.js';
-import { TableWriter } from './table.js';
-import { Queue, type Steps } from './turns.js';
+import { Endings } from './rules/endings.js';
+import { Manager } from './rules/rules.js';
+import { Sessions } from './rules/sessions.js';
+import { Journal } from './table/journal.js';
+import { Deposed } from './table/owner.js';
+import type { Steps } from './table/pace.js';
+import { TableWriter } from './table/table.js';
 
 /** How often the manager says that it lives, in milliseconds. */
 const BEAT = 100;

@@ -15,18 +15,17 @@
  * successor may store again.
  */
 
-import { BURIED_FOR } from '../src/protocol/buried.js';
 import { CONNECTION } from '../src/protocol/calls.js';
 import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
 import { REASONS } from '../src/protocol/notices.js';
+import { BURIED_FOR } from '../src/protocol/tombstones.js';
 import { failpoint } from './failpoints.js';
-import type { Journal } from './journal.js';
-import { UNITS } from './pace.js';
-import type { Pin } from './pins.js';
-import type { Sessions } from './sessions.js';
-import type { Steps } from './turns.js';
+import type { Sessions } from './rules/sessions.js';
+import type { Journal } from './table/journal.js';
+import { type Steps, UNITS } from './table/pace.js';
+import type { Pin } from './table/pins.js';
 
 /** Cells that are freed between two yields. */
 const SLICE_CELLS = 131_072;

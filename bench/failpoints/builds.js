@@ -17,7 +17,7 @@ const BEAT = 'Atomics.add(this.header, HEADER.heartbeat, 1);';
 export function copyBuilds(folder) {
   const [whole, bare] = ['whole', 'bare'].map((name) => copyBuild(join(folder, name)));
   let removed = 0;
-  const owner = join(bare, 'dist/worker/owner.js');
+  const owner = join(bare, 'dist/worker/table/owner.js');
   if (readFileSync(owner, 'utf8').split(BEAT).length !== 2) throw new Error(`There is no one beat in ${owner}.`);
   change(owner, (text) => text.replace(BEAT, ''));
   for (const path of filesIn(join(bare, 'dist/worker'), '.js')) {

@@ -1,6 +1,6 @@
 /** Tokens that are counted instead of drawn, so that two threads can tell a million of them without keeping one. */
 
-import { drawId, drawToken, randomness } from '../../dist/src/tokens.js';
+import { drawId, drawToken, randomness } from '../../dist/src/session/tokens.js';
 
 const NUMBER_BYTES = 16;
 let counted = 0;

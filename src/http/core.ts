@@ -3,11 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { types } from 'node:util';
 import type { Claim, Session, SessionData, SessionManager } from '../index.js';
-import { type Exchange, exchangeOf } from './exchange.js';
-import { findSession } from './find.js';
-import { type HttpOptions, type ResolvedHttpOptions, refused, resolveHttpOptions } from './options.js';
-import { withStatus } from './refusal.js';
-import { SessionOfRequest } from './request-session.js';
+import { type HttpOptions, type ResolvedHttpOptions, refused, resolveHttpOptions } from './options/options.js';
+import { withStatus } from './options/refusal.js';
+import { type Exchange, exchangeOf } from './request/exchange.js';
+import { findSession } from './session/find.js';
+import { SessionOfRequest } from './session/request-session.js';
 
 /** The sessions of one manager, as they come over HTTP. */
 export class HttpSessions {

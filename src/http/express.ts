@@ -7,9 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { types } from 'node:util';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import { type HttpOptions, refused } from './options.js';
-import { SessionOfRequest } from './request-session.js';
-import type { RequestSession, StoredData } from './types.js';
+import { type HttpOptions, refused } from './options/options.js';
+import type { RequestSession, StoredData } from './options/types.js';
+import { SessionOfRequest } from './session/request-session.js';
 
 export * from './face.js';
 

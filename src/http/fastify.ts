@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import { canBeHeld } from './held-answer.js';
-import type { HttpOptions } from './options.js';
-import type { SessionOfRequest } from './request-session.js';
-import type { RequestSession, StoredData } from './types.js';
+import type { HttpOptions } from './options/options.js';
+import type { RequestSession, StoredData } from './options/types.js';
+import { canBeHeld } from './response/held-answer.js';
+import type { SessionOfRequest } from './session/request-session.js';
 
 export * from './face.js';
 

@@ -7,10 +7,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import { type Exchange, exchangeOf, isUpgrade, webExchangeOf } from './exchange.js';
-import { changeHead, type HeadChanges, type TellsOfSession } from './head.js';
-import type { HttpOptions } from './options.js';
-import type { RequestSession, StoredData } from './types.js';
+import type { HttpOptions } from './options/options.js';
+import type { RequestSession, StoredData } from './options/types.js';
+import { type Exchange, exchangeOf, isUpgrade, webExchangeOf } from './request/exchange.js';
+import { changeHead, type HeadChanges, type TellsOfSession } from './response/head.js';
 
 export * from './face.js';
 

@@ -3,8 +3,8 @@
 import type { Middleware } from 'koa';
 import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
-import type { HttpOptions } from './options.js';
-import type { RequestSession, StoredData } from './types.js';
+import type { HttpOptions } from './options/options.js';
+import type { RequestSession, StoredData } from './options/types.js';
 
 export * from './face.js';
 

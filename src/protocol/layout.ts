@@ -28,8 +28,8 @@
  * to move a record.
  */
 
-import { MOST_BURIED, reserveBuried } from './buried.js';
 import { reserve } from './memory.js';
+import { MOST_BURIED, reserveBuried } from './tombstones.js';
 
 /**
  * Goes up with every change of the bytes here, of the calls or of the notices: builds that differ refuse each other.

@@ -29,7 +29,6 @@
  */
 
 import { sumWords } from './checksum.js';
-import { HEAD_SCRATCH_WORDS, Head } from './head.js';
 import {
   CELL_PAYLOAD,
   CELL_WORDS,
@@ -49,6 +48,7 @@ import {
 } from './layout.js';
 import { wordsOf } from './memory.js';
 import { REASONS, type Reason } from './notices.js';
+import { HEAD_SCRATCH_WORDS, Head } from './record-header.js';
 import { raiseMark, seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */

@@ -3,14 +3,14 @@
 export const ofCalls = [
   {
     name: 'no gate before Comlink',
-    file: 'worker/gate.ts',
+    file: 'worker/calls/gate.ts',
     find: '|| !isCall(',
     replace: '|| port === undefined && !isCall(',
     caughtBy: { file: 'test/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
   },
   {
     name: 'a call that was given up is done all the same',
-    file: 'worker/batch.ts',
+    file: 'worker/calls/batch.ts',
     find: 'return ((this.by.call - this.connection.settled) | 0) <= 0;',
     replace: 'return this.by.call === Infinity;',
     caughtBy: {
@@ -20,14 +20,14 @@ export const ofCalls = [
   },
   {
     name: 'it is not said that a call was begun',
-    file: 'worker/batch.ts',
+    file: 'worker/calls/batch.ts',
     find: 'Atomics.store(connection.words, CONNECTION.begun, call | 0);',
     replace: 'Atomics.store(connection.words, CONNECTION.begun, 0);',
     caughtBy: { file: 'test/calls.test.ts', test: 'which had begun a call: nobody can know, and the call says so' },
   },
   {
     name: 'a call has no deadline',
-    file: 'src/connection.ts',
+    file: 'src/calls/connection.ts',
     find: 'if (batch === undefined || batch.deadline > now) break;',
     replace: 'if (batch === undefined || batch.deadline > 0) break;',
     caughtBy: {
@@ -44,7 +44,7 @@ export const ofCalls = [
   },
   {
     name: 'a join is given up before what has arrived is read',
-    file: 'src/join.ts',
+    file: 'src/manager/join.ts',
     find: 'setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout)',
     replace: 'setTimeout(() => late?.(), invitation.callTimeout)',
     caughtBy: {
@@ -54,7 +54,7 @@ export const ofCalls = [
   },
   {
     name: 'a welcome is judged by a class, of which every realm has its own',
-    file: 'src/link.ts',
+    file: 'src/calls/link.ts',
     find: 'types.isInt32Array(over)',
     replace: 'types.isInt32Array(over) && over instanceof Int32Array',
     caughtBy: { file: 'test/realms.test.ts', test: 'in a realm of its own, the package starts a manager' },

@@ -46,7 +46,7 @@ export const ofTable = [
   },
   {
     name: 'a handle takes the mark of the next session in its slot for its own',
-    file: 'src/session-view.ts',
+    file: 'src/session/session-reader.ts',
     find: 'this.#context.view.generation(this.#slot) !== this.#generation',
     replace: 'this.#generation === 0',
     caughtBy: {
@@ -56,7 +56,7 @@ export const ofTable = [
   },
   {
     name: 'a digest is compared by its first words only',
-    file: 'src/lookup.ts',
+    file: 'src/lookup/lookup.ts',
     find: 'const isCurrent = sameDigest(head.digest, digest);',
     replace: 'const isCurrent = head.digest[0] === digest[0] && head.digest[1] === digest[1];',
     caughtBy: {
@@ -76,14 +76,14 @@ export const ofTable = [
   },
   {
     name: 'a look that is remembered is trusted, whatever has been published since',
-    file: 'src/lookup.ts',
+    file: 'src/lookup/lookup.ts',
     find: 'if (this.#isCurrent(entry)) {',
     replace: 'if (this.#isCurrent(entry) || entry.handle.alive) {',
     caughtBy: interleavings,
   },
   {
     name: 'the token that a thread drew takes the place of a later one that it was shown',
-    file: 'src/session-view.ts',
+    file: 'src/session/session-reader.ts',
     find: 'if (this.#newestToken() === undefined) this.#token = shown ?? token;',
     replace: 'if (shown === token) return;',
     caughtBy: {
@@ -93,42 +93,42 @@ export const ofTable = [
   },
   {
     name: 'a deposed manager writes on',
-    file: 'worker/owner.ts',
+    file: 'worker/table/owner.ts',
     find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) depose();',
     replace: 'if (Number.isNaN(this.epoch)) depose();',
     caughtBy: recovery('a manager that was given up for dead writes nothing, whatever it is told to do'),
   },
   {
     name: 'freed cells keep what was in them',
-    file: 'worker/cells.ts',
+    file: 'worker/table/cells.ts',
     find: 'for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;',
     replace: 'cells[start] = 0;',
     caughtBy: table('what a session left is zeroed after two sweeps'),
   },
   {
     name: 'no quarantine: cells are used again at once',
-    file: 'worker/cells.ts',
+    file: 'worker/table/cells.ts',
     find: 'while (this.quarantined > QUARANTINE_CELLS + count) this.#release();',
     replace: 'while (this.quarantined > QUARANTINE_CELLS * 0) this.#release();',
     caughtBy: table('a record that was replaced stays whole for thousands of cells of further changes'),
   },
   {
     name: 'a place is let again under the same generation',
-    file: 'worker/table.ts',
+    file: 'worker/table/table.ts',
     find: 'const next = ((this.view.slots[at + 1] as number) + 1) | 0;',
     replace: 'const next = (this.view.slots[at + 1] as number) | 0;',
     caughtBy: bare('data over the bare rules a handle of a session that ended never reaches the next one in its place'),
   },
   {
     name: 'an index that is rebuilt misses what is entered meanwhile',
-    file: 'worker/index-writer.ts',
+    file: 'worker/table/index-writer.ts',
     find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;',
     replace: '',
     caughtBy: table('all that is live is found, and nothing else, while the index is rebuilt again and again'),
   },
   {
     name: 'a place keeps the reports of its former session',
-    file: 'worker/endings.ts',
+    file: 'worker/rules/endings.ts',
     find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) return;',
     replace: '',
     caughtBy: {

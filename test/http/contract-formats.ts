@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { resolveCookieOptions } from '../../dist/src/cookie-options.js';
-import { createCookieFormat } from '../../dist/src/cookies.js';
+import { createCookieFormat } from '../../dist/src/cookies/cookies.js';
+import { resolveCookieOptions } from '../../dist/src/cookies/options.js';
 import type { CookieOptions, ManagerOptions } from '../../dist/src/index.js';
 import { pairFor } from '../support/jwt.js';
 import { gate, MINUTE, type Routes, type Setting } from './contract.js';

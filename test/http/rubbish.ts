@@ -5,8 +5,8 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { findSession } from '../../dist/src/http/find.js';
-import { resolveHttpOptions } from '../../dist/src/http/options.js';
+import { resolveHttpOptions } from '../../dist/src/http/options/options.js';
+import { findSession } from '../../dist/src/http/session/find.js';
 import type { Session } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
 import { overBareRules } from '../hosts.js';

@@ -6,8 +6,8 @@
 
 import { inspect } from 'node:util';
 import { afterAll, expect } from 'vitest';
-import { Manager } from '../../dist/src/manager.js';
-import { SessionHandle } from '../../dist/src/session.js';
+import { Manager } from '../../dist/src/manager/client.js';
+import { SessionHandle } from '../../dist/src/session/session.js';
 import { hearPrinted } from './printed.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;

@@ -1,0 +1,156 @@
+/** The options of the adapters, checked and completed when the middleware is made. Runs in every thread of the host. */
+
+import { types } from 'node:util';
+import { parseSetCookie } from 'cookie';
+import ms from 'ms';
+import * as v from 'valibot';
+import { type Duration, SessionError, type SessionInfo, type SessionManager } from '../../index.js';
+import { type Trust, trustIn } from './address.js';
+
+/** What is told of a session that came from another client than it was begun for. */
+export interface Mismatch {
+  readonly session: SessionInfo;
+  /** What was not as it was. */
+  readonly differs: readonly ('userAgent' | 'ip')[];
+}
+
+/**
+ * How a session is bound to the client it was begun for. What was not known of that client then fits nobody who shows
+ * it now: begun elsewhere (`manager.newSession`), a session needs its `client`.
+ */
+export interface BindOptions {
+  /**
+   * The User-Agent header has to stay as it was, absent included. Default false. Browsers change it when they are
+   * updated.
+   */
+  userAgent?: boolean;
+  /**
+   * The address has to stay the same ('exact'), or in the same network ('prefix': IPv4 /24, IPv6 /64). Default: it
+   * may change. See `trustProxy`. Where the address is not known (a Unix socket, a proxy that says 'unknown', Hono
+   * without a server of Node), no session is begun: HttpRefusal 403, ERR_CLIENT_UNKNOWN; with `mismatch: 'report'`,
+   * each request is reported instead.
+   */
+  ip?: 'exact' | 'prefix';
+  /**
+   * What a request meets that does not fit: 'refuse' (default): it has no session, which lives on; 'end': the session
+   * ends as well; 'report': it goes on, and only `onMismatch` hears of it.
+   */
+  mismatch?: 'report' | 'refuse' | 'end';
+}
+
+export interface HttpOptions {
+  /**
+   * The proxies in front: addresses, ranges such as '10.0.0.0/8', or 'loopback', 'linklocal', 'uniquelocal'. Only from
+   * these are X-Forwarded-For (whose session is it) and X-Forwarded-Proto (`secure: 'auto'`) believed. Default: none.
+   */
+  trustProxy?: string | readonly string[];
+  /**
+   * 'auto': the cookie is Secure where the request came over TLS, by itself or up to a trusted proxy. For sites that
+   * are reached both ways; it asks for a manager with `cookie: { secure: false }`. Default: as the manager's cookie is.
+   */
+  secure?: 'auto';
+  /** Default: to nothing. */
+  bind?: BindOptions;
+  /** Hears of requests that `bind` finds at odds with their session. What it throws is an uncaughtException. */
+  onMismatch?: (mismatch: Mismatch) => void;
+  /**
+   * Hears of a change that failed and that the handler did not wait for. Default: a process warning. An ended session
+   * is no failure: whoever logs out elsewhere does that.
+   */
+  onLostWrite?: (error: unknown) => void;
+}
+
+export interface ResolvedHttpOptions {
+  readonly cookieName: string;
+  readonly trust: Trust;
+  readonly autoSecure: boolean;
+  readonly bind: { readonly userAgent: boolean; readonly ip: 'exact' | 'prefix' | undefined };
+  /** Whether a session is bound to anything. */
+  readonly isBound: boolean;
+  readonly mismatch: 'report' | 'refuse' | 'end';
+  readonly onMismatch: ((mismatch: Mismatch) => void) | undefined;
+  readonly onLostWrite: (error: unknown) => void;
+}
+
+const listener = v.custom<(told: unknown) => void>((value) => typeof value === 'function', 'a function');
+
+const bindSchema = v.strictObject(
+  {
+    userAgent: v.optional(v.boolean('true or false'), false),
+    ip: v.optional(v.picklist(['exact', 'prefix'], "'exact' or 'prefix'")),
+    mismatch: v.optional(v.picklist(['report', 'refuse', 'end'], "'report', 'refuse' or 'end'"), 'refuse'),
+  },
+  nothingElse,
+);
+
+const proxies = 'an address or range, or an array of them';
+
+const schema = v.strictObject(
+  {
+    trustProxy: v.optional(v.union([v.string(), v.array(v.string(proxies), proxies)], proxies), []),
+    secure: v.optional(v.literal('auto', "'auto', or left out")),
+    bind: v.optional(bindSchema, {}),
+    onMismatch: v.optional(listener),
+    onLostWrite: v.optional(listener, () => warnOfLostWrite),
+  },
+  nothingElse,
+);
+
+function nothingElse(issue: v.StrictObjectIssue): string {
+  return issue.expected === 'never' ? 'left out: there is no such option' : 'a plain object';
+}
+
+/** Checks and completes what a middleware is given; throws ERR_INVALID_OPTION that names the option. */
+export function resolveHttpOptions(manager: SessionManager, options: unknown): ResolvedHttpOptions {
+  if (!isManager(manager)) throw refused('manager', 'a session manager, as `startSessionManager` resolves to it');
+  const result = v.safeParse(schema, options === undefined ? {} : options, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw refused(v.getDotPath(issue) ?? 'options', issue.message);
+  }
+  const { trustProxy, secure, bind, onMismatch, onLostWrite } = result.output;
+  const cookie = manager.clearCookieData();
+  if (secure === 'auto' && parseSetCookie(cookie.toString()).secure)
+    throw refused('secure', "left out: 'auto' asks for a manager with `cookie: { secure: false }`");
+  if (bind.mismatch === 'report' && onMismatch === undefined)
+    throw refused('onMismatch', "a function where `bind.mismatch` is 'report', which does nothing else");
+  return {
+    cookieName: cookie.name,
+    trust: trustIn(typeof trustProxy === 'string' ? [trustProxy] : trustProxy),
+    autoSecure: secure === 'auto',
+    bind: { userAgent: bind.userAgent, ip: bind.ip },
+    isBound: bind.userAgent || bind.ip !== undefined,
+    mismatch: bind.mismatch,
+    onMismatch,
+    onLostWrite,
+  };
+}
+
+/** Milliseconds of what `within` is given. Throws ERR_INVALID_OPTION. */
+export function millisecondsOf(what: string, duration: Duration): number {
+  const milliseconds =
+    typeof duration === 'string' && /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/.test(duration)
+      ? ms(duration as ms.StringValue)
+      : duration;
+  if (typeof milliseconds === 'number' && milliseconds >= 0 && Number.isFinite(milliseconds)) return milliseconds;
+  throw refused(what, "a duration such as '10m', or milliseconds");
+}
+
+/** The refusal of an option or argument. What came instead is not shown: it may be anything a client sent. */
+export function refused(what: string, tobe: string): SessionError {
+  return new SessionError('ERR_INVALID_OPTION', `Expected \`${what}\` to be ${tobe}`);
+}
+
+function isManager(value: unknown): boolean {
+  const methods = ['getClaim', 'getClaimOf', 'loadSession', 'newSession', 'clearCookieData'];
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    methods.every((name) => typeof Reflect.get(value, name) === 'function')
+  );
+}
+
+function warnOfLostWrite(error: unknown): void {
+  const text = types.isNativeError(error) ? error.message : String(error);
+  process.emitWarning(`A change of a session failed, and its handler did not wait for it: ${text}`, 'CoatcheckWarning');
+}

@@ -1,0 +1,302 @@
+/** The session of one request, as its handler sees it. Runs in every thread of the host. */
+
+import {
+  type Claim,
+  type Duration,
+  type Patch,
+  type Session,
+  SessionError,
+  type SessionId,
+  type SessionInfo,
+  type SessionManager,
+} from '../../index.js';
+import { millisecondsOf, type ResolvedHttpOptions, refused } from '../options/options.js';
+import { HttpRefusal, isEnded, withStatusOf } from '../options/refusal.js';
+import type { LogoutOptions, RequestSession } from '../options/types.js';
+import { type Exchange, isSecure } from '../request/exchange.js';
+import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from '../response/head.js';
+import { clientToBind } from './binding.js';
+import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
+import { Holding } from './current-session.js';
+import { logIn } from './login.js';
+import { refuseForeignUse } from './misuse.js';
+import { closeOther, closeOthers, listOthers } from './others.js';
+import { isEmpty, withoutUndefined } from './patch.js';
+import { Writes } from './writes.js';
+
+type Data = Record<string, unknown>;
+
+/** By it two copies of this package know each other's. */
+const mark = Symbol.for('coatcheck.session of a request');
+const nothing: Readonly<Data> = Object.freeze({});
+const ignore = (): void => undefined;
+
+export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
+  readonly #manager: SessionManager;
+  readonly #options: ResolvedHttpOptions;
+  readonly #exchange: Exchange;
+  /** By which the request came to its session. */
+  readonly #came: Claim | undefined;
+  readonly #holding: Holding;
+  /** Undefined before the first change: most requests make none. */
+  #writes: Writes | undefined;
+  /**
+   * What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is
+   * under way.
+   */
+  #turn: Promise<void> | undefined;
+  #isRead = false;
+  #isHeadOut = false;
+  #isLoggedOut = false;
+  #clearSiteData: string | undefined;
+
+  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, came: Claim | undefined) {
+    this.#manager = manager;
+    this.#options = options;
+    this.#exchange = exchange;
+    this.#came = came;
+    this.#holding = new Holding(manager, came);
+    if (this.#holding.isCookieDue) this.#guard();
+  }
+
+  #guard(): void {
+    if (!this.#exchange.guard(this)) this.#isHeadOut = true;
+  }
+
+  /** Notes that the answer may depend on the session. */
+  #look(): void {
+    if (this.#isRead) return;
+    this.#isRead = true;
+    this.#guard();
+  }
+
+  // ------------------------------------------------------------ reading
+
+  get current(): Session | undefined {
+    this.#look();
+    const { session } = this.#holding;
+    return session?.alive ? session : undefined;
+  }
+
+  get id(): SessionId | undefined {
+    return this.current?.id;
+  }
+
+  get userId(): string | undefined {
+    const session = this.current;
+    const userId = session?.userId;
+    // Looked at again: of a session that ended in between, the user is still told.
+    return session?.alive ? userId : undefined;
+  }
+
+  get data(): Readonly<Data> {
+    this.#look();
+    try {
+      return this.#holding.session?.data ?? nothing;
+    } catch (error) {
+      if (isEnded(error)) return nothing;
+      throw error;
+    }
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.current?.signal;
+  }
+
+  // ------------------------------------------------------------ changing
+
+  set(patch: Patch<Data>): Promise<void> {
+    return this.#run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      const { session } = this.#holding;
+      if (session !== undefined) return session.set(patch);
+      const data = withoutUndefined(patch);
+      if (isEmpty(data)) return;
+      if (!(await this.#begin(data))) await this.#holding.session?.set(patch);
+    });
+  }
+
+  update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
+    return this.#run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      const { session } = this.#holding;
+      if (session !== undefined) return session.update(change);
+      if (typeof change !== 'function') throw refused('change', 'a function');
+      // Outside of a turn, as it may change the session itself.
+      const data = await change(nothing);
+      if (isEmpty(data)) return;
+      if (!(await this.#begin(data))) await this.#holding.session?.update(change);
+    });
+  }
+
+  take<K extends string>(key: K): Promise<unknown> {
+    return this.#run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      return this.#holding.session?.take(key);
+    });
+  }
+
+  login(userId: string, patch?: Patch<Data>): Promise<void> {
+    return this.#run(() =>
+      this.#inTurn(async () => {
+        this.#needHead();
+        await logIn(this.#manager, this.#holding, {
+          userId,
+          patch,
+          client: clientToBind(this.#exchange, this.#options),
+        });
+        this.#isLoggedOut = false;
+      }),
+    );
+  }
+
+  logout(options: LogoutOptions = {}): Promise<void> {
+    return this.#run(() =>
+      this.#inTurn(async () => {
+        const clearSiteData = clearSiteDataOf(options.clearSiteData);
+        await this.#holding.session?.close(options.note);
+        this.#holding.letGo();
+        this.#isLoggedOut = true;
+        this.#clearSiteData = clearSiteData;
+      }),
+    );
+  }
+
+  rotate(options?: { grace?: Duration }): Promise<void> {
+    return this.#run(() =>
+      this.#inTurn(async () => {
+        const { session } = this.#holding;
+        if (session === undefined) return;
+        this.#needHead();
+        await this.#holding.rotate(session, options);
+      }),
+    );
+  }
+
+  /** Begins a session with this data; false if another change of this request has begun one meanwhile. */
+  #begin(data: Data): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#holding.session !== undefined) return false;
+      this.#needHead();
+      // Left out, data would be empty; undefined where data is expected is refused.
+      const given = (data ?? null) as Data;
+      await this.#holding.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
+      return true;
+    });
+  }
+
+  #run<T>(change: () => Promise<T>): Promise<T> {
+    if (this.#writes === undefined) {
+      this.#writes = new Writes(this.#options.onLostWrite);
+      this.#guard();
+    }
+    return this.#writes.run(change);
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = (this.#turn ?? Promise.resolve()).then(change);
+    const turn: Promise<void> = done.then(ignore, ignore).then(() => {
+      if (this.#turn === turn) this.#turn = undefined;
+    });
+    this.#turn = turn;
+    return done;
+  }
+
+  #needHead(): void {
+    if (!this.#exchange.takesCookie)
+      throw refused('the request', 'no upgrade: the answer to that sets no cookie, so log in and store before it');
+    if (this.#isHeadOut) throw refused('the response', 'one whose head is not out yet: no cookie can be sent any more');
+  }
+
+  // ------------------------------------------------------------ the user's other sessions
+
+  async listOthers(options?: { limit?: number }): Promise<SessionInfo[]> {
+    return withStatusOf(listOthers(this.#manager, this.current, options?.limit));
+  }
+
+  closeOther(id: unknown): Promise<boolean> {
+    return this.#run(() => closeOther(this.#manager, this.current, id));
+  }
+
+  closeOthers(): Promise<number> {
+    return this.#run(() => closeOthers(this.#manager, this.current));
+  }
+
+  // ------------------------------------------------------------ guarding
+
+  csrfToken(): Promise<string> {
+    return this.#run(async () => {
+      while (this.#turn !== undefined) await this.#turn;
+      this.#look();
+      if (this.#holding.session === undefined) await this.#begin({});
+      const { session, claim } = this.#holding;
+      if (claim !== undefined) return csrfTokenOf(claim);
+      throw new SessionError(session?.alive ? 'ERR_TOKEN_UNKNOWN' : 'ERR_SESSION_ENDED');
+    });
+  }
+
+  checkCsrf(token: unknown = this.#exchange.header('x-csrf-token')): void {
+    this.#look();
+    if (isSafeMethod(this.#exchange.method)) return;
+    const isOwn = this.#came !== undefined && this.current !== undefined && isCsrfTokenOf(this.#came, token);
+    if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
+  }
+
+  requireLogin(options: { within?: Duration } = {}): string {
+    const within = options.within === undefined ? undefined : millisecondsOf('within', options.within);
+    const session = this.current;
+    const userId = session?.userId;
+    const authenticatedAt = session?.authenticatedAt;
+    // Touched, it was last seen now, by the clock of sessions. An ended one cannot be.
+    if (session === undefined || userId === undefined || !session.touch()) throw new HttpRefusal('ERR_LOGIN_REQUIRED');
+    if (within === undefined) return userId;
+    const now = session.lastSeenAt.getTime();
+    if (authenticatedAt === undefined || now - authenticatedAt.getTime() > within)
+      throw new HttpRefusal('ERR_LOGIN_TOO_OLD');
+    return userId;
+  }
+
+  // ------------------------------------------------------------ for the adapters
+
+  static {
+    Object.defineProperty(SessionOfRequest.prototype, mark, { value: true });
+    refuseForeignUse(SessionOfRequest.prototype);
+  }
+
+  /** Whether this is the session of a request, of whatever manager, or copy of this package. */
+  static isAny(session: object): boolean {
+    return Reflect.get(session, mark) === true;
+  }
+
+  /** Whether this is what a middleware for that manager has given the request already. */
+  static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {
+    return session instanceof SessionOfRequest && session.#manager === manager;
+  }
+
+  /** Whether no change is under way, so that the head may go out. */
+  get isSettled(): boolean {
+    return this.#writes === undefined || this.#writes.isSettled;
+  }
+
+  /** Resolves when no change is under way. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#writes?.settled();
+  }
+
+  /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */
+  headChanges(): HeadChanges {
+    this.#isHeadOut = true;
+    const cookie = this.#holding.takeCookie() ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
+    return {
+      setCookie: cookie === undefined ? undefined : this.#secured(cookie.toString()),
+      clearSiteData: this.#clearSiteData,
+      isRead: this.#isRead,
+      isPrivate: this.#isRead && this.#holding.session !== undefined,
+    };
+  }
+
+  #secured(cookie: string): string {
+    const { autoSecure } = this.#options;
+    return autoSecure && isSecure(this.#exchange, this.#options) ? `${cookie}; Secure` : cookie;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Many sessions at once: listing them by reading the table slot by slot, steadily while it changes, and what to ask the
+ * manager for to end them. Runs in every thread of the host.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import { Refused } from '../calls/refused.js';
+import type { ByteWriter } from '../protocol/bytes.js';
+import { CALL, readTarget, type Target } from '../protocol/calls.js';
+import { type CloseAllCall, writeCloseAll } from '../protocol/close-all.js';
+import { formatId, parseId } from '../protocol/ids.js';
+import { ENDED, HEADER } from '../protocol/layout.js';
+import { callInTurn, type SessionContext } from '../session/context.js';
+import { toSessionInfo, toUtf8 } from '../session/info.js';
+import type { SessionId, SessionInfo } from '../types/types.js';
+import type { ResolvedFilter } from '../validation/arguments.js';
+
+/** Slots that are looked at before the thread's event loop may turn. */
+const SLICE = 1000;
+
+/** Writes the call that ends what a filter picks. */
+export function callToEnd({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
+  const call: CloseAllCall = {
+    user: userId === undefined ? undefined : toUtf8(userId),
+    except: except === undefined ? undefined : parseId(except),
+    createdBefore: createdBefore ?? Number.POSITIVE_INFINITY,
+    limit: limit ?? Number.POSITIVE_INFINITY,
+  };
+  return (to: ByteWriter): void => writeCloseAll(to, call);
+}
+
+export class Listing {
+  readonly #context: SessionContext;
+  readonly #filter: ResolvedFilter<SessionId>;
+
+  constructor(context: SessionContext, filter: ResolvedFilter<SessionId>) {
+    this.#context = context;
+    this.#filter = filter;
+  }
+
+  /** What the filter picks, while this thread's event loop goes on turning. */
+  async *sessions(): AsyncIterableIterator<SessionInfo> {
+    for (const info of this.#infos((await this.#ofUser()) ?? this.#everything())) {
+      if (info === undefined) await setImmediate();
+      else yield info;
+    }
+  }
+
+  /**
+   * The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died:
+   * then the whole table is read.
+   */
+  async #ofUser(): Promise<Iterable<Target> | undefined> {
+    const { userId } = this.#filter;
+    if (userId === undefined) return undefined;
+    const user = toUtf8(userId);
+    const answer = await callInTurn(
+      this.#context,
+      'new',
+      CALL.sessionsOfUser,
+      (to) => {
+        to.u16(user.length);
+        to.raw(user);
+      },
+      (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
+    );
+    if (!(answer instanceof Refused)) return once(answer);
+    if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
+    throw answer.toError();
+  }
+
+  /** Every slot that was ever let. A session never changes its slot, so one that lives throughout is met once. */
+  *#everything(): Iterable<Target> {
+    const { view } = this.#context;
+    const touched = Atomics.load(view.header, HEADER.slotsTouched);
+    for (let slot = 0; slot < touched; slot++) yield { slot, generation: view.generation(slot) };
+  }
+
+  /**
+   * What the filter picks among the targets; undefined now and then, where the reader should let its event loop turn.
+   */
+  *#infos(targets: Iterable<Target>): Iterable<SessionInfo | undefined> {
+    let left = this.#filter.limit ?? Number.POSITIVE_INFINITY;
+    let looked = 0;
+    for (const target of targets) {
+      if (left <= 0) return;
+      if (++looked % SLICE === 0) yield undefined;
+      const info = this.#info(target);
+      if (info === undefined) continue;
+      left--;
+      yield info;
+    }
+  }
+
+  #info({ slot, generation }: Target): SessionInfo | undefined {
+    const { view, now } = this.#context;
+    const { userId, except, createdBefore } = this.#filter;
+    if (view.load(slot, true) === 0) return undefined;
+    const { head, bytes } = view;
+    const mark = view.liveMark(slot);
+    if (mark === ENDED || head.generation !== generation) return undefined;
+    const lastSeenAt = view.seen(slot, mark);
+    const endsAt = head.endsAt(lastSeenAt);
+    if (endsAt <= now() || (createdBefore !== undefined && head.createdAt >= createdBefore)) return undefined;
+    const userAt = head.words * 4;
+    const clientAt = userAt + head.userBytes;
+    const info = toSessionInfo({
+      id: formatId(head.id),
+      user: bytes.subarray(userAt, clientAt),
+      client: bytes.subarray(clientAt, clientAt + head.clientBytes),
+      createdAt: head.createdAt,
+      lastSeenAt,
+      endsAt,
+      authenticatedAt: head.authenticatedAt,
+      tokenIssuedAt: head.tokenIssuedAt,
+      version: head.version,
+    });
+    return (userId !== undefined && info.userId !== userId) || info.id === except ? undefined : info;
+  }
+}
+
+/** A long list is made while others change it: a session that became this user's anew meanwhile was named again. */
+function* once(targets: readonly Target[]): Iterable<Target> {
+  const met = new Set<number>();
+  for (const target of targets) {
+    if (met.has(target.slot)) continue;
+    met.add(target.slot);
+    yield target;
+  }
+}

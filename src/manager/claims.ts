@@ -1,0 +1,68 @@
+/** The claims of one manager's clients, and the cookies that they are sent. Used in every thread of the host. */
+
+import { cookieData } from '../cookies/cookies.js';
+import type { CookieFormat } from '../cookies/format.js';
+import type { Lookup } from '../lookup/lookup.js';
+import type { Settings } from '../options/settings.js';
+import { SessionError } from '../protocol/errors.js';
+import { type ClaimContext, SessionClaim } from '../session/claim.js';
+import type { SessionHandle } from '../session/session.js';
+import type { CookieData } from '../types/types.js';
+
+export class Claims {
+  readonly #lookup: Lookup;
+  readonly #settings: Settings;
+  readonly #format: CookieFormat;
+  readonly #now: () => number;
+  readonly #context: ClaimContext;
+
+  constructor(lookup: Lookup, settings: Settings, format: CookieFormat, now: () => number) {
+    this.#lookup = lookup;
+    this.#settings = settings;
+    this.#format = format;
+    this.#now = now;
+    this.#context = { rotation: settings.rotation, cookieOf: (session, token) => this.#cookieOf(session, token) };
+  }
+
+  byCookie(cookie: string, touch: boolean): SessionClaim | undefined {
+    const found = this.#lookup.entryOf(cookie, touch);
+    if (found === undefined) return undefined;
+    const carried = this.#lookup.carriedBy(cookie, found);
+    if (carried === undefined) return undefined;
+    const { handle: session } = found;
+    return new SessionClaim(this.#context, session, carried.token, carried, touch ? session.seen : undefined);
+  }
+
+  /** Of a session whose token this thread knows. Throws ERR_TOKEN_UNKNOWN where it does not, ERR_SESSION_ENDED. */
+  of(session: SessionHandle): SessionClaim {
+    return new SessionClaim(this.#context, session, tokenOf(session));
+  }
+
+  /** As `Lookup.byCookie`, and renews a token that is due. */
+  async load(cookie: string, touch: boolean): Promise<SessionHandle | undefined> {
+    if (this.#settings.rotation === undefined) return this.#lookup.byCookie(cookie, touch);
+    const claim = this.byCookie(cookie, touch);
+    const renewing = claim?.renew();
+    if (renewing === undefined) return claim?.session;
+    await renewing;
+    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a
+    // moment later.
+    return claim?.isGood ? claim.session : undefined;
+  }
+
+  cookieOf(session: SessionHandle): CookieData {
+    return this.#cookieOf(session, tokenOf(session));
+  }
+
+  #cookieOf(session: SessionHandle, token: string): CookieData {
+    const { expiresAt } = session;
+    const maxAge = expiresAt === undefined ? undefined : (expiresAt.getTime() - this.#now()) / 1000;
+    return cookieData(this.#settings.cookie, this.#format.valueOf(token, session.tokenTimes), maxAge);
+  }
+}
+
+function tokenOf(session: SessionHandle): string {
+  const token = session.currentToken();
+  if (token === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
+  return token;
+}

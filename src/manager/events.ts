@@ -1,0 +1,158 @@
+/** What happens in all threads, as listeners of this one hear it. Runs in every thread of the host. */
+
+import type { Refused } from '../calls/refused.js';
+import { ByteReader, MalformedBytes } from '../protocol/bytes.js';
+import { expected } from '../protocol/errors.js';
+import { EVENT_BITS, EVENT_NAMES, NOTICE, REASONS, readInfo, type SessionEventName } from '../protocol/notices.js';
+import { fromUtf8, toSessionInfo } from '../session/info.js';
+import type { EndReason, SessionEvents } from '../types/types.js';
+import { Retry } from './retry.js';
+
+/** Kind, and bytes. */
+const NOTICE_HEADER = 5;
+
+type Listener = (event: never) => void;
+const NAMES: readonly string[] = [...EVENT_NAMES, 'restarted', 'gap'] satisfies (keyof SessionEvents)[];
+
+export class Events {
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #subscribe: (events: number) => Promise<Refused | undefined>;
+  readonly #over: (slot: number, generation: number, reason: EndReason) => void;
+  /** What this thread listens to, as bits. */
+  #wanted = 0;
+  /** What the manager was told, as far as its answers say; undefined where a call's outcome is unknown. */
+  #told: number | undefined = 0;
+  /** The call that says so: answers are read in slices, and so those of two batches out of order. */
+  #toldBy = 0;
+  #calls = 0;
+  #pending = 0;
+  readonly #retry = new Retry(() => {
+    if (this.#told !== this.#wanted) this.#tell();
+  });
+
+  /**
+   * `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended.
+   */
+  constructor(
+    subscribe: (events: number) => Promise<Refused | undefined>,
+    over: (slot: number, generation: number, reason: EndReason) => void,
+  ) {
+    this.#subscribe = subscribe;
+    this.#over = over;
+  }
+
+  on(event: keyof SessionEvents, listener: Listener): () => void {
+    if (!NAMES.includes(event)) throw expected('event', `one of ${NAMES.join(', ')}`, event);
+    if (typeof listener !== 'function') throw expected('listener', 'a function', listener);
+    // Wrapped, so that one function may listen twice and stop once.
+    const own: Listener = (heard) => listener(heard);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(own));
+    this.#ask();
+    return () => {
+      if (!listeners.delete(own)) return;
+      this.#ask();
+    };
+  }
+
+  /** What this thread listens to, as bits, for the greeting of a manager, which learns it by that. */
+  introduce(): number {
+    this.#told = this.#wanted;
+    return this.#wanted;
+  }
+
+  /** Tells that another manager has taken the table over. */
+  restarted(event: SessionEvents['restarted']): void {
+    this.#emit('restarted', event);
+  }
+
+  #ask(): void {
+    let wanted = 0;
+    for (const name of EVENT_NAMES) if ((this.#listeners.get(name)?.size ?? 0) > 0) wanted |= EVENT_BITS[name];
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#tell();
+  }
+
+  /**
+   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in
+   * their order, late ones too: so the last that may have been applied counts, and whether to tell again is judged when
+   * none is pending.
+   */
+  #tell(): void {
+    const call = ++this.#calls;
+    const wanted = this.#wanted;
+    this.#pending++;
+    void this.#subscribe(wanted).then((refused) => {
+      this.#pending--;
+      const isDone = refused === undefined;
+      if (call > this.#toldBy && (isDone || refused.outcome !== 'not-applied')) {
+        this.#toldBy = call;
+        this.#told = isDone ? wanted : undefined;
+      }
+      if (isDone) this.#retry.succeeded();
+      if (this.#pending === 0 && this.#told !== this.#wanted) this.#retry.schedule();
+    });
+  }
+
+  /** No manager tells this thread of anything any more. */
+  end(): void {
+    this.#retry.end();
+  }
+
+  /**
+   * Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this
+   * build is passed over.
+   */
+  hear(notices: Uint8Array): number {
+    const from = new ByteReader(notices);
+    let events = 0;
+    while (from.left >= NOTICE_HEADER) {
+      const kind = from.u8();
+      const count = from.u32();
+      if (count > from.left) break;
+      const next = from.skip(count) + count;
+      if (kind === NOTICE.event) events++;
+      try {
+        this.#notice(kind, new ByteReader(notices, next - count, next));
+      } catch (error) {
+        if (!(error instanceof MalformedBytes)) throw error;
+      }
+    }
+    return events;
+  }
+
+  #notice(kind: number, fields: ByteReader): void {
+    if (kind === NOTICE.event) this.#event(fields);
+    else if (kind === NOTICE.over) this.#over(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
+    else if (kind === NOTICE.gap) this.#emit('gap', { missed: fields.f64() });
+  }
+
+  #event(fields: ByteReader): void {
+    const bit = fields.u8();
+    const name = EVENT_NAMES.find((each) => EVENT_BITS[each] === bit) as SessionEventName;
+    if ((this.#listeners.get(name)?.size ?? 0) === 0) return;
+    const session = toSessionInfo(readInfo(fields));
+    if (name !== 'ended') {
+      this.#emit(name, { session });
+      return;
+    }
+    const reason = REASONS[fields.u8()] as EndReason;
+    const note = fromUtf8(fields.raw(fields.left));
+    this.#emit(name, note === '' ? { session, reason } : { session, reason, note });
+  }
+
+  #emit(name: keyof SessionEvents, event: SessionEvents[keyof SessionEvents]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        listener(event as never);
+      } catch (error) {
+        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the
+        // others nor us.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

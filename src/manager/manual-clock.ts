@@ -1,0 +1,52 @@
+/**
+ * A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the
+ * thread that made it.
+ */
+
+import { types } from 'node:util';
+import { type ClockMemory, clockOffset, reserveClock, setClockOffset } from '../protocol/clock.js';
+import { expected } from '../protocol/errors.js';
+import type { Duration, ManualClock } from '../types/types.js';
+import { CENTURY, checkDuration } from '../validation/durations.js';
+
+const memories = new WeakMap<object, ClockMemory>();
+/** The last instant that a Date can be. */
+const LAST_INSTANT = 8.64e15;
+
+/**
+ * Makes a manual clock. `start`: milliseconds since 1970 or a Date, default the present. Session time never goes back:
+ * `set` to an earlier instant is refused.
+ */
+export function createManualClock(start: number | Date = Date.now()): ManualClock {
+  const memory = reserveClock(toTime('start', start, 0), true);
+  const now = () => clockOffset(memory);
+  const clock: ManualClock = {
+    now,
+    set: (time) => setClockOffset(memory, toTime('time', time, now())),
+    advance: (by: Duration) => {
+      const milliseconds = checkDuration('by', by, {
+        least: 0,
+        most: CENTURY,
+        mostInWords: '100 years',
+        orFalse: false,
+      });
+      setClockOffset(memory, toTime('by', now() + milliseconds, now()));
+    },
+  };
+  memories.set(clock, memory);
+  return clock;
+}
+
+export function isManualClock(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && memories.has(value);
+}
+
+export function memoryOf(clock: ManualClock): ClockMemory {
+  return memories.get(clock) as ClockMemory;
+}
+
+function toTime(what: string, value: unknown, earliest: number): number {
+  const time = types.isDate(value) ? Date.prototype.getTime.call(value) : value;
+  if (typeof time === 'number' && time >= earliest && time <= LAST_INSTANT) return Math.floor(time);
+  throw expected(what, `an instant no earlier than ${earliest}, the session time now`, value);
+}

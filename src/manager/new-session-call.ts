@@ -1,0 +1,105 @@
+/** New sessions on their way: the calls that make them. Runs in every thread of the host. */
+
+import type { Call } from '../calls/call.js';
+import type { Connection } from '../calls/connection.js';
+import { drawsAgain, Refused } from '../calls/refused.js';
+import type { Lookup } from '../lookup/lookup.js';
+import type { Settings } from '../options/settings.js';
+import type { ByteReader, ByteWriter } from '../protocol/bytes.js';
+import { CALL, readTarget, writeNewSession } from '../protocol/calls.js';
+import { encodeData } from '../protocol/data/encode.js';
+import { DIGEST_WORDS, ID_WORDS } from '../protocol/layout.js';
+import type { SessionContext } from '../session/context.js';
+import { packClient, toUtf8 } from '../session/info.js';
+import type { SessionHandle } from '../session/session.js';
+import { digestInto, drawIdInto, drawToken } from '../session/tokens.js';
+import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
+
+// Of the call that is written or answered at the moment.
+const digest = new Int32Array(DIGEST_WORDS);
+const id = new Int32Array(ID_WORDS);
+
+class Birth implements Call {
+  readonly which = CALL.newSession;
+  readonly #lookup: Lookup;
+  readonly #init: ResolvedNewSession;
+  readonly #data: object;
+  readonly #settle: (made: SessionHandle | Refused) => void;
+  #token = '';
+  // The id's words, as numbers of their own: an array would take longer to make than all the rest of this.
+  #idA = 0;
+  #idB = 0;
+  #idC = 0;
+  #idD = 0;
+
+  constructor(lookup: Lookup, init: ResolvedNewSession, data: object, settle: (made: SessionHandle | Refused) => void) {
+    this.#lookup = lookup;
+    this.#init = init;
+    this.#data = data;
+    this.#settle = settle;
+  }
+
+  write(to: ByteWriter): void {
+    const init = this.#init;
+    this.#token = drawToken();
+    digestInto(this.#token, digest);
+    drawIdInto(id);
+    this.#idA = id[0] as number;
+    this.#idB = id[1] as number;
+    this.#idC = id[2] as number;
+    this.#idD = id[3] as number;
+    const user = toUtf8(init.userId ?? '');
+    const client = packClient(init.client);
+    const { idleTimeout: idle, absoluteTimeout: absolute, linked } = init;
+    writeNewSession(to, { digest, id, idle, absolute, linked, user, client });
+    encodeData(to, this.#data, this.#lookup.maxSessionBytes);
+  }
+
+  done(from: ByteReader): void {
+    id[0] = this.#idA;
+    id[1] = this.#idB;
+    id[2] = this.#idC;
+    id[3] = this.#idD;
+    const target = readTarget(from);
+    this.#settle(this.#lookup.newborn(target, this.#token, id, from.f64(), this.#init));
+  }
+
+  refused(refused: Refused): void {
+    this.#settle(refused);
+  }
+}
+
+export class Births {
+  readonly #context: SessionContext;
+  readonly #lookup: Lookup;
+  readonly #settings: Settings;
+  readonly #connection: Connection;
+
+  constructor(context: SessionContext, lookup: Lookup, settings: Settings, connection: Connection) {
+    this.#context = context;
+    this.#lookup = lookup;
+    this.#settings = settings;
+    this.#connection = connection;
+  }
+
+  async make(init: unknown): Promise<SessionHandle> {
+    const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
+    const { checked } = this.#context;
+    const data = resolved.data === undefined ? {} : resolved.data;
+    let since: number | undefined;
+    for (;;) {
+      const made = await (checked === undefined
+        ? this.#begin(resolved, data)
+        : checked.whole('new', data, (fitting) => this.#begin(resolved, fitting)));
+      if (!(made instanceof Refused)) return made;
+      since ??= performance.now();
+      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
+    }
+  }
+
+  #begin(init: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
+    return new Promise((settle) => {
+      this.#connection.make(new Birth(this.#lookup, init, data as object, settle));
+    });
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * What a policy allows of timeouts and cookies, and what it sets where nothing is said. Used in every thread of the
+ * host.
+ */
+
+import type { ResolvedCookieOptions } from '../cookies/options.js';
+import { expected } from '../protocol/errors.js';
+import type { PolicyName } from '../types/types.js';
+import { defaults } from '../validation/defaults.js';
+import { acceptedDuration, type DurationLimits, type TimeoutLimits, timeoutLimits } from '../validation/durations.js';
+import { policies } from './policies/policies.js';
+import type { TimeoutRule } from './policies/requirement.js';
+
+export const POLICY_NAMES = Object.keys(policies) as readonly PolicyName[];
+
+/** What timeouts are held to, those of single sessions included. */
+export function timeoutLimitsUnder(policy: PolicyName | undefined): TimeoutLimits {
+  if (policy === undefined) return { idle: timeoutLimits, absolute: timeoutLimits };
+  const { idleTimeout, absoluteTimeout } = policies[policy];
+  return { idle: limitsOf(policy, idleTimeout), absolute: limitsOf(policy, absoluteTimeout) };
+}
+
+function limitsOf(policy: PolicyName, rule: TimeoutRule | undefined): DurationLimits {
+  if (rule === undefined) return timeoutLimits;
+  const { most, inWords, requirement } = rule;
+  return {
+    ...timeoutLimits,
+    ...(most === undefined ? {} : { most: acceptedDuration(most), mostInWords: inWords ?? `${most}` }),
+    orFalse: false,
+    because: because(policy, requirement),
+  };
+}
+
+/** The usual timeouts, in milliseconds, or the policy's where those are shorter: a policy never loosens anything. */
+export function defaultTimeoutsUnder(policy: PolicyName | undefined): { idle: number; absolute: number } {
+  const { idle, absolute } = timeoutLimitsUnder(policy);
+  return {
+    idle: Math.min(acceptedDuration(defaults.idleTimeout), idle.most),
+    absolute: Math.min(acceptedDuration(defaults.absoluteTimeout), absolute.most),
+  };
+}
+
+/** Whether a cookie outlives the browser where nothing is said. */
+export function isPersistentUnder(policy: PolicyName | undefined): boolean {
+  return policy?.startsWith('nist-') ? false : defaults.cookie.persistent;
+}
+
+/** One thing that a policy asks of the cookie. */
+interface CookieRule {
+  readonly requirement: string;
+  readonly option: 'secure' | 'name' | 'sameSite' | 'format';
+  readonly tobe: string;
+  isKept(cookie: ResolvedCookieOptions): boolean;
+}
+
+// The prefixes letter by letter: not every browser takes them in another case.
+const isOfOneHost = ({ name }: ResolvedCookieOptions) => name.startsWith('__Host-');
+const isSecure = ({ secure }: ResolvedCookieOptions) => secure;
+const isSameSite = ({ sameSite }: ResolvedCookieOptions) => sameSite !== 'none';
+
+const asvsL1: readonly CookieRule[] = [
+  { requirement: '3.3.1', option: 'secure', tobe: 'true', isKept: isSecure },
+  {
+    requirement: '3.3.1',
+    option: 'name',
+    tobe: 'a name that begins with __Host- or __Secure-',
+    isKept: (cookie) => isOfOneHost(cookie) || cookie.name.startsWith('__Secure-'),
+  },
+];
+const asvsL2: readonly CookieRule[] = [
+  ...asvsL1,
+  { requirement: '3.3.2', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  {
+    requirement: '3.3.3',
+    option: 'name',
+    tobe: 'a name that begins with __Host-, as no `cookie.domain` is given',
+    isKept: (cookie) => isOfOneHost(cookie) || cookie.domain !== undefined,
+  },
+];
+const nist: readonly CookieRule[] = [
+  { requirement: '5.1.1 (1)', option: 'secure', tobe: 'true', isKept: isSecure },
+  {
+    requirement: '5.1.1 (2) and (5)',
+    option: 'name',
+    tobe: 'a name that begins with __Host-',
+    isKept: isOfOneHost,
+  },
+  { requirement: '5.1.1 (6)', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  {
+    requirement: '5.1.1 (7)',
+    option: 'format',
+    tobe: "'opaque' or 'signed'",
+    isKept: ({ format }) => format !== 'jwt',
+  },
+];
+
+const cookieRules: Readonly<Record<PolicyName, readonly CookieRule[]>> = {
+  'asvs-l1': asvsL1,
+  'asvs-l2': asvsL2,
+  'nist-aal1': nist,
+  'nist-aal2': nist,
+  'nist-aal3': nist,
+};
+
+/** Throws ERR_INVALID_OPTION that names the option, the policy and the requirement. */
+export function checkCookieUnder(policy: PolicyName | undefined, cookie: ResolvedCookieOptions): void {
+  if (policy === undefined) return;
+  const broken = cookieRules[policy].find((rule) => !rule.isKept(cookie));
+  if (broken === undefined) return;
+  const { option, tobe, requirement } = broken;
+  throw expected(`cookie.${option}`, `${tobe}${because(policy, requirement)}`, cookie[option]);
+}
+
+/** The reason for a refusal: what the policy is, and which requirement of which standard. */
+function because(policy: PolicyName, requirement: string): string {
+  return ` (policy '${policy}': ${policies[policy].standard}, ${requirement})`;
+}

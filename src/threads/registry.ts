@@ -1,0 +1,52 @@
+/**
+ * The managers that this thread has started or joined, by name. It hangs on the global object, so that two copies of
+ * the package in one thread find the same.
+ */
+
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { SessionManager } from '../types/types.js';
+import { type Invitation, isOver } from './ticket.js';
+
+type Data = Record<string, unknown>;
+
+export interface Registered {
+  readonly manager: Promise<SessionManager<Data>>;
+  readonly schema: StandardSchemaV1 | undefined;
+  /** Which manager it is; undefined only until its thread is spawned. */
+  invitation: Invitation | undefined;
+}
+
+const KEY = Symbol.for('coatcheck.managers');
+
+function managersHere(): Map<string, Registered> {
+  const holder = globalThis as unknown as Record<symbol, Map<string, Registered> | undefined>;
+  holder[KEY] ??= new Map();
+  return holder[KEY];
+}
+
+/**
+ * The manager of this name that this thread has started or joined, unless it has ended; with an invitation: that very
+ * one.
+ */
+export function managerHere(name: string, invitation?: Invitation): Registered | undefined {
+  const here = managersHere();
+  for (const [key, registered] of here) if (registered.invitation && isOver(registered.invitation)) here.delete(key);
+  if (invitation === undefined) return here.get(name);
+  return [...here.values()].find((registered) => registered.invitation?.threadId === invitation.threadId);
+}
+
+/**
+ * Registers a manager while it starts or is joined, and strikes it again if that fails. Under its name, unless another
+ * has taken that here.
+ */
+export function register(name: string, registered: Registered): Promise<SessionManager<Data>> {
+  const here = managersHere();
+  here.set(here.has(name) ? `${name} of thread ${registered.invitation?.threadId}` : name, registered);
+  registered.manager.catch(() => forget(registered.manager));
+  return registered.manager;
+}
+
+export function forget(manager: Promise<SessionManager<Data>>): void {
+  const here = managersHere();
+  for (const [key, registered] of here) if (registered.manager === manager) here.delete(key);
+}

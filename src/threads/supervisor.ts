@@ -1,0 +1,309 @@
+/**
+ * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
+ * the thread that started the manager.
+ *
+ * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat. What was given up
+ * may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
+ */
+
+import {
+  MessageChannel,
+  type MessagePort,
+  type ResourceLimits,
+  type TransferListItem,
+  Worker,
+} from 'node:worker_threads';
+import { FIRST_EPOCH, HEADER, STATUS, WORK } from '../protocol/layout.js';
+import {
+  type Gone,
+  isPort,
+  isReport,
+  type Joined,
+  type ManagerReport,
+  type ManagerStartup,
+  type ThreadError,
+} from '../protocol/startup.js';
+import { errorFor, errorFrom } from '../protocol/thread-error.js';
+import { HangDetector, TICK, type Verdict } from './hang-detector.js';
+import { type Member, memberOf } from './members.js';
+import { Suspicion } from './poison-record.js';
+
+/** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
+const START_TIMEOUT = 10_000;
+/** How long a thread that was given up is waited for: one in a system call never ends. */
+const PATIENCE = 250;
+/** The pause after a manager that served nothing; it doubles each time, up to the longest. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 2000;
+
+const reasons: Readonly<Record<Verdict, string>> = {
+  hung: 'its heart stood still for a second',
+  'not started': 'it did not start in time',
+};
+
+/** What a manager is started with, whichever it is. */
+export interface Post {
+  readonly startup: Omit<ManagerStartup, 'ownerEpoch' | 'connections' | 'suspect'>;
+  readonly worker: URL;
+  readonly name: string;
+  readonly callTimeout: number;
+  readonly restarts: { readonly most: number; readonly within: number };
+  readonly resourceLimits: ResourceLimits;
+}
+
+export class Supervisor {
+  readonly #post: Post;
+  readonly #header: Int32Array;
+  readonly #members = new Map<number, Member>();
+  #worker: Worker | undefined;
+  #epoch = 0;
+  readonly #detector = new HangDetector(performance.now());
+  #pausing: NodeJS.Timeout | undefined;
+  readonly #pulse: NodeJS.Timeout;
+  /** Whether its end was asked for, and whether no manager will come any more. */
+  #ending = false;
+  #over = false;
+  /** When the last restarts were, and how long the next pause is. */
+  readonly #restartedAt: number[] = [];
+  #pause = FIRST_PAUSE;
+  /** What the manager in office dies of, as far as is known, and whether it is by its own doing. */
+  #cause: ThreadError | undefined;
+  #thrown: unknown;
+  #byItself = false;
+  readonly #suspicion: Suspicion;
+  #settleEnd: () => void = () => {};
+  readonly #ended = new Promise<void>((resolve) => {
+    this.#settleEnd = resolve;
+  });
+
+  constructor(post: Post) {
+    this.#post = post;
+    this.#header = new Int32Array(post.startup.memory.header);
+    this.#suspicion = new Suspicion(this.#header);
+    this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
+    this.#pulse = setInterval(() => this.#look(), TICK).unref();
+  }
+
+  get threadId(): number {
+    return this.#worker?.threadId ?? -1;
+  }
+
+  /** Why the manager is dead. */
+  get cause(): unknown {
+    return this.#thrown ?? (this.#cause && errorFrom(this.#cause));
+  }
+
+  /** Enters a thread that is told of every restart from now on. */
+  enter(member: Member): void {
+    this.#members.set(member.number, member);
+  }
+
+  /**
+   * Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when
+   * that thread died.
+   */
+  leave(number: number): void {
+    this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
+    this.#members.delete(number);
+  }
+
+  // ------------------------------------------------------------ a manager's life
+
+  /** Starts a manager, and gives each member the port to it. Throws what the making of a thread throws. */
+  start(): void {
+    this.#byItself = false;
+    this.#header[HEADER.served] = 0;
+    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
+    this.#detector.started(Atomics.load(this.#header, HEADER.heartbeat), timeout);
+    this.#header[HEADER.workAt] = WORK.nothing;
+    this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
+    const channels = [...this.#members.values()].map((member) => ({ member, ...new MessageChannel() }));
+    const connections = channels.map(({ member: { number, words, journal }, port2: port }) => ({
+      number,
+      port,
+      words,
+      journal,
+    }));
+    const startup: ManagerStartup = {
+      ...this.#post.startup,
+      ownerEpoch: this.#epoch,
+      connections,
+      suspect: this.#suspicion.slot,
+    };
+    const { worker: module, name, resourceLimits } = this.#post;
+    const worker = new Worker(module, {
+      name: `coatcheck ${name}`,
+      workerData: startup,
+      transferList: connections.map(({ port }) => port) as TransferListItem[],
+      // What the host preloads is for the host's own threads.
+      execArgv: [],
+      resourceLimits,
+    });
+    this.#worker = worker;
+    worker.on('message', (report: unknown) => {
+      if (isReport(report)) this.#hear(worker, report);
+    });
+    worker.on('error', (error) => {
+      if (worker !== this.#worker) return;
+      this.#thrown = error;
+      this.#cause = errorFor(error);
+      this.#byItself = true;
+    });
+    worker.once('exit', (code) => {
+      if (worker === this.#worker) this.#cause ??= errorFor(new Error(`the thread ended with exit code ${code}`));
+      this.#dead(worker);
+    });
+    // After its listeners: one for messages would keep this thread alive.
+    worker.unref();
+    for (const { member, port1 } of channels) member.renew(port1, this.#epoch);
+  }
+
+  #hear(worker: Worker, report: ManagerReport): void {
+    if (report.coatcheck === 'joined') this.#join(report);
+    if (worker !== this.#worker) return;
+    if (report.coatcheck === 'dying') {
+      this.#cause = report.why;
+      this.#byItself = true;
+    } else if (report.coatcheck === 'running') {
+      this.#detector.running();
+      this.#suspicion.clear();
+      for (const id of report.setAside) {
+        process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
+          code: 'COATCHECK_SET_ASIDE',
+        });
+      }
+      const why = this.#cause;
+      this.#cause = undefined;
+      if (why === undefined) return;
+      const restarts = this.#header[HEADER.restarts] as number;
+      for (const member of this.#members.values()) member.restarted(why, restarts, report.recovered);
+    }
+  }
+
+  #join(joined: Joined): void {
+    if (!isPort(joined.second)) return;
+    if (this.#over) (joined.second as MessagePort).close();
+    else this.enter(memberOf(joined, () => this.leave(joined.number)));
+  }
+
+  // ------------------------------------------------------------ its death
+
+  #look(): void {
+    const worker = this.#worker;
+    const verdict = this.#detector.look(performance.now(), Atomics.load(this.#header, HEADER.heartbeat));
+    if (worker === undefined || verdict === undefined) return;
+    if (verdict === 'hung') this.#giveUp(worker, reasons.hung);
+    // The message that it is up may have arrived and not been read.
+    else setImmediate(() => this.#detector.isRunning || this.#giveUp(worker, reasons[verdict]));
+  }
+
+  /**
+   * A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody
+   * any more.
+   */
+  cutOff(): void {
+    const worker = this.#worker;
+    if (worker !== undefined) afterTurn(PATIENCE, () => this.#giveUp(worker, 'its port was closed')).unref();
+  }
+
+  #giveUp(worker: Worker, why: string): void {
+    if (worker !== this.#worker) return;
+    this.#cause ??= errorFor(new Error(`the thread was given up: ${why}`));
+    this.#byItself = true;
+    // From here on it writes nothing, wherever it stands.
+    Atomics.add(this.#header, HEADER.ownerEpoch, 1);
+    void worker.terminate();
+    afterTurn(PATIENCE, () => this.#dead(worker)).unref();
+  }
+
+  #dead(worker: Worker): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    Atomics.add(this.#header, HEADER.ownerEpoch, 1);
+    const isStopped = Atomics.load(this.#header, HEADER.status) === STATUS.stopped;
+    if (this.#ending || isStopped) this.#finish(STATUS.stopped);
+    else if (this.#header[HEADER.status] === STATUS.starting || !this.#mayRestart()) this.#finish(STATUS.failed);
+    else this.#restart();
+  }
+
+  #mayRestart(): boolean {
+    const { most, within } = this.#post.restarts;
+    const now = performance.now();
+    while (this.#restartedAt.length > 0 && now - (this.#restartedAt[0] as number) > within) this.#restartedAt.shift();
+    return this.#restartedAt.length < most;
+  }
+
+  #restart(): void {
+    const header = this.#header;
+    this.#suspicion.died(this.#byItself);
+    const hasServed = (header[HEADER.served] as number) > 0;
+    const isFirst = this.#restartedAt.length === 0;
+    const pause = hasServed || isFirst ? 0 : this.#pause;
+    this.#pause = hasServed ? FIRST_PAUSE : Math.min(this.#pause * (pause === 0 ? 1 : 2), LONGEST_PAUSE);
+    this.#restartedAt.push(performance.now());
+    header[HEADER.restarts] = (header[HEADER.restarts] as number) + 1;
+    const start = () => {
+      this.#pausing = undefined;
+      try {
+        this.start();
+      } catch (error) {
+        this.#cause = errorFor(error);
+        if (this.#mayRestart()) this.#restart();
+        else this.#finish(STATUS.failed);
+      }
+    };
+    if (pause === 0) start();
+    else this.#pausing = setTimeout(start, pause).unref();
+  }
+
+  // ------------------------------------------------------------ the end
+
+  /**
+   * Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall
+   * not wait for ever.
+   */
+  async end(): Promise<void> {
+    this.#ending = true;
+    const worker = this.#worker;
+    clearTimeout(this.#pausing);
+    if (worker === undefined) this.#finish(STATUS.stopped);
+    worker?.ref();
+    const patience = afterTurn(this.#post.callTimeout, () => {
+      void worker?.terminate();
+      afterTurn(PATIENCE, () => worker && this.#dead(worker));
+    });
+    await this.#ended;
+    clearTimeout(patience);
+    Atomics.store(this.#header, HEADER.status, STATUS.stopped);
+  }
+
+  /** Ends a manager that has not come up. */
+  async abort(): Promise<void> {
+    this.#ending = true;
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      worker.ref();
+      await worker.terminate();
+      this.#dead(worker);
+    }
+    Atomics.store(this.#header, HEADER.status, STATUS.failed);
+  }
+
+  #finish(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#pulse);
+    Atomics.store(this.#header, HEADER.status, status);
+    for (const member of [...this.#members.values()]) member.over();
+    this.#members.clear();
+    this.#settleEnd();
+  }
+}
+
+/**
+ * As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read
+ * first.
+ */
+function afterTurn(milliseconds: number, then: () => unknown): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(then), milliseconds);
+}

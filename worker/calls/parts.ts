@@ -1,0 +1,22 @@
+/** What a manager is made of, for whoever does its calls. Manager's thread. */
+
+import type { Endings } from '../rules/endings.js';
+import type { Manager } from '../rules/rules.js';
+import type { Sessions } from '../rules/sessions.js';
+import type { Steps } from '../table/pace.js';
+import type { Connections } from './connections.js';
+
+export interface ManagerParts {
+  readonly manager: Manager;
+  readonly sessions: Sessions;
+  readonly endings: Endings;
+  readonly connections: Connections;
+  readonly bytesReserved: number;
+  /** Called once, when a thread has asked for the end and what had arrived by then is done. */
+  readonly stop: () => Steps<void>;
+  /**
+   * Called where something failed that must not fail: what lies beside the table may be half changed, so this manager
+   * has to go.
+   */
+  readonly die: (error: unknown) => void;
+}

@@ -1,0 +1,163 @@
+/**
+ * Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die.
+ * Manager's thread; Comlink is named here only.
+ */
+
+import { types } from 'node:util';
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { CONNECTION, type ManagerApi, MOST_COPIED } from '../../src/protocol/calls.js';
+import type { Hello, Welcome } from '../../src/protocol/greeting.js';
+import { JOURNAL_BYTES } from '../../src/protocol/journal.js';
+import { LAYOUT_VERSION } from '../../src/protocol/layout.js';
+import type { Joined } from '../../src/protocol/startup.js';
+import { failpoint } from '../failpoints.js';
+import type { Endings } from '../rules/endings.js';
+import type { Manager } from '../rules/rules.js';
+import { Journal } from '../table/journal.js';
+import type { Owner } from '../table/owner.js';
+import { type Steps, UNITS } from '../table/pace.js';
+import type { Pin } from '../table/pins.js';
+import { Connection, type Connections } from './connections.js';
+import type { Executor } from './executor.js';
+import { guard } from './gate.js';
+import { Queue } from './turns.js';
+
+const { isArrayBuffer, isInt32Array, isSharedArrayBuffer } = types;
+
+/** What is behind every port. */
+export interface Served {
+  readonly manager: Manager;
+  readonly endings: Endings;
+  readonly connections: Connections;
+  readonly executor: Executor;
+  readonly owner: Owner;
+  /** What a thread that joins has to know; handed on unread. */
+  readonly settings: unknown;
+  /** A number that no connection of this table ever had. */
+  readonly newNumber: () => number;
+  /** Tells the supervisor of a thread that has joined. */
+  readonly joined: (member: Joined) => void;
+}
+
+/** Of a port: what its types do not know yet. */
+type RefCounted = MessagePort & { hasRef(): boolean };
+
+/** A connection that survived its manager, as the supervisor hands it over. */
+export interface Inherited {
+  readonly number: number;
+  readonly words: Int32Array;
+  readonly journal: Journal;
+  readonly pins: readonly Pin[];
+}
+
+/**
+ * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port by
+ * which the supervisor will reach that thread when this manager is no more; `inherited` what is known of one that a
+ * former manager served.
+ */
+export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
+  const { manager, endings, connections, executor, owner } = served;
+  const { table, turns } = executor;
+  const queue = new Queue();
+  let connection: Connection | undefined;
+  let isClosed = false;
+  let isSecondClosed = false;
+  const add = (number: number, words: Int32Array, journal: Journal, isInherited: boolean): Connection => {
+    connection = connections.add(new Connection(number, port, words, journal, { queue, isInherited }));
+    return connection;
+  };
+  if (inherited !== undefined) {
+    const { pins } = add(inherited.number, inherited.words, inherited.journal, true);
+    for (const pin of inherited.pins) pins.add(table, pin);
+    failpoint('connect: taken over');
+  }
+  const api: ManagerApi = {
+    greet: (hello: Hello) => turns.do(queue, () => welcome(hello)),
+    execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
+      if (connection === undefined || !isArrayBuffer(batch)) return new ArrayBuffer(0);
+      const reply = executor.execute(connection, batch);
+      return isArrayBuffer(reply) ? handOver(reply) : reply.then(handOver);
+    },
+  };
+
+  function* welcome(hello: Hello): Steps<Welcome> {
+    // The port may have closed while this waited for its turn: nobody would ever take the connection out again.
+    if (isClosed || !isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
+    failpoint('connect: greeted');
+    const { words, journal, events, watched } = hello;
+    if (connection === undefined) {
+      const number = served.newNumber();
+      add(number, new Int32Array(words), new Journal(journal, owner), false);
+      failpoint('connect: entered');
+      // Without it nobody would tell the thread of this manager's death; most likely the thread is dead itself.
+      if (isSecondClosed) port.close();
+      else if (second !== undefined) served.joined({ number, words, journal, second });
+      failpoint('connect: told the supervisor');
+    }
+    const over = yield* resume(connection as Connection, events, watched);
+    return { accepted: true, settings: served.settings, over };
+  }
+
+  /** Takes up what the thread listened to and watched. Returns which of the sessions watched have ended meanwhile. */
+  function* resume(to: Connection, events: number, watched: Int32Array): Steps<Int32Array> {
+    const over: number[] = [];
+    connections.subscribe(to, events);
+    for (let i = 0; i + 1 < watched.length; i += 2) {
+      const target = { slot: (watched[i] as number) >>> 0, generation: watched[i + 1] as number };
+      if (manager.isAlive(target)) connections.watch(to, target.slot);
+      else over.push(target.slot, target.generation, endings.reasonOf(target));
+      table.pace.spend(UNITS.record);
+      if (table.pace.isOver) yield;
+    }
+    return Int32Array.from(over);
+  }
+
+  function closed(): void {
+    isClosed = true;
+    second?.close();
+    if (connection === undefined) return;
+    const lost = connection;
+    connection = undefined;
+    connections.remove(lost);
+    failpoint('disconnect: port closed');
+    // Behind the batches that had arrived.
+    void turns.do(queue, () => forget(lost));
+  }
+
+  function* forget(lost: Connection): Steps<void> {
+    lost.pins.releaseAll(table);
+    yield* manager.connectionLost(lost.number);
+    connections.flush();
+  }
+
+  second?.once('close', () => {
+    isSecondClosed = true;
+    // A thread that is gone, or has given up to join: nobody else would notice.
+    if (connection === undefined) port.close();
+  });
+  guard(port);
+  port.on('close', closed);
+  Comlink.expose(api, port as unknown as Comlink.Endpoint);
+  // One that closed before this thread listened to it tells nobody any more: only that it holds no thread alive shows
+  // it.
+  if (!(port as RefCounted).hasRef()) closed();
+}
+
+function isHello(hello: Hello): boolean {
+  return (
+    hello?.layoutVersion === LAYOUT_VERSION &&
+    isSharedArrayBuffer(hello.words) &&
+    hello.words.byteLength >= CONNECTION.words * 4 &&
+    hello.words.byteLength % 4 === 0 &&
+    isSharedArrayBuffer(hello.journal) &&
+    hello.journal.byteLength >= JOURNAL_BYTES &&
+    Number.isInteger(hello.events) &&
+    isInt32Array(hello.watched)
+  );
+}
+
+/** A large reply travels without being copied. */
+function handOver(reply: ArrayBuffer): ArrayBuffer {
+  return reply.byteLength > MOST_COPIED ? Comlink.transfer(reply, [reply]) : reply;
+}

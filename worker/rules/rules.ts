@@ -1,0 +1,262 @@
+/**
+ * The rules of sessions: what each call checks, changes and answers. They know neither ports nor threads nor clocks:
+ * they are handed a table, what is derived from it, the time as a function, and an audience. Manager's thread. In the
+ * order of the calls in src/protocol/calls.ts.
+ *
+ * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns how to publish
+ * it. Nothing of it shows before `apply`, which cannot fail. Where more has to be done before than a step allows (see
+ * pace.ts), it returns that work, and is asked again when it is done. What concerns many sessions is such work
+ * altogether: others have their turn in between.
+ */
+
+import { ByteWriter } from '../../src/protocol/bytes.js';
+import type { NewSessionCall, RotateCall, Swept, Target } from '../../src/protocol/calls.js';
+import type { CloseAllCall } from '../../src/protocol/close-all.js';
+import { checkEntries, findEntry } from '../../src/protocol/data/entries.js';
+import type { IfVersion, LoginCall, TakeCall } from '../../src/protocol/data-calls.js';
+import type { CloseByKeyCall } from '../../src/protocol/keyed-calls.js';
+import { Head } from '../../src/protocol/record-header.js';
+import { failpoint } from '../failpoints.js';
+import { type Steps, UNITS } from '../table/pace.js';
+import type { TableWriter } from '../table/table.js';
+import { type Caller, itself } from './caller.js';
+import { type Limits, Room } from './capacity.js';
+import { Changes, isPrepared, type Ruling } from './changes.js';
+import type { Endings } from './endings.js';
+import { KeyedSessions } from './keyed.js';
+import type { Audience } from './notifier.js';
+import type { Sessions } from './sessions.js';
+import { TokenChanges } from './token-changes.js';
+
+export class Manager {
+  readonly #sessions: Sessions;
+  readonly #endings: Endings;
+  readonly #table: TableWriter;
+  readonly #room: Room;
+  readonly #changes: Changes;
+  readonly #tokens: TokenChanges;
+  readonly #keyed: KeyedSessions;
+  readonly #limits: Limits;
+  readonly #now: () => number;
+  readonly #head = new Head();
+  readonly #merged = new ByteWriter();
+
+  constructor(sessions: Sessions, endings: Endings, audience: Audience, limits: Limits, now: () => number) {
+    this.#sessions = sessions;
+    this.#endings = endings;
+    this.#table = sessions.table;
+    this.#room = new Room(sessions, endings, limits);
+    this.#changes = new Changes(sessions, endings, this.#room, audience, limits);
+    this.#tokens = new TokenChanges(sessions, endings, this.#changes, now);
+    this.#keyed = new KeyedSessions(sessions, endings, this.#changes, now);
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  // ------------------------------------------------------------ new sessions
+
+  newSession(call: NewSessionCall, by: Caller): Ruling {
+    if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
+    checkEntries(call.data, false, this.#table.pace.goesOn);
+    failpoint('create: read');
+    if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
+    const refusal = this.#room.admit(call.user, 1, call.data.length, -1);
+    if (refusal !== undefined) return refusal;
+    const table = this.#table;
+    const slot = table.letSlot();
+    failpoint('create: slot let');
+    const head = this.#newHead(call, by, slot);
+    const pointer = table.write(head, call);
+    if (pointer === 0) {
+      table.freeSlot(slot);
+      return 'ERR_TABLE_FULL';
+    }
+    failpoint('create: written');
+    const { createdAt, generation } = head;
+    return {
+      apply: (reply) => {
+        table.open(slot, createdAt, call.digest, call.id);
+        by.journal?.intend({ slot, generation, createdAt, pinned: 0 });
+        failpoint('create: intent noted');
+        table.publish(slot, pointer);
+        failpoint('create: published');
+        this.#sessions.add(slot, head, call.user, call.data.length);
+        failpoint('create: listed');
+        this.#changes.tell('created', slot);
+        failpoint('create: told');
+        reply.u32(slot);
+        reply.u32(generation);
+        reply.f64(createdAt);
+      },
+    };
+  }
+
+  #newHead(call: NewSessionCall, by: Caller, slot: number): Head {
+    const head = this.#head;
+    const now = Math.max(this.#now(), this.#endings.notBefore);
+    head.begin(slot, this.#table.view.generation(slot), now);
+    head.digest.set(call.digest);
+    head.id.set(call.id);
+    head.idle = call.idle;
+    head.expiresAt = now + call.absolute;
+    head.isKeyed = call.keyed === true;
+    head.linkedTo = call.linked ? by.connection : 0;
+    head.connection = by.connection;
+    head.call = by.call;
+    return head;
+  }
+
+  // ------------------------------------------------------------ sessions under a caller's own key
+
+  putSession(call: NewSessionCall, by: Caller): Ruling {
+    return this.#keyed.put(call, by, (unknown) => this.newSession(unknown, by));
+  }
+
+  /** After this the key has no session, and gets none for a while. */
+  closeSessionByKey(call: CloseByKeyCall): void {
+    const target = this.#keyed.targetOf(call.digest);
+    if (target !== undefined) this.close(target, false, call.note);
+    else this.#keyed.bury(call);
+  }
+
+  // ------------------------------------------------------------ changes of one session
+
+  set(target: Target, patch: Uint8Array, by: Caller, ifVersion?: IfVersion): Ruling {
+    return this.#changes.prepare(target, by, { ifVersion, data: (data) => this.#changes.merge(data, patch) });
+  }
+
+  replace(target: Target, ifVersion: IfVersion, data: Uint8Array, by: Caller): Ruling {
+    checkEntries(data, false, this.#table.pace.goesOn);
+    failpoint('replace: checked');
+    return this.#changes.prepare(target, by, { ifVersion, data: () => data });
+  }
+
+  take({ target, ifVersion, key, patch }: TakeCall, by: Caller): Ruling {
+    let taken: Uint8Array | undefined;
+    const prepared = this.#changes.prepare(target, by, {
+      answer: () => taken,
+      ifVersion,
+      data: (data) => {
+        const entry = findEntry(data, key);
+        if (entry === undefined) return undefined;
+        taken = data.slice(entry.valueStart, entry.end);
+        failpoint('take: found');
+        this.#merged.reset();
+        this.#merged.raw(data.subarray(0, entry.start));
+        this.#merged.raw(data.subarray(entry.end));
+        const left = this.#merged.bytes.subarray(0, this.#merged.length);
+        return patch === undefined || patch.length === 0 ? left : this.#changes.merge(left, patch);
+      },
+    });
+    const value = taken;
+    if (!isPrepared(prepared) || value === undefined) return prepared;
+    return {
+      ...prepared,
+      apply: (reply) => {
+        prepared.apply(reply);
+        reply.raw(value);
+      },
+    };
+  }
+
+  login(call: LoginCall, by: Caller): Ruling {
+    return this.#tokens.login(call, by);
+  }
+
+  rotate(call: RotateCall, by: Caller): Ruling {
+    return this.#tokens.rotate(call, by);
+  }
+
+  setIdleTimeout(target: Target, idle: number, by: Caller): Ruling {
+    const prepared = this.#changes.prepare(target, by, {
+      head: (head) => {
+        head.idle = idle;
+        return undefined;
+      },
+    });
+    if (!isPrepared(prepared)) return prepared;
+    return {
+      ...prepared,
+      apply: (reply) => {
+        this.#changes.see(target.slot, this.#now());
+        failpoint('idle timeout: marked as seen');
+        prepared.apply(reply);
+        failpoint('idle timeout: published');
+        this.#sessions.reschedule(target.slot);
+      },
+    };
+  }
+
+  // ------------------------------------------------------------ endings
+
+  /** An unknown or ended session is no error. */
+  close(target: Target, terminated: boolean, note: Uint8Array): void {
+    if (this.#endings.alive(target, false) === 0) return;
+    this.#endings.end(target.slot, terminated ? 'terminated' : 'closed', note.slice());
+  }
+
+  /** Ends the sessions that lived when it began and that the filter picks. Returns how many. */
+  closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed', by: Caller = itself): Steps<number> {
+    const { view, pace } = this.#table;
+    const { user, except, createdBefore, limit } = filter;
+    const spared = except ? this.#sessions.byId(except) : -1;
+    const isAnyAge = createdBefore === Number.POSITIVE_INFINITY;
+    return this.#endings.endMany(
+      () => this.#sessions.slots(user),
+      reason,
+      limit,
+      by,
+      (slot) => {
+        if (slot === spared) return false;
+        if (isAnyAge) return true;
+        pace.spend(UNITS.record);
+        return view.load(slot, false) !== 0 && view.head.createdAt < createdBefore;
+      },
+    );
+  }
+
+  /** A connection is gone: what was linked to it ends. */
+  *connectionLost(connection: number): Steps<void> {
+    const { pace } = this.#table;
+    for (const slot of this.#sessions.linkedTo(connection)) {
+      if (this.#sessions.isOpen(slot)) this.#endings.end(slot, 'terminated');
+      if (pace.isOver) yield;
+    }
+  }
+
+  /**
+   * A part of a sweep, that looks at, and frees, no more than `most`; the last part tidies up. Says how many sessions
+   * had outlived their time.
+   */
+  *sweep(most: number): Steps<Swept> {
+    const { looked, ended } = this.#endings.endDue(most);
+    this.#endings.freeSome(most);
+    const isOver = looked < most && !this.#endings.hasMoreToFree;
+    if (isOver) yield* this.#endings.tidying();
+    return { ended, isOver };
+  }
+
+  // ------------------------------------------------------------ questions
+
+  /**
+   * The sessions of one user, as slots and generations, the longest held first. One that becomes this user's anew
+   * meanwhile may be named again.
+   */
+  *sessionsOfUser(user: Uint8Array, name: (target: Target) => void): Steps<number> {
+    const { view, pace } = this.#table;
+    let count = 0;
+    for (const slot of this.#sessions.slots(user)) {
+      pace.spend(UNITS.slot * 4);
+      if (this.#sessions.isOpen(slot)) {
+        name({ slot, generation: view.generation(slot) });
+        count++;
+      }
+      if (pace.isOver) yield;
+    }
+    return count;
+  }
+
+  isAlive(target: Target): boolean {
+    return this.#endings.alive(target, false) !== 0;
+  }
+}
