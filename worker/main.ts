@@ -24,7 +24,7 @@ import { Queue } from './calls/turns.js';
 import { failpoint } from './failpoints.js';
 import { type Recovered, recover } from './recovery.js';
 import { Endings } from './rules/endings.js';
-import { Manager } from './rules/rules.js';
+import { Rules } from './rules/rules.js';
 import { Sessions } from './rules/sessions.js';
 import { Journal } from './table/journal.js';
 import { Deposed } from './table/owner.js';
@@ -48,9 +48,9 @@ const { header } = table.view;
 const connections = new Connections();
 const sessions = new Sessions(table);
 const endings = new Endings(sessions, connections, now, startup.whenReused === 'end-session');
-const manager = new Manager(sessions, endings, connections, startup, now);
+const rules = new Rules(sessions, endings, connections, startup, now);
 const executor = new Executor({
-  manager,
+  rules,
   sessions,
   endings,
   connections,
@@ -75,7 +75,7 @@ const sweeper = new Sweeper(startup.sweep, endings, turns, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
 const served: Served = {
-  manager,
+  rules,
   endings,
   connections,
   executor,
@@ -129,7 +129,7 @@ async function takeOver(): Promise<Recovered> {
 /** Threads that died when no manager was there to notice it. */
 function* endLinksOfTheLost(): Steps<void> {
   const known = new Set(inherited.map(({ number }) => number));
-  for (const number of sessions.linkedConnections) if (!known.has(number)) yield* manager.connectionLost(number);
+  for (const number of sessions.linkedConnections) if (!known.has(number)) yield* rules.connectionLost(number);
   connections.flush();
 }
 
@@ -167,7 +167,7 @@ function followWallClock(): NodeJS.Timeout {
 /** Ends every session, tells everyone who listens, and has the thread end once the last replies are on their way. */
 function* stop(): Steps<void> {
   const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
-  yield* manager.closeAllSessions(everything, 'stopped');
+  yield* rules.closeAllSessions(everything, 'stopped');
   failpoint('stop: sessions ended');
   // What nobody hears of is not taken out of the lists first: the whole table is given back.
   for (const telling = endings.telling(); !telling.next().done; yield) connections.flush();

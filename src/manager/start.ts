@@ -7,7 +7,6 @@ import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { type Line, reserveLine } from '../calls/link.js';
-import { isManualClock, memoryOf } from './manual-clock.js';
 import { type ResolvedOptions, resolveOptions } from '../options/options.js';
 import { settingsOf } from '../options/settings.js';
 import { type ClockMemory, monotonic, reserveClock } from '../protocol/clock.js';
@@ -21,6 +20,7 @@ import { type Post, Supervisor } from '../threads/supervisor.js';
 import { findInvitation, type Invitation, isOver, publishInvitation, withdrawInvitation } from '../threads/ticket.js';
 import type { ManagerOptions, SessionData, SessionManager } from '../types/types.js';
 import { Manager } from './client.js';
+import { isManualClock, memoryOf } from './manual-clock.js';
 
 /**
  * Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where

@@ -6,7 +6,7 @@ export const ofCalls = [
     file: 'worker/calls/gate.ts',
     find: '|| !isCall(',
     replace: '|| port === undefined && !isCall(',
-    caughtBy: { file: 'test/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
+    caughtBy: { file: 'test/calls/gate.test.ts', test: 'no read, no write, no constructor, no nested path' },
   },
   {
     name: 'a call that was given up is done all the same',
@@ -14,7 +14,7 @@ export const ofCalls = [
     find: 'return ((this.by.call - this.connection.settled) | 0) <= 0;',
     replace: 'return this.by.call === Infinity;',
     caughtBy: {
-      file: 'test/calls.test.ts',
+      file: 'test/calls/calls.test.ts',
       test: 'lets no call wait beyond callTimeout; what was not begun is never done',
     },
   },
@@ -23,7 +23,10 @@ export const ofCalls = [
     file: 'worker/calls/batch.ts',
     find: 'Atomics.store(connection.words, CONNECTION.begun, call | 0);',
     replace: 'Atomics.store(connection.words, CONNECTION.begun, 0);',
-    caughtBy: { file: 'test/calls.test.ts', test: 'which had begun a call: nobody can know, and the call says so' },
+    caughtBy: {
+      file: 'test/calls/calls.test.ts',
+      test: 'which had begun a call: nobody can know, and the call says so',
+    },
   },
   {
     name: 'a call has no deadline',
@@ -31,7 +34,7 @@ export const ofCalls = [
     find: 'if (batch === undefined || batch.deadline > now) break;',
     replace: 'if (batch === undefined || batch.deadline > 0) break;',
     caughtBy: {
-      file: 'test/calls.test.ts',
+      file: 'test/calls/calls.test.ts',
       test: 'lets no call wait beyond callTimeout; what was not begun is never done',
     },
   },
@@ -40,7 +43,7 @@ export const ofCalls = [
     file: 'src/protocol/data-calls.ts',
     find: 'if (user.length === 0) throw',
     replace: 'if (user.length > DIGEST_WORDS * 100) throw',
-    caughtBy: { file: 'test/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
+    caughtBy: { file: 'test/calls/frames.test.ts', test: 'a login as nobody, which no caller can send, is refused' },
   },
   {
     name: 'a join is given up before what has arrived is read',
@@ -48,7 +51,7 @@ export const ofCalls = [
     find: 'setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout)',
     replace: 'setTimeout(() => late?.(), invitation.callTimeout)',
     caughtBy: {
-      file: 'test/joining.test.ts',
+      file: 'test/threads/joining.test.ts',
       test: 'by a thread that is blocked for longer than callTimeout as soon as it has asked',
     },
   },
@@ -57,13 +60,13 @@ export const ofCalls = [
     file: 'src/calls/link.ts',
     find: 'types.isInt32Array(over)',
     replace: 'types.isInt32Array(over) && over instanceof Int32Array',
-    caughtBy: { file: 'test/realms.test.ts', test: 'in a realm of its own, the package starts a manager' },
+    caughtBy: { file: 'test/package/realms.test.ts', test: 'in a realm of its own, the package starts a manager' },
   },
   {
     name: 'an error of another copy of the package is no SessionError',
     file: 'src/protocol/errors.ts',
     find: 'value !== null && brand in value;',
     replace: 'value !== null && super[Symbol.hasInstance](value);',
-    caughtBy: { file: 'test/two-copies.test.ts', test: 'two copies in one thread, started by import' },
+    caughtBy: { file: 'test/package/two-copies.test.ts', test: 'two copies in one thread, started by import' },
   },
 ];

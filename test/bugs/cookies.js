@@ -37,7 +37,7 @@ export const ofCookies = [
     find: 'Math.min(until, this.#format.goodUntil(text))',
     replace: 'until',
     caughtBy: {
-      file: 'test/jwt-sessions.test.ts',
+      file: 'test/cookies/jwt-sessions.test.ts',
       test: 'an `exp` that passes ends the cookie, also one that was looked up before, and not the session',
     },
   },
@@ -47,7 +47,7 @@ export const ofCookies = [
     find: 'if (isNoSecret(bytes))',
     replace: 'if (isNoSecret(bytes) && bytes.length === 0)',
     caughtBy: {
-      file: 'test/jwt-keys.test.ts',
+      file: 'test/cookies/jwt-keys.test.ts',
       test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
     },
   },
@@ -57,7 +57,7 @@ export const ofCookies = [
     find: 'if (isNoSecret(bytes)) throw',
     replace: "if (isNoSecret(bytes) && what === '') throw",
     caughtBy: {
-      file: 'test/jwt-keys.test.ts',
+      file: 'test/cookies/jwt-keys.test.ts',
       test: "secrets of the format 'signed' are no keys of other algorithms either",
     },
   },

@@ -101,7 +101,7 @@ export const ofDeaths = [
     file: 'src/manager/start.ts',
     find: '(isPortClosed(error) ? undefined : error);',
     replace: '(isPortClosed(error) ? undefined : undefined);',
-    caughtBy: { file: 'test/death.test.ts', test: 'by its starter, as it greets wrongly' },
+    caughtBy: { file: 'test/threads/death.test.ts', test: 'by its starter, as it greets wrongly' },
   },
   {
     name: 'a manager is replaced for ever',
@@ -120,8 +120,8 @@ export const ofDeaths = [
   {
     name: 'a successor does not know who watches',
     file: 'worker/calls/serve.ts',
-    find: 'if (manager.isAlive(target)) connections.watch(to, target.slot);',
-    replace: 'if (manager.isAlive(target)) continue;',
+    find: 'if (rules.isAlive(target)) connections.watch(to, target.slot);',
+    replace: 'if (rules.isAlive(target)) continue;',
     caughtBy: restart('signals abort and listeners hear, in every thread'),
   },
   {

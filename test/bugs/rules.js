@@ -9,7 +9,7 @@ export const ofRules = [
     find: 'if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
     replace: 'if (this.#sessions.byId(call.id) >= 0) return',
     caughtBy: {
-      file: 'test/used.test.ts',
+      file: 'test/contract/used.test.ts',
       test: 'is given to nobody else: not at birth, not at login, not by rotation',
     },
   },
@@ -19,7 +19,7 @@ export const ofRules = [
     find: 'if (this.#table.sameEntry(digest, follower)) return;',
     replace: 'if (this.#table.sameEntry(digest, follower) && slot < 0) return;',
     caughtBy: {
-      file: 'test/look-alikes.test.ts',
+      file: 'test/rules/look-alikes.test.ts',
       test: 'a session is found by each digest that follows another which its index cannot tell from it',
     },
   },
@@ -36,7 +36,7 @@ export const ofRules = [
     find: 'this.#forget(table.digests, oldDigest, call.digest, slot);',
     replace: '',
     caughtBy: {
-      file: 'test/endings.test.ts',
+      file: 'test/rules/endings.test.ts',
       test: 'an ended session leaves no entry in any index, whatever tokens it had',
     },
   },
@@ -107,7 +107,7 @@ export const ofRules = [
     find: 'const mark = Atomics.exchange(slots, markPlace(slot), ENDED);',
     replace: 'const mark = Atomics.load(slots, markPlace(slot));',
     caughtBy: {
-      file: 'test/endings.test.ts',
+      file: 'test/rules/endings.test.ts',
       test: 'a session of which it is told that it is over is found by nobody',
     },
   },
@@ -117,7 +117,7 @@ export const ofRules = [
     find: 'if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;',
     replace: 'Atomics.store(view.slots, markPlace(slot), ENDED);',
     caughtBy: {
-      file: 'test/endings.test.ts',
+      file: 'test/rules/endings.test.ts',
       test: 'a session that is seen in its last millisecond, while the sweep judges it, lives on',
     },
   },

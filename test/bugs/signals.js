@@ -107,7 +107,7 @@ export const ofSignals = [
     find: 'own.isRunning = false;',
     replace: '',
     caughtBy: {
-      file: 'test/handles.test.ts',
+      file: 'test/lookup/handles.test.ts',
       test: 'what began within an update may update the same session once that update is over',
     },
   },

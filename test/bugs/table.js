@@ -30,7 +30,7 @@ export const ofTable = [
     find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
-      file: 'test/marks.test.ts',
+      file: 'test/table/marks.test.ts',
       test: 'a list shows no session that had ended before',
     },
   },
@@ -40,7 +40,7 @@ export const ofTable = [
     find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
-      file: 'test/marks.test.ts',
+      file: 'test/table/marks.test.ts',
       test: 'a key’s session is found',
     },
   },
@@ -50,7 +50,7 @@ export const ofTable = [
     find: 'this.#context.view.generation(this.#slot) !== this.#generation',
     replace: 'this.#generation === 0',
     caughtBy: {
-      file: 'test/marks.test.ts',
+      file: 'test/table/marks.test.ts',
       test: 'a handle of a session that had ended does not live',
     },
   },
@@ -60,7 +60,7 @@ export const ofTable = [
     find: 'const isCurrent = sameDigest(head.digest, digest);',
     replace: 'const isCurrent = head.digest[0] === digest[0] && head.digest[1] === digest[1];',
     caughtBy: {
-      file: 'test/look-alikes.test.ts',
+      file: 'test/rules/look-alikes.test.ts',
       test: 'a token opens no session whose digest only begins like its own',
     },
   },
@@ -70,7 +70,7 @@ export const ofTable = [
     find: 'Atomics.compareExchange(words, at, read, markOf(side, now));',
     replace: 'Atomics.exchange(words, at, markOf(side, now));',
     caughtBy: {
-      file: 'test/lists.test.ts',
+      file: 'test/rules/lists.test.ts',
       test: 'a mark is only ever raised, never lowered, and never taken from an ended session',
     },
   },
@@ -87,7 +87,7 @@ export const ofTable = [
     find: 'if (this.#newestToken() === undefined) this.#token = shown ?? token;',
     replace: 'if (shown === token) return;',
     caughtBy: {
-      file: 'test/handles.test.ts',
+      file: 'test/lookup/handles.test.ts',
       test: 'a thread that hears late of a token that it drew keeps the one that it was shown meanwhile',
     },
   },
@@ -132,7 +132,7 @@ export const ofTable = [
     find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) return;',
     replace: '',
     caughtBy: {
-      file: 'test/rotation.test.ts',
+      file: 'test/rules/rotation.test.ts',
       test: 'does no harm to the next session in the place of the one it belonged to',
     },
   },

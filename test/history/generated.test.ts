@@ -7,8 +7,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Session } from '../../dist/src/index.js';
+import { overBareRules } from '../contract/hosts.js';
 import { Recorder } from '../fixtures/recorder.js';
-import { overBareRules } from '../hosts.js';
 import { checkHistory } from './check.js';
 import type { Operation } from './operations.js';
 import * as s from './script.js';

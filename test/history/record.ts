@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads';
 import type { SessionManager } from '../../dist/src/index.js';
 import { randomNumbers } from '../fixtures/ledger.js';
 import { CookieBoard, useAndRecord } from '../fixtures/recorded-use.js';
-import type { Random } from '../random.js';
-import { fixture } from '../threads.js';
+import type { Random } from '../support/random.js';
+import { fixture } from '../support/threads.js';
 import type { Operation } from './operations.js';
 
 export interface Recording {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clientAddress, isProxy, sameClient, trustIn } from '../../dist/src/http/options/address.js';
+import { clientAddress, isProxy, sameClient, trustIn } from '../support/internals.js';
 
 const trust = trustIn(['10.0.0.0/8', 'fd00::/8', 'loopback']);
 const v4 = fc.ipV4().filter((address) => !/^(?:10|127)\./.test(address));

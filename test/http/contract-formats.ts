@@ -4,9 +4,8 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { createCookieFormat } from '../../dist/src/cookies/cookies.js';
-import { resolveCookieOptions } from '../../dist/src/cookies/options.js';
 import type { CookieOptions, ManagerOptions } from '../../dist/src/index.js';
+import { createCookieFormat, resolveCookieOptions } from '../support/internals.js';
 import { pairFor } from '../support/jwt.js';
 import { gate, MINUTE, type Routes, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';

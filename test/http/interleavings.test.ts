@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { overBareRules } from '../hosts.js';
+import { overBareRules } from '../contract/hosts.js';
 import { cookieOfNew, endWhileUsed } from './schedules.js';
 import { sites } from './sites.js';
 

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSessionManager } from '../../dist/src/index.js';
 import { createManualClock } from '../../dist/src/testing.js';
-import { fixture } from '../threads.js';
+import { fixture } from '../support/threads.js';
 
 const name = 'renewed by threads';
 

@@ -1,7 +1,7 @@
 /** Bad input as the adapters meet it. A million of each kind: `npm run torture -- --http`. */
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { overBareRules } from '../hosts.js';
+import { overBareRules } from '../contract/hosts.js';
 import { everyday } from './contract-life.js';
 import { presentFormer, presentRubbish } from './rubbish.js';
 import { Browser, type Reply, sites } from './sites.js';

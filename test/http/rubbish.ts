@@ -5,11 +5,10 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { resolveHttpOptions } from '../../dist/src/http/options/options.js';
-import { findSession } from '../../dist/src/http/session/find.js';
 import type { Session } from '../../dist/src/index.js';
+import { overBareRules } from '../contract/hosts.js';
 import { randomNumbers } from '../fixtures/ledger.js';
-import { overBareRules } from '../hosts.js';
+import { findSession, resolveHttpOptions } from '../support/internals.js';
 
 const SESSIONS = 500;
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

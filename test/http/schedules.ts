@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type Host, overBareRules } from '../hosts.js';
+import { type Host, overBareRules } from '../contract/hosts.js';
 import type { AnySession, Site } from './sites.js';
 
 const uses = {

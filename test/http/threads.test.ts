@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SessionManager, startSessionManager } from '../../dist/src/index.js';
-import { fixture } from '../threads.js';
+import { fixture } from '../support/threads.js';
 import { Browser, type Running } from './sites.js';
 
 const name = 'served by threads';

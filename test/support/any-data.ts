@@ -2,8 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { ByteWriter } from '../../dist/src/protocol/bytes.js';
-import { encodeData, encodePatch } from '../../dist/src/protocol/data/encode.js';
+import { ByteWriter, encodeData, encodePatch } from './internals.js';
 
 /** Any UTF-16 code units: with halves of surrogate pairs, and also pairs. */
 const anyUnits = fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units));

@@ -6,8 +6,7 @@
 
 import { inspect } from 'node:util';
 import { afterAll, expect } from 'vitest';
-import { Manager } from '../../dist/src/manager/client.js';
-import { SessionHandle } from '../../dist/src/session/session.js';
+import { Manager, SessionHandle } from './internals.js';
 import { hearPrinted } from './printed.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;

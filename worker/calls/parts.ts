@@ -1,13 +1,13 @@
-/** What a manager is made of, for whoever does its calls. Manager's thread. */
+/** What a manager is made of, for whoever does its calls. Rules's thread. */
 
 import type { Endings } from '../rules/endings.js';
-import type { Manager } from '../rules/rules.js';
+import type { Rules } from '../rules/rules.js';
 import type { Sessions } from '../rules/sessions.js';
 import type { Steps } from '../table/pace.js';
 import type { Connections } from './connections.js';
 
 export interface ManagerParts {
-  readonly manager: Manager;
+  readonly rules: Rules;
   readonly sessions: Sessions;
   readonly endings: Endings;
   readonly connections: Connections;

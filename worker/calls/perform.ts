@@ -91,42 +91,42 @@ export class Calls {
 
   #do(doing: Doing): Answer | Steps<Answer> {
     const { connection, which, from, by, reply } = doing;
-    const { manager, connections } = this.#parts;
+    const { rules, connections } = this.#parts;
     switch (which) {
       case CALL.newSession:
-        return this.#apply(doing, manager.newSession(readNewSession(from, this.#drawn), by));
+        return this.#apply(doing, rules.newSession(readNewSession(from, this.#drawn), by));
       case CALL.putSession:
-        return this.#apply(doing, manager.putSession(readNewSession(from, this.#drawn), by));
+        return this.#apply(doing, rules.putSession(readNewSession(from, this.#drawn), by));
       case CALL.set: {
         const { target, ifVersion, patch } = readSet(from);
-        return this.#apply(doing, manager.set(target, patch, by, ifVersion));
+        return this.#apply(doing, rules.set(target, patch, by, ifVersion));
       }
       case CALL.replace: {
         const { target, ifVersion, data } = readReplace(from);
-        return this.#apply(doing, manager.replace(target, ifVersion, data, by));
+        return this.#apply(doing, rules.replace(target, ifVersion, data, by));
       }
       case CALL.take:
-        return this.#apply(doing, manager.take(readTake(from), by));
+        return this.#apply(doing, rules.take(readTake(from), by));
       case CALL.login:
-        return this.#apply(doing, manager.login(readLogin(from), by));
+        return this.#apply(doing, rules.login(readLogin(from), by));
       case CALL.rotate:
-        return this.#apply(doing, manager.rotate(readRotate(from), by));
+        return this.#apply(doing, rules.rotate(readRotate(from), by));
       case CALL.setIdleTimeout: {
         const { target, idle } = readSetIdleTimeout(from);
-        return this.#apply(doing, manager.setIdleTimeout(target, idle, by));
+        return this.#apply(doing, rules.setIdleTimeout(target, idle, by));
       }
       case CALL.close: {
         const { target, terminated, note } = readClose(from);
-        manager.close(target, terminated, note);
+        rules.close(target, terminated, note);
         return 'done';
       }
       case CALL.closeSessionByKey:
-        manager.closeSessionByKey(readCloseByKey(from));
+        rules.closeSessionByKey(readCloseByKey(from));
         return 'done';
       case CALL.closeAllSessions:
-        return done(manager.closeAllSessions(readCloseAll(from), 'closed', by), (count) => reply.u32(count));
+        return done(rules.closeAllSessions(readCloseAll(from), 'closed', by), (count) => reply.u32(count));
       case CALL.sweep:
-        return done(manager.sweep(SWEPT_AT_ONCE), (part) => {
+        return done(rules.sweep(SWEPT_AT_ONCE), (part) => {
           const swept = packSwept(part);
           connection.journal.intendCount(swept);
           reply.u32(swept);
@@ -138,13 +138,13 @@ export class Calls {
         const user = readText(from);
         const countAt = reply.reserve(4);
         return done(
-          manager.sessionsOfUser(user, (target) => writeTarget(reply, target)),
+          rules.sessionsOfUser(user, (target) => writeTarget(reply, target)),
           (count) => reply.view.setUint32(countAt, count, true),
         );
       }
       case CALL.watch: {
         const target = readTarget(from);
-        if (!manager.isAlive(target)) return 'ERR_SESSION_ENDED';
+        if (!rules.isAlive(target)) return 'ERR_SESSION_ENDED';
         connections.watch(connection, target.slot);
         return 'done';
       }
@@ -152,7 +152,7 @@ export class Calls {
         connections.subscribe(connection, from.u32());
         return 'done';
       case CALL.leave:
-        return done(manager.connectionLost(connection.number), () => {
+        return done(rules.connectionLost(connection.number), () => {
           failpoint('disconnect: links ended');
           connections.subscribe(connection, 0);
         });

@@ -13,7 +13,7 @@ import { LAYOUT_VERSION } from '../../src/protocol/layout.js';
 import type { Joined } from '../../src/protocol/startup.js';
 import { failpoint } from '../failpoints.js';
 import type { Endings } from '../rules/endings.js';
-import type { Manager } from '../rules/rules.js';
+import type { Rules } from '../rules/rules.js';
 import { Journal } from '../table/journal.js';
 import type { Owner } from '../table/owner.js';
 import { type Steps, UNITS } from '../table/pace.js';
@@ -27,7 +27,7 @@ const { isArrayBuffer, isInt32Array, isSharedArrayBuffer } = types;
 
 /** What is behind every port. */
 export interface Served {
-  readonly manager: Manager;
+  readonly rules: Rules;
   readonly endings: Endings;
   readonly connections: Connections;
   readonly executor: Executor;
@@ -57,7 +57,7 @@ export interface Inherited {
  * former manager served.
  */
 export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
-  const { manager, endings, connections, executor, owner } = served;
+  const { rules, endings, connections, executor, owner } = served;
   const { table, turns } = executor;
   const queue = new Queue();
   let connection: Connection | undefined;
@@ -105,7 +105,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     connections.subscribe(to, events);
     for (let i = 0; i + 1 < watched.length; i += 2) {
       const target = { slot: (watched[i] as number) >>> 0, generation: watched[i + 1] as number };
-      if (manager.isAlive(target)) connections.watch(to, target.slot);
+      if (rules.isAlive(target)) connections.watch(to, target.slot);
       else over.push(target.slot, target.generation, endings.reasonOf(target));
       table.pace.spend(UNITS.record);
       if (table.pace.isOver) yield;
@@ -127,7 +127,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
 
   function* forget(lost: Connection): Steps<void> {
     lost.pins.releaseAll(table);
-    yield* manager.connectionLost(lost.number);
+    yield* rules.connectionLost(lost.number);
     connections.flush();
   }
 

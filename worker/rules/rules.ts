@@ -28,7 +28,7 @@ import type { Audience } from './notifier.js';
 import type { Sessions } from './sessions.js';
 import { TokenChanges } from './token-changes.js';
 
-export class Manager {
+export class Rules {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #table: TableWriter;

@@ -6,8 +6,8 @@
 import { evidence } from './evidence.js';
 import type { Requirement, TestedBy } from './requirement.js';
 
-const jwt = (test: string): TestedBy => ({ file: 'test/jwt.test.ts', test });
-const limits = (test: string): TestedBy => ({ file: 'test/contract-limits.ts', test });
+const jwt = (test: string): TestedBy => ({ file: 'test/cookies/jwt.test.ts', test });
+const limits = (test: string): TestedBy => ({ file: 'test/contract/contract-limits.ts', test });
 
 export const asvs: readonly Requirement[] = [
   // ------------------------------------------------------------ V7.1 documentation
@@ -56,7 +56,7 @@ export const asvs: readonly Requirement[] = [
     how: 'a token is drawn for each `newSession`, `login` and `rotate`',
     tested: [
       {
-        file: 'test/used.test.ts',
+        file: 'test/contract/used.test.ts',
         test: 'a live session’s token, and the one it had before, is given to nobody else: not at birth, not at login, not by rotation',
       },
     ],
@@ -229,7 +229,10 @@ export const asvs: readonly Requirement[] = [
     by: 'library',
     how: 'names, tokens and keys are limited so that no format comes near',
     tested: [
-      { file: 'test/policies.test.ts', test: 'name and value of the largest cookie there is are under 4096 bytes' },
+      {
+        file: 'test/options/policies.test.ts',
+        test: 'name and value of the largest cookie there is are under 4096 bytes',
+      },
     ],
   },
 
@@ -287,7 +290,7 @@ export const asvs: readonly Requirement[] = [
     how: 'the token in it is looked up: one that this manager did not give out finds nothing',
     tested: [
       {
-        file: 'test/jwt-sessions.test.ts',
+        file: 'test/cookies/jwt-sessions.test.ts',
         test: 'the table is the truth: no `exp` keeps a session alive that has ended',
       },
     ],

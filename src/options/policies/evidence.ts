@@ -2,11 +2,11 @@
 
 import type { TestedBy } from './requirement.js';
 
-const sessions = (test: string): TestedBy => ({ file: 'test/contract.ts', test });
-const endings = (test: string): TestedBy => ({ file: 'test/contract-endings.ts', test });
+const sessions = (test: string): TestedBy => ({ file: 'test/contract/contract.ts', test });
+const endings = (test: string): TestedBy => ({ file: 'test/contract/contract-endings.ts', test });
 const life = (test: string): TestedBy => ({ file: 'test/http/contract-life.ts', test });
 const guards = (test: string): TestedBy => ({ file: 'test/http/contract-guards.ts', test });
-const policies = (test: string): TestedBy => ({ file: 'test/policies.test.ts', test });
+const policies = (test: string): TestedBy => ({ file: 'test/options/policies.test.ts', test });
 
 export const evidence = {
   misses: sessions('undefined, rubbish, another token and an ended session are all a miss'),
@@ -22,9 +22,9 @@ export const evidence = {
   limited: policies('a timeout that a policy does not allow is refused, with the requirement’s number'),
   limitedBySession: policies('a session’s own timeouts are held to the policy, in every thread'),
   cookie: policies('a cookie that a policy does not allow is refused, with the requirement’s number'),
-  httpOnly: { file: 'test/cookies.test.ts', test: 'is complete, and HttpOnly always' },
+  httpOnly: { file: 'test/cookies/cookies.test.ts', test: 'is complete, and HttpOnly always' },
   cleared: {
-    file: 'test/cookies.test.ts',
+    file: 'test/cookies/cookies.test.ts',
     test: 'that clears names the same cookie, empty and over, even where the cookie is not persistent',
   },
   loginOverHttp: life('S-01 login makes a new session under a new token, and the one before it opens nothing'),

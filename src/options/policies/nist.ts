@@ -124,7 +124,7 @@ export const nist: readonly Requirement[] = [
     tested: [
       evidence.idle,
       {
-        file: 'test/cookies.test.ts',
+        file: 'test/cookies/cookies.test.ts',
         test: 'has a Max-Age in whole seconds, unless the cookie ends with the browser',
       },
     ],

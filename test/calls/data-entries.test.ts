@@ -1,0 +1,254 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anyData, anyKey, encoded, encodedPatch, field, inherited, isSame } from '../support/any-data.ts';
+import {
+  ByteWriter,
+  checkEntries,
+  decodeData,
+  decodeValue,
+  encodeKey,
+  findEntry,
+  KnownKeys,
+  MalformedBytes,
+  mergeEntries,
+} from '../support/internals.js';
+
+function keyBytes(key: string): Uint8Array {
+  const writer = new ByteWriter();
+  encodeKey(writer, key);
+  return writer.copy();
+}
+
+function merged(base: Uint8Array, patch: Uint8Array): { bytes: Uint8Array; changed: boolean } {
+  const out = new ByteWriter();
+  const changed = mergeEntries(base, patch, out);
+  return { bytes: out.copy(), changed };
+}
+
+const concat = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+
+/** Few keys to choose from, so that a patch meets what it changes. */
+const someKeys = fc.array(fc.oneof(anyKey, fc.constantFrom('a', 'b', 'c', 'd')), { minLength: 1, maxLength: 30 });
+
+const change = someKeys.chain((keys) => {
+  const key = fc.constantFrom(...keys);
+  const value = fc.constantFrom<unknown>(1, 'x', null, [1], { x: 1 }, 'long'.repeat(50));
+  const base = fc.uniqueArray(fc.tuple(key, value), { selector: ([k]) => k, maxLength: 30 });
+  const patch = fc.uniqueArray(fc.tuple(key, fc.option(value, { nil: undefined })), {
+    selector: ([k]) => k,
+    maxLength: 30,
+  });
+  return fc.tuple(base, patch);
+});
+
+describe('a patch spliced into what is stored', () => {
+  it('gives what a Map would hold after the same changes, in the same order', () => {
+    fc.assert(
+      fc.property(change, ([base, patch]) => {
+        // One by one: an object would put keys that look like integers first.
+        const before = concat(...base.map(([key, value]) => encoded({ [key]: value })));
+        const changes = concat(...patch.map(([key, value]) => encodedPatch({ [key]: value })));
+        const model = new Map(base);
+        for (const [key, value] of patch) {
+          if (value === undefined) model.delete(key);
+          else model.set(key, value);
+        }
+        const { bytes, changed } = merged(before, changes);
+        const expected = concat(...[...model].map(([key, value]) => encoded({ [key]: value })));
+        expect(Buffer.compare(bytes, expected)).toBe(0);
+        expect(changed).toBe(Buffer.compare(bytes, before) !== 0);
+        checkEntries(bytes);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('replaces in place, appends what is new and drops what is undefined', () => {
+    const { bytes, changed } = merged(
+      encoded({ a: 1, b: 2, c: 3 }),
+      encodedPatch({ d: 5, b: 'two', a: undefined, x: undefined }),
+    );
+    expect(changed).toBe(true);
+    expect(Object.entries(decodeData(bytes))).toEqual([
+      ['b', 'two'],
+      ['c', 3],
+      ['d', 5],
+    ]);
+  });
+
+  it('is known to change nothing', () => {
+    const base = encoded({ a: 1, b: [2] });
+    for (const patch of [{}, { a: 1 }, { b: [2], a: 1 }, { gone: undefined }]) {
+      expect(merged(base, encodedPatch(patch))).toEqual({ bytes: base, changed: false });
+    }
+  });
+
+  it('costs no more for thousands of keys than once through them', () => {
+    const base = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i}`, i]));
+    const patch = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i * 2}`, i % 3 ? -i : undefined]));
+    const { bytes } = merged(encoded(base, 1e7), encodedPatch(patch, 1e7));
+    checkEntries(bytes);
+    const model = new Map<string, unknown>(Object.entries(base));
+    for (const [key, value] of Object.entries(patch)) value === undefined ? model.delete(key) : model.set(key, value);
+    expect(isSame(decodeData(bytes), Object.fromEntries(model))).toBe(true);
+  });
+});
+
+describe('finding one entry', () => {
+  it('finds each key that there is, and no other', () => {
+    fc.assert(
+      fc.property(anyData, anyKey, (data, other) => {
+        const section = encoded(data);
+        for (const key of Object.keys(data)) {
+          const entry = findEntry(section, keyBytes(key));
+          expect(isSame(entry && decodeValue(section.subarray(entry.valueStart, entry.end)), field(data, key))).toBe(
+            true,
+          );
+        }
+        expect(findEntry(section, keyBytes(other)) !== undefined).toBe(Object.hasOwn(data, other));
+      }),
+    );
+  });
+
+  it('cutting an entry out leaves the others', () => {
+    const section = encoded({ a: 1, b: 'x'.repeat(300), c: 3 });
+    const { start, end } = findEntry(section, keyBytes('b')) ?? { start: 0, end: 0 };
+    expect(decodeData(concat(section.subarray(0, start), section.subarray(end)))).toEqual({ a: 1, c: 3 });
+  });
+});
+
+describe('what the manager takes in', () => {
+  it('everything that was encoded passes', () => {
+    fc.assert(fc.property(anyData, (data) => checkEntries(encoded(data))));
+    checkEntries(encodedPatch({ a: undefined, b: 1 }), true);
+  });
+
+  const latin1Key = (key: string) => concat(new Uint8Array([0x08, key.length]), Buffer.from(key, 'latin1'));
+  const one = new Uint8Array([1, 0x81]);
+  it.each<[string, Uint8Array]>([
+    ['a removal outside of a patch', encodedPatch({ a: undefined })],
+    ['a key twice', concat(encoded({ a: 1 }), encoded({ a: 2 }))],
+    [
+      'a key twice among many',
+      concat(encoded(Object.fromEntries(Array.from('abcdefghijk', (k) => [k, 1]))), encoded({ c: 2 })),
+    ],
+    ['__proto__ as a key', concat(keyBytes('__proto__'), one)],
+    ['__proto__ in another form', concat(latin1Key('__proto__'), one)],
+    ['a short key in a long form', concat(latin1Key('a'), one)],
+    ['ASCII as UTF-8', concat(new Uint8Array([0x09, 70]), Buffer.alloc(70, 'a'), one)],
+    ['broken UTF-8', concat(new Uint8Array([0x09, 2, 0xe2, 0x98]), one)],
+    ['well-formed text as UTF-16', concat(new Uint8Array([0x0a, 2, 0x03, 0x26]), one)],
+    ['half a character', concat(new Uint8Array([0x0a, 3, 0, 0xd8, 0]), one)],
+    ['a number as a key', concat(new Uint8Array([0x85]), one)],
+    ['a key past the end', new Uint8Array([0x7f, 1])],
+    ['a value past the end', concat(keyBytes('a'), new Uint8Array([2, 0x81]))],
+    ['a value of 4 GB', concat(keyBytes('a'), new Uint8Array([0xff, 0xff, 0xff, 0xff, 0x0f, 0x81]))],
+    ['a size without end', concat(keyBytes('a'), new Uint8Array(9).fill(0xff))],
+  ])('%s is refused', (_, section) => {
+    expect(() => checkEntries(section)).toThrow(MalformedBytes);
+  });
+});
+
+/** A small generator with a seed: the same inputs in each run. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+function mutate(source: Uint8Array, below: (n: number) => number): Uint8Array {
+  let bytes = Uint8Array.from(source);
+  for (let times = 1 + below(4); times > 0; times--) {
+    const at = below(bytes.length + 1);
+    const kind = below(5);
+    if (kind === 0) bytes = bytes.slice(0, at);
+    else if (kind === 1) bytes = concat(bytes.subarray(0, at), bytes.subarray(below(bytes.length + 1)));
+    else if (kind === 2) bytes = concat(bytes.subarray(0, at), Uint8Array.of(below(0x16)), bytes.subarray(at));
+    else if (at < bytes.length) bytes[at] = kind === 3 ? below(256) : (bytes[at] as number) ^ (1 << below(8));
+  }
+  return bytes;
+}
+
+/** Values in a value; throws for what no decoder may build. */
+function count(value: unknown): number {
+  if (typeof value === 'function' || typeof value === 'symbol' || value === undefined) throw new Error('not data');
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return 1;
+  if (value instanceof Date || value instanceof ArrayBuffer) return 1;
+  const plain = Array.isArray(value) ? Array.prototype : Object.prototype;
+  const inner = value instanceof Map ? [...value].flat(1) : value instanceof Set ? [...value] : Object.values(value);
+  if (!(value instanceof Map || value instanceof Set || Object.getPrototypeOf(value) === plain))
+    throw new Error('not data');
+  return inner.reduce<number>((sum, each) => sum + count(each), 1);
+}
+
+describe('rubbish', () => {
+  it('100,000 spoilt sections each give plain data no larger than themselves, or MalformedBytes', () => {
+    const before = inherited();
+    const known = new KnownKeys();
+    const below = random(20260101);
+    const sources = fc
+      .sample(anyData, { numRuns: 2000, seed: 7 })
+      .map((data) => encoded(data))
+      .filter((bytes) => bytes.length < 400);
+    let read = 0;
+    for (let i = 0; i < 100_000; i++) {
+      const bytes = mutate(sources[i % sources.length] as Uint8Array, below);
+      for (const decode of [decodeData, decodeValue]) {
+        try {
+          const values = count(decode(bytes, known));
+          if (values > bytes.length + 1) throw new Error(`${values} values in ${bytes.length} bytes`);
+          read++;
+        } catch (error) {
+          if (!(error instanceof MalformedBytes)) throw error;
+        }
+      }
+      try {
+        checkEntries(bytes);
+        const { bytes: same } = merged(bytes, bytes);
+        if (Buffer.compare(same, bytes) !== 0) throw new Error('merging with itself changed it');
+      } catch (error) {
+        if (!(error instanceof MalformedBytes)) throw error;
+      }
+    }
+    expect(read).toBeGreaterThan(10_000);
+    expect(inherited()).toEqual(before);
+  });
+
+  it('a promise of many values is not believed before their bytes are there', () => {
+    const many = [0xff, 0xff, 0xff, 0xff, 0x0f];
+    for (const tag of [0x08, 0x09, 0x0a, 0x0c, 0x10, 0x11, 0x12, 0x13]) {
+      expect(() => decodeValue(Uint8Array.of(tag, ...many, 0x81))).toThrow(MalformedBytes);
+    }
+    expect(() => decodeValue(Uint8Array.of(0x14, 0, ...many))).toThrow(MalformedBytes);
+  });
+
+  it.each<[string, number]>([
+    ['arrays', 0x31],
+    ['objects', 0x0f],
+    ['Dates', 0x0e],
+    ['Sets', 0x12],
+  ])('%s in one another without end are refused, not run out of stack on', (_, tag) => {
+    const bytes = new Uint8Array(1_000_000).fill(tag);
+    if (tag === 0x12) for (let i = 1; i < bytes.length; i += 2) bytes[i] = 1;
+    if (tag === 0x0f) for (let i = 1; i < bytes.length; i += 2) bytes[i] = 0x40;
+    expect(() => decodeValue(bytes)).toThrow(MalformedBytes);
+  });
+
+  it('a key that would change a prototype is refused at any level', () => {
+    const key = keyBytes('__proto__');
+    expect(() => decodeData(concat(key, Uint8Array.of(1, 0x20)))).toThrow(MalformedBytes);
+    expect(() => decodeValue(concat(Uint8Array.of(0x21), key, Uint8Array.of(0x20)))).toThrow(MalformedBytes);
+    expect(() => decodeValue(concat(Uint8Array.of(0x0f), key, Uint8Array.of(0x20, 0)))).toThrow(MalformedBytes);
+  });
+
+  it('a key twice in one object is refused', () => {
+    expect(() => decodeValue(Uint8Array.of(0x22, 0x41, 0x61, 0x81, 0x41, 0x61, 0x82))).toThrow(MalformedBytes);
+  });
+
+  it('a typed array of a kind that is not known, or of half an element, is refused', () => {
+    expect(() => decodeValue(Uint8Array.of(0x14, 99, 0))).toThrow(MalformedBytes);
+    expect(() => decodeValue(Uint8Array.of(0x14, 4, 1, 0))).toThrow(MalformedBytes);
+  });
+});
