@@ -117,13 +117,6 @@ describe('newSession', () => {
     expect(label(`${'x'.repeat(255)}\ud83d`)).toBe('x'.repeat(255));
     expect(label(`${'x'.repeat(253)}\ud83d\ud83d`)).toBe(`${'x'.repeat(253)}\ufffd`);
   });
-
-  test('costs next to nothing without options', () => {
-    const started = process.hrtime.bigint();
-    for (let i = 0; i < 200_000; i++) newSession({ data: notObjects });
-    // 40 ns each here; the bound leaves room for slow machines.
-    expect(Number(process.hrtime.bigint() - started) / 200_000).toBeLessThan(2000);
-  });
 });
 
 describe('user ids', () => {

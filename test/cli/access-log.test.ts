@@ -79,11 +79,9 @@ describe('a line of a log', () => {
     expect(parseLogLine(line)).toBeUndefined();
   });
 
-  it('is taken apart in time that grows with its length, whatever it holds', () => {
-    const started = performance.now();
+  it('is taken apart in time that grows with its length: one of the square of it would not end here', () => {
     for (const piece of [' [', '"', '\\"', '\\', '" 200 1', ` [${time}] "`, '" "', '1', '\0'])
       parseLogLine(`h - - [${time}] "${piece.repeat(200_000)}`);
-    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('never makes the parser throw', () => {
