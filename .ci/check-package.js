@@ -284,15 +284,15 @@ function installBesideOthers(tarball) {
   );
 }
 
-/** The first program of the README, as it says: in an empty folder, by `npm init -y` and what follows it. */
+/** The README's program of two threads, as it says: in an empty folder, by `npm init -y` and what follows it. */
 function followReadme(tarball) {
   const folder = join(temporary, 'first');
   mkdirSync(folder);
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const [, commands = ''] = /## A program of two threads\n[\s\S]*?```sh\n([^`]*)```/.exec(readme) ?? [];
+  const [, commands = ''] = /## Install\n[\s\S]*?```sh\n([^`]*)```/.exec(readme) ?? [];
   for (const [, name, text] of readme.matchAll(/```js\n\/\/ (main|worker)\.js\n([^`]*)```/g))
     writeFileSync(join(folder, `${name}.js`), text);
-  check('the first program of the README runs in an empty folder', () => {
+  check('the program of two threads in the README runs in an empty folder', () => {
     for (const command of commands.trim().split('\n')) {
       const [program, ...args] = command.split(' ');
       run(

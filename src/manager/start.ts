@@ -181,7 +181,7 @@ function startable<T>(step: () => T, worker?: URL): T {
 function notStarted(cause: unknown, worker: URL | undefined): SessionError {
   const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));
   const why = isMissing
-    ? ': its file, `worker/main.js`, is not there. Of a bundle, see "Bundlers" in the README of coatcheck'
+    ? ': its file, `worker/main.js`, is not there. If this is a bundle, see docs/bundlers.md of coatcheck'
     : '';
   return new SessionError('ERR_MANAGER_FAILED', `The session manager thread could not be started${why}`, { cause });
 }

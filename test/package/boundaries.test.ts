@@ -275,6 +275,22 @@ describe('what the files import', () => {
     expect(sorted(known)).toEqual(sorted(Object.entries(ROOMS)));
   });
 
+  test('docs/architecture.md tells the same rooms', () => {
+    const text = readFileSync(new URL('docs/architecture.md', root), 'utf8');
+    const [, body = ''] = /^\| room \|.*\n\|[-|]*\n((?:\|.*\n)*)/m.exec(text) ?? [];
+    const told: Record<string, readonly string[]> = {};
+    for (const row of body.trimEnd().split('\n')) {
+      const [, room = '', , imported = ''] = row.split('|').map((cell) => cell.trim().replaceAll('`', ''));
+      const [folder] = room.split('/');
+      const named = imported === '–' ? [] : imported.split(', ');
+      told[room] =
+        imported === 'all of the above'
+          ? Object.keys(told)
+          : named.map((name) => (name.startsWith('src/') ? name : `${folder}/${name}`));
+    }
+    expect(told).toEqual(ROOMS);
+  });
+
   test('no room knows itself by way of others', () => {
     const ways = (room: string, way: readonly string[]): string[] =>
       way.includes(room)

@@ -102,6 +102,6 @@ test.each(['esm', 'cjs'] as const)(
       format,
     );
     const { stdout } = await run(process.execPath, [program], { cwd: bundled, timeout: 30_000 });
-    expect(stdout).toMatch(/^ERR_MANAGER_FAILED .*worker\/main\.js.*"Bundlers" in the README/);
+    expect(stdout).toMatch(/^ERR_MANAGER_FAILED .*worker\/main\.js.*docs\/bundlers\.md of coatcheck/);
   },
 );
