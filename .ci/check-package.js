@@ -121,8 +121,13 @@ function checkFiles(tarball, copy) {
       .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
       .map((name) => `package/dist/${folder}/${name.slice(0, -3)}`),
   );
-  const papers = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].map((name) => `package/${name}`);
-  const wanted = new Set([...papers, ...sources.flatMap((source) => [`${source}.js`, `${source}.d.ts`])]);
+  const pages = readdirSync(join(copy, 'docs')).map((name) => `docs/${name}`);
+  const papers = ['README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages];
+  const wanted = new Set([
+    'package/package.json',
+    ...papers.map((name) => `package/${name}`),
+    ...sources.flatMap((source) => [`${source}.js`, `${source}.d.ts`]),
+  ]);
   const missing = [...wanted].filter((name) => !packed.includes(name));
   const surplus = packed.filter((name) => !wanted.has(name));
   if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
