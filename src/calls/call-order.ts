@@ -14,13 +14,13 @@
  */
 
 import { MOST_CALLS, type Target } from '../protocol/calls.js';
-import { MOST_BYTES } from './connection.js';
+import { MAX_PENDING_BYTES } from './connection.js';
 import { Refused } from './refused.js';
 
 /** What a call concerns: one session; the making of one, or a question about many; or any number of sessions. */
 export type Scope = Target | 'new' | 'all';
 
-export interface Wanted {
+export interface OrderedCall {
   readonly scope: Scope;
   /** Whether it may be refused because somebody else wrote, and is sent again then. */
   readonly isConditional?: boolean;
@@ -72,9 +72,9 @@ export class CallOrder {
    * whenever it is checked. Resolves to what `begin` resolves to, or by the deadline to a refusal. Rejects with what
    * `begin` or `until` rejects with.
    */
-  make<T>(wanted: Wanted, begin: (place: Place) => Promise<T | Refused>): Promise<T | Refused> {
-    const { bytes = 0, until } = wanted;
-    if (this.#count >= MOST_CALLS || this.#bytes + bytes > MOST_BYTES) {
+  make<T>(call: OrderedCall, begin: (place: Place) => Promise<T | Refused>): Promise<T | Refused> {
+    const { bytes = 0, until } = call;
+    if (this.#count >= MOST_CALLS || this.#bytes + bytes > MAX_PENDING_BYTES) {
       until?.catch(() => {});
       return Promise.resolve(new Refused('ERR_OVERLOADED'));
     }
@@ -85,14 +85,12 @@ export class CallOrder {
         begin(entry).then((answer) => this.#settle(entry, () => resolve(answer)), fail);
         if (!entry.isConditional) entry.sent();
       };
-      const entry: Entry = new Entry(wanted, performance.now() + this.#callTimeout, run, refuse, () =>
-        this.#sent(entry),
-      );
+      const entry: Entry = new Entry(call, performance.now() + this.#callTimeout, run, refuse, () => this.#sent(entry));
       this.#enter(entry);
       this.#consider(entry);
       // What is sent as it is made has the same deadline there, and the connection knows whether the manager has begun
       // it.
-      entry.isWatched = !entry.isUnderWay;
+      entry.isTimed = !entry.isUnderWay;
       until?.then(() => {
         entry.isReady = true;
         this.#consider(entry);
@@ -105,7 +103,7 @@ export class CallOrder {
   #enter(entry: Entry): void {
     this.#count++;
     this.#bytes += entry.bytes;
-    if (this.#timer === undefined) this.#watch(this.#callTimeout);
+    if (this.#timer === undefined) this.#setTimer(this.#callTimeout);
     else if (this.#count === 1) this.#timer.ref();
     entry.earlier = this.#last;
     if (this.#last === undefined) this.#first = entry;
@@ -141,7 +139,7 @@ export class CallOrder {
   #hasTurn(entry: Entry): boolean {
     if (entry.chain === undefined) return entry === this.#firstUnsent;
     if (entry.chain === 'all') return entry === this.#firstUnplaced;
-    return entry.isBehind(entry.before) && entry.isBehind(entry.fence);
+    return entry.isBehind(entry.before) && entry.isBehind(entry.barrier);
   }
 
   #sent(entry: Entry): void {
@@ -155,7 +153,7 @@ export class CallOrder {
   }
 
   #considerBehind(entry: Entry): void {
-    for (const each of entry.held) this.#consider(each);
+    for (const each of entry.dependents) this.#consider(each);
     this.#consider(entry.after, this.#firstUnsent, this.#firstUnplaced);
   }
 
@@ -177,14 +175,14 @@ export class CallOrder {
     if (after !== undefined) after.before = before;
     else if (chain !== undefined && before !== undefined) this.#lastOf.set(chain, before);
     else if (chain !== undefined) this.#lastOf.delete(chain);
-    for (const each of entry.held) if (!each.isSettled) each.waitFor(before);
+    for (const each of entry.dependents) if (!each.isSettled) each.waitFor(before);
     tell();
     this.#considerBehind(entry);
   }
 
   // ------------------------------------------------------------ deadlines
 
-  #watch(after: number): void {
+  #setTimer(after: number): void {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
@@ -200,14 +198,14 @@ export class CallOrder {
     // None of them has its turn because another of them is over.
     this.#isConsidering = true;
     let entry = this.#first;
-    for (; entry !== undefined && entry.deadline <= now; entry = entry.later) if (entry.isWatched) entry.expire();
+    for (; entry !== undefined && entry.deadline <= now; entry = entry.later) if (entry.isTimed) entry.expire();
     for (let next = entry; next !== undefined && next.deadline <= now + this.#leastLeft; next = next.later) {
-      if (!next.isUnderWay && next.isWatched) next.expire();
+      if (!next.isUnderWay && next.isTimed) next.expire();
     }
     this.#isConsidering = false;
     this.#consider();
     // One that is not watched any more is about to be refused by the connection.
-    if (this.#timer === undefined && entry !== undefined) this.#watch(entry.deadline - now);
+    if (this.#timer === undefined && entry !== undefined) this.#setTimer(entry.deadline - now);
   }
 }
 
@@ -227,10 +225,10 @@ class Entry implements Place {
   /**
    * Of a call of one session: the last call of all sessions before it; and of such a one, those for whom it is that.
    */
-  fence: Entry | undefined;
-  readonly held: Entry[] = [];
+  barrier: Entry | undefined;
+  readonly dependents: Entry[] = [];
   isReady: boolean;
-  isWatched = true;
+  isTimed = true;
   hasBegun = false;
   wasSent = false;
   /** True while the manager may be at it. */
@@ -238,7 +236,7 @@ class Entry implements Place {
   isSettled = false;
 
   constructor(
-    { scope, isConditional = false, bytes = 0, until }: Wanted,
+    { scope, isConditional = false, bytes = 0, until }: OrderedCall,
     deadline: number,
     begin: () => void,
     refuse: (refused: Refused) => void,
@@ -262,9 +260,9 @@ class Entry implements Place {
     return other === undefined || (other.hasPlace && !this.isConditional);
   }
 
-  waitFor(fence: Entry | undefined): void {
-    this.fence = fence;
-    fence?.held.push(this);
+  waitFor(barrier: Entry | undefined): void {
+    this.barrier = barrier;
+    barrier?.dependents.push(this);
   }
 
   sent(): void {
@@ -275,7 +273,7 @@ class Entry implements Place {
 
   refused(): void {
     this.isUnderWay = false;
-    this.isWatched = true;
+    this.isTimed = true;
     if (this.deadline <= performance.now()) this.expire();
   }
 

@@ -10,16 +10,15 @@ import { type ByteReader, ByteWriter } from '../protocol/bytes.js';
 import { CONNECTION, MOST_CALLS, MOST_IN_FLIGHT } from '../protocol/calls.js';
 import { SessionError } from '../protocol/errors.js';
 import type { Welcome } from '../protocol/greeting.js';
-import { BATCH_HEADER, type Batch, lastOf, readerOf, settleSome } from './batch.js';
-import { type Call, writeCall } from './call.js';
-import { type ConnectionListener, type Line, Link } from './link.js';
+import { BATCH_HEADER, type Batch, type Call, lastOf, readerOf, settleSome, writeCall } from './batch.js';
+import { type ConnectionListener, type ConnectionMemory, Link } from './link.js';
 import { Refused, refusedAt } from './refused.js';
 
 /** Bytes that may wait in one thread. */
-export const MOST_BYTES = 64 * 1024 * 1024;
+export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 /** Calls, or their bytes, at which a batch is full. */
-const MOST_IN_BATCH = MOST_IN_FLIGHT / 2;
-const MOST_BATCH_BYTES = 1 << 20;
+const MAX_BATCH_CALLS = MOST_IN_FLIGHT / 2;
+const MAX_BATCH_BYTES = 1 << 20;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 
@@ -27,7 +26,7 @@ export class Connection {
   #link: Link;
   /** False while there is no manager to send to, or what was sent before has to be sent again first. */
   #isUp = true;
-  readonly #line: Line;
+  readonly #memory: ConnectionMemory;
   readonly #words: Int32Array;
   readonly #callTimeout: number;
   readonly #listener: ConnectionListener;
@@ -38,10 +37,10 @@ export class Connection {
   /** What is on its way to the manager, and what waits until less is, oldest first. */
   readonly #sent: Batch[] = [];
   readonly #waiting: Batch[] = [];
-  /** Replies that have arrived and are being told to the callers, oldest first. */
-  readonly #telling: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
-  readonly #uncount = (): number => this.#calls--;
-  #gathering: Batch | undefined;
+  /** Replies that have arrived and are being next to the callers, oldest first. */
+  readonly #delivering: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
+  readonly #countSettled = (): number => this.#calls--;
+  #current: Batch | undefined;
   #next = 1;
   /** As CONNECTION.settled has it. */
   #lastSettled = 0;
@@ -56,9 +55,9 @@ export class Connection {
    */
   #rejectGreeting: ((error: SessionError) => void) | undefined;
 
-  constructor(port: MessagePort, line: Line, callTimeout: number, listener: ConnectionListener) {
-    this.#line = line;
-    this.#words = new Int32Array(line.words);
+  constructor(port: MessagePort, memory: ConnectionMemory, callTimeout: number, listener: ConnectionListener) {
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.words);
     this.#callTimeout = callTimeout;
     this.#listener = listener;
     this.#link = this.#linkTo(port);
@@ -79,18 +78,18 @@ export class Connection {
 
   /** The first exchange: agrees on the build. Rejects if the port closes first. */
   async greet(): Promise<Welcome> {
-    this.#link.hold(true);
+    this.#link.ref();
     try {
       const closed = new Promise<never>((_, reject) => {
         this.#rejectGreeting = reject;
       });
       closed.catch(() => {});
-      const welcome = await Promise.race([this.#link.greet(this.#line, this.#listener.state()), closed]);
+      const welcome = await Promise.race([this.#link.greet(this.#memory, this.#listener.state()), closed]);
       this.#isGreeted = true;
       return welcome;
     } finally {
       this.#rejectGreeting = undefined;
-      if (this.#calls === 0) this.#link.hold(false);
+      if (this.#calls === 0) this.#link.unref();
     }
   }
 
@@ -100,10 +99,10 @@ export class Connection {
 
   /**
    * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the
-   * successor is told what this thread listens to, and gets, in their order, the batches that were not answered. It
+   * successor is next what this thread listens to, and gets, in their order, the batches that were not answered. It
    * knows by the journal which of their calls were done.
    */
-  renew(port: MessagePort): void {
+  reconnect(port: MessagePort): void {
     // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager
     // had.
     this.#refuseGreeting();
@@ -116,16 +115,16 @@ export class Connection {
     this.#link.close();
     const link = this.#linkTo(port);
     this.#link = link;
-    link.hold(this.#calls > 0);
+    if (this.#calls > 0) link.ref();
     // In another turn: by then the answers that were read have settled their batches.
     setImmediate(() => this.#resume(link));
   }
 
   #resume(link: Link): void {
     if (link !== this.#link || this.#closed !== undefined) return;
-    link.greet(this.#line, this.#listener.state()).then(
+    link.greet(this.#memory, this.#listener.state()).then(
       (welcome) => {
-        if (welcome.accepted) this.#listener.over(welcome.over);
+        if (welcome.accepted) this.#listener.sessionsEnded(welcome.over);
       },
       () => {},
     );
@@ -145,7 +144,7 @@ export class Connection {
   }
 
   /**
-   * Makes a call, which is told by the deadline how it ended. What its `write` throws is thrown, and no call is made.
+   * Makes a call, which is next by the deadline how it ended. What its `write` throws is thrown, and no call is made.
    */
   make(call: Call): void {
     if (this.#closed !== undefined) {
@@ -157,7 +156,7 @@ export class Connection {
       return;
     }
     const to = this.#writer;
-    if (this.#gathering === undefined) {
+    if (this.#current === undefined) {
       to.reset();
       to.reserve(BATCH_HEADER);
     }
@@ -171,7 +170,7 @@ export class Connection {
       to.length = start + bytes;
       if (this.#nested.length > 0) this.#insertNested(start);
     }
-    if (!this.#gather(call, bytes)) to.length -= bytes;
+    if (!this.#append(call, bytes)) to.length -= bytes;
     this.#sendIfFull();
   }
 
@@ -190,27 +189,27 @@ export class Connection {
     const behind = to.bytes.slice(start, to.length);
     to.length = start;
     for (const { call, bytes } of this.#nested.splice(0)) {
-      if (this.#gather(call, bytes.length)) to.raw(bytes);
+      if (this.#append(call, bytes.length)) to.raw(bytes);
       this.#sendIfFull();
     }
     to.raw(behind);
   }
 
   /** Enters a call that is written into the batch; false if it is refused, as too much is pending. */
-  #gather(call: Call, bytes: number): boolean {
-    if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MOST_BYTES) {
+  #append(call: Call, bytes: number): boolean {
+    if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MAX_PENDING_BYTES) {
       call.refused(overloaded);
       return false;
     }
-    if (this.#gathering === undefined) {
+    if (this.#current === undefined) {
       const deadline = performance.now() + this.#callTimeout;
-      this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
+      this.#current = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
       // After the promises that are settled in this tick have called what they call: then it all travels at once.
       process.nextTick(() => this.#send());
     }
-    if (this.#calls === 0) this.#hold();
-    this.#gathering.calls.push(call);
-    this.#gathering.bytes += bytes;
+    if (this.#calls === 0) this.#keepAlive();
+    this.#current.calls.push(call);
+    this.#current.bytes += bytes;
     this.#next++;
     this.#calls++;
     this.#bytes += bytes;
@@ -222,14 +221,14 @@ export class Connection {
    * has too much at once.
    */
   #sendIfFull(): void {
-    const batch = this.#gathering;
-    if (batch !== undefined && (batch.calls.length >= MOST_IN_BATCH || batch.bytes >= MOST_BATCH_BYTES)) this.#send();
+    const batch = this.#current;
+    if (batch !== undefined && (batch.calls.length >= MAX_BATCH_CALLS || batch.bytes >= MAX_BATCH_BYTES)) this.#send();
   }
 
   #send(): void {
-    const batch = this.#gathering;
+    const batch = this.#current;
     if (batch === undefined) return;
-    this.#gathering = undefined;
+    this.#current = undefined;
     const to = this.#writer;
     to.view.setFloat64(0, batch.first, true);
     to.view.setUint32(8, batch.calls.length, true);
@@ -255,7 +254,7 @@ export class Connection {
 
   #post(batch: Batch): void {
     this.#link.execute(batch.message as ArrayBuffer).then(
-      (reply) => this.#hear(batch, reply),
+      (reply) => this.#receive(batch, reply),
       () => {
         this.#refuse(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown'));
         this.#sendMore();
@@ -263,26 +262,26 @@ export class Connection {
     );
   }
 
-  #hear(batch: Batch, reply: unknown): void {
+  #receive(batch: Batch, reply: unknown): void {
     const at = this.#sent.indexOf(batch);
     if (at < 0) return;
     this.#sent.splice(at, 1);
     this.#settle(batch);
     this.#sendMore();
-    this.#telling.push({ batch, from: readerOf(reply), next: 0 });
-    if (this.#telling.length === 1) this.#tell();
+    this.#delivering.push({ batch, from: readerOf(reply), next: 0 });
+    if (this.#delivering.length === 1) this.#deliver();
   }
 
   /** Tells some calls their answers, and the others in the next turns of the event loop. */
-  #tell(): void {
-    const [told] = this.#telling;
-    if (told === undefined) return;
-    told.next = settleSome(told.batch, told.from, told.next, this.#uncount);
-    if (told.next === told.batch.calls.length) {
-      this.#telling.shift();
-      this.#release(told.batch);
+  #deliver(): void {
+    const [delivery] = this.#delivering;
+    if (delivery === undefined) return;
+    delivery.next = settleSome(delivery.batch, delivery.from, delivery.next, this.#countSettled);
+    if (delivery.next === delivery.batch.calls.length) {
+      this.#delivering.shift();
+      this.#release(delivery.batch);
     }
-    if (this.#telling.length > 0) setImmediate(() => this.#tell());
+    if (this.#delivering.length > 0) setImmediate(() => this.#deliver());
   }
 
   /**
@@ -311,13 +310,13 @@ export class Connection {
     this.#bytes -= batch.bytes;
     if (this.#calls > 0) return;
     this.#timer?.unref();
-    this.#link.hold(false);
+    this.#link.unref();
   }
 
   /** Keeps the thread alive while something is pending, and watches the deadlines. */
-  #hold(): void {
-    this.#link.hold(true);
-    if (this.#timer === undefined) this.#watch(this.#callTimeout);
+  #keepAlive(): void {
+    this.#link.ref();
+    if (this.#timer === undefined) this.#setTimer(this.#callTimeout);
     else this.#timer.ref();
   }
 
@@ -325,18 +324,18 @@ export class Connection {
    * A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes
    * longer than a look too many.
    */
-  #watch(after: number): void {
+  #setTimer(after: number): void {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
         // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
-        setImmediate(() => this.#giveUp());
+        setImmediate(() => this.#expire());
       },
       Math.max(1, Math.ceil(after)),
     );
   }
 
-  #giveUp(): void {
+  #expire(): void {
     const now = performance.now();
     for (;;) {
       const batch = this.#sent[0] ?? this.#waiting[0];
@@ -349,8 +348,8 @@ export class Connection {
     this.#sendMore();
     if (this.#timer !== undefined) return;
     const oldest = this.#sent[0] ?? this.#waiting[0];
-    if (oldest !== undefined) this.#watch(oldest.deadline - now);
-    else if (this.#gathering !== undefined) this.#watch(this.#callTimeout);
+    if (oldest !== undefined) this.#setTimer(oldest.deadline - now);
+    else if (this.#current !== undefined) this.#setTimer(this.#callTimeout);
   }
 
   /** Ends this end: what is pending is refused, and so is every later call. */
@@ -358,8 +357,8 @@ export class Connection {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     this.#refuseGreeting();
-    if (this.#gathering !== undefined) this.#waiting.push(this.#gathering);
-    this.#gathering = undefined;
+    if (this.#current !== undefined) this.#waiting.push(this.#current);
+    this.#current = undefined;
     // What was not begun yet never will be.
     this.#lastSettled = this.#next - 1;
     Atomics.store(this.#words, CONNECTION.settled, this.#lastSettled | 0);

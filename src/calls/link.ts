@@ -13,12 +13,12 @@ import { reserveJournal } from '../protocol/journal.js';
 import { LAYOUT_VERSION } from '../protocol/layout.js';
 
 /** The memory that one connection shares with its managers, one after the other: CONNECTION words, and its journal. */
-export interface Line {
+export interface ConnectionMemory {
   readonly words: SharedArrayBuffer;
   readonly journal: SharedArrayBuffer;
 }
 
-export function reserveLine(): Line {
+export function reserveConnectionMemory(): ConnectionMemory {
   return { words: new SharedArrayBuffer(CONNECTION.words * 4), journal: reserveJournal() };
 }
 
@@ -35,25 +35,25 @@ export interface ConnectionListener {
    * Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or
    * -1.
    */
-  over(sessions: Int32Array): void;
+  sessionsEnded(sessions: Int32Array): void;
 }
 
 export class Link {
   readonly #port: MessagePort;
   readonly #remote: Comlink.Remote<ManagerApi>;
   readonly #greet: Comlink.Remote<ManagerApi>['greet'];
-  readonly #heard: (message: unknown) => void;
+  readonly #received: (message: unknown) => void;
   /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
   readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
 
   /**
-   * `heard` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has
+   * `received` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has
    * closed, or its thread died.
    */
-  constructor(port: MessagePort, heard: (message: unknown) => void, closed: (link: Link) => void) {
+  constructor(port: MessagePort, received: (message: unknown) => void, closed: (link: Link) => void) {
     this.#port = port;
-    this.#heard = heard;
-    port.on('message', heard);
+    this.#received = received;
+    port.on('message', received);
     port.on('close', () => closed(this));
     this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
     this.#greet = this.#remote.greet;
@@ -65,16 +65,19 @@ export class Link {
    * Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where
    * the answer is no welcome.
    */
-  async greet(line: Line, state: LinkState): Promise<Welcome> {
-    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
+  async greet(memory: ConnectionMemory, state: LinkState): Promise<Welcome> {
+    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...memory, ...state });
     if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
     return welcome;
   }
 
-  /** Keeps this thread alive, or not. */
-  hold(isHeld: boolean): void {
-    if (isHeld) this.#port.ref();
-    else this.#port.unref();
+  /** The thread stays alive while the port is open. A link begins unreferenced. */
+  ref(): void {
+    this.#port.ref();
+  }
+
+  unref(): void {
+    this.#port.unref();
   }
 
   /**
@@ -83,7 +86,7 @@ export class Link {
   drain(): void {
     const port = this.#port;
     for (let queued = receiveMessageOnPort(port); queued !== undefined; queued = receiveMessageOnPort(port)) {
-      this.#heard(queued.message);
+      this.#received(queued.message);
       port.dispatchEvent(new MessageEvent('message', { data: queued.message }));
     }
   }

@@ -45,9 +45,20 @@ export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
 
 export const unreadable = new Refused('ERR_MANAGER_FAILED', 'unknown');
 
-/** True if a refusal asks for nothing but another draw, and the call that began at `since` has time for it. */
-export function drawsAgain(refused: Refused, since: number, timeout: number): boolean {
-  return refused.answer === 'used' && performance.now() - since < timeout;
+/**
+ * Repeats a call that draws a token or an id, as long as the answer is that a live session has it already. Gives up
+ * after `timeout` milliseconds, and returns the last answer. `first` is the answer to the first attempt.
+ */
+export async function redrawWhileUsed<T>(
+  first: T | Refused,
+  timeout: number,
+  attempt: () => Promise<T | Refused>,
+): Promise<T | Refused> {
+  const since = performance.now();
+  let answer = first;
+  while (answer instanceof Refused && answer.answer === 'used' && performance.now() - since < timeout)
+    answer = await attempt();
+  return answer;
 }
 
 /** A call that nobody will answer: whether it was done is unknown, if the manager had begun it. */

@@ -56,8 +56,8 @@ export function named(file: string): string {
 class LineSplitter {
   readonly #line: (text: string | undefined) => void;
   /** The beginning of a line whose end has not come yet. */
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  #parts: Buffer[] = [];
+  #partBytes = 0;
   #overlong = false;
 
   constructor(line: (text: string | undefined) => void) {
@@ -66,7 +66,7 @@ class LineSplitter {
 
   async splitAll(chunks: AsyncIterable<Buffer>): Promise<void> {
     for await (const chunk of chunks) this.#split(chunk);
-    if (this.#overlong || this.#heldBytes > 0) this.#end(Buffer.alloc(0));
+    if (this.#overlong || this.#partBytes > 0) this.#end(Buffer.alloc(0));
   }
 
   #split(chunk: Buffer): void {
@@ -75,27 +75,27 @@ class LineSplitter {
       this.#end(chunk.subarray(from, end));
       from = end + 1;
     }
-    this.#hold(chunk.subarray(from));
+    this.#append(chunk.subarray(from));
   }
 
-  #hold(part: Buffer): void {
+  #append(part: Buffer): void {
     if (part.length === 0 || this.#overlong) return;
-    this.#overlong = this.#heldBytes + part.length > LONGEST_LINE;
+    this.#overlong = this.#partBytes + part.length > LONGEST_LINE;
     if (this.#overlong) return;
-    this.#held.push(part);
-    this.#heldBytes += part.length;
+    this.#parts.push(part);
+    this.#partBytes += part.length;
   }
 
   #end(last: Buffer): void {
     let text: string | undefined;
-    if (this.#heldBytes === 0 && !this.#overlong && last.length <= LONGEST_LINE) {
+    if (this.#partBytes === 0 && !this.#overlong && last.length <= LONGEST_LINE) {
       text = textOf(last);
     } else {
-      this.#hold(last);
-      if (!this.#overlong) text = textOf(Buffer.concat(this.#held));
+      this.#append(last);
+      if (!this.#overlong) text = textOf(Buffer.concat(this.#parts));
     }
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#parts = [];
+    this.#partBytes = 0;
     this.#overlong = false;
     this.#line(text);
   }

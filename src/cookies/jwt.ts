@@ -27,7 +27,7 @@ const LONGEST = 4096;
  * The claims as they are written, in this order and in no other form. Thirteen digits: all that a Date can be, in
  * seconds.
  */
-const CLAIMS = new RegExp(
+const PAYLOAD = new RegExp(
   `^\\{"token":"([\\w-]{${CODED_LENGTH}})","iat":(?:0|[1-9]\\d{0,12})(?:,"exp":([1-9]\\d{0,12}))?\\}$`,
 );
 
@@ -95,16 +95,16 @@ export function createJwtFormat(algorithm: Algorithm, keys: readonly KeyObject[]
     isOutdated: (cookie) => verifiers.length > 1 && verifyFirst !== undefined && !isVerified(verifyFirst, cookie),
     goodUntil: (cookie) => partsOf(cookie, head.length)?.goodUntil ?? 0,
     valueOf(token, times) {
-      const claims = claimsOf(token, times);
+      const payload = payloadOf(token, times);
       for (;;) {
-        const cookie = sign(claims);
+        const cookie = sign(payload);
         if (algorithm !== 'ES256' || !isGreater(signatureOf(cookie))) return cookie;
       }
     },
   };
 }
 
-function claimsOf(token: string, { issuedAt, endsAt }: TokenTimes) {
+function payloadOf(token: string, { issuedAt, endsAt }: TokenTimes) {
   const iat = Math.floor(issuedAt / 1000);
   // Rounded up: the cookie may outlive its session, but not the other way round.
   return Number.isFinite(endsAt) ? { token, iat, exp: Math.ceil(endsAt / 1000) } : { token, iat };
@@ -116,7 +116,7 @@ function partsOf(cookie: string, start: number): Parts | undefined {
   if (end < 0) return undefined;
   const coded = cookie.slice(start, end);
   const text = Buffer.from(coded, 'base64url').toString('latin1');
-  const [, token, exp] = CLAIMS.exec(text) ?? [];
+  const [, token, exp] = PAYLOAD.exec(text) ?? [];
   if (token === undefined || encode(text) !== coded) return undefined;
   const signature = signatureOf(cookie);
   if (signature.toString('base64url') !== cookie.slice(end + 1)) return undefined;

@@ -10,7 +10,7 @@ import { HttpSessions } from './core.js';
 import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { type Exchange, exchangeOf, isUpgrade, webExchangeOf } from './request/exchange.js';
-import { changeHead, type HeadChanges, type TellsOfSession } from './response/head.js';
+import { changeHead, type HeadChanges, type HeadSource } from './response/head.js';
 
 export * from './face.js';
 
@@ -38,7 +38,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
     await next();
     await session.settled();
     if (context.res.headers.has(ALREADY_SENT)) return;
-    exchange.isTold = true;
+    exchange.isHeadChanged = true;
     const { header } = context;
     changeHead(
       {
@@ -65,7 +65,7 @@ interface HonoExchange extends Exchange {
    * Whether the response of Hono tells of the session, so that the server's own, which it becomes, has nothing to
    * add.
    */
-  isTold: boolean;
+  isHeadChanged: boolean;
 }
 
 /**
@@ -81,16 +81,16 @@ function exchangeFor(context: Context): HonoExchange {
   const server = incoming && outgoing && exchangeOf(incoming, outgoing);
   const exchange: HonoExchange = {
     ...webExchangeOf(context.req.raw, incoming?.socket, takesCookie),
-    isTold: false,
-    guard(session) {
-      const told: TellsOfSession = {
+    isHeadChanged: false,
+    hookHead(session) {
+      const source: HeadSource = {
         get isSettled() {
           return session.isSettled;
         },
         settled: () => session.settled(),
-        headChanges: () => (exchange.isTold ? silent : session.headChanges()),
+        headChanges: () => (exchange.isHeadChanged ? silent : session.headChanges()),
       };
-      return server === undefined || server.guard(told);
+      return server === undefined || server.hookHead(source);
     },
   };
   return exchange;

@@ -19,7 +19,7 @@ import type { ResolvedFilter } from '../validation/arguments.js';
 const SLICE = 1000;
 
 /** Writes the call that ends what a filter picks. */
-export function callToEnd({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
+export function writerOfCloseAll({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
   const call: CloseAllCall = {
     user: userId === undefined ? undefined : toUtf8(userId),
     except: except === undefined ? undefined : parseId(except),
@@ -40,7 +40,7 @@ export class Listing {
 
   /** What the filter picks, while this thread's event loop goes on turning. */
   async *sessions(): AsyncIterableIterator<SessionInfo> {
-    for (const info of this.#infos((await this.#ofUser()) ?? this.#everything())) {
+    for (const info of this.#infos((await this.#slotsOfUser()) ?? this.#allSlots())) {
       if (info === undefined) await setImmediate();
       else yield info;
     }
@@ -50,7 +50,7 @@ export class Listing {
    * The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died:
    * then the whole table is read.
    */
-  async #ofUser(): Promise<Iterable<Target> | undefined> {
+  async #slotsOfUser(): Promise<Iterable<Target> | undefined> {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
     const user = toUtf8(userId);
@@ -64,13 +64,13 @@ export class Listing {
       },
       (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
     );
-    if (!(answer instanceof Refused)) return once(answer);
+    if (!(answer instanceof Refused)) return withoutRepeats(answer);
     if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
     throw answer.toError();
   }
 
   /** Every slot that was ever let. A session never changes its slot, so one that lives throughout is met once. */
-  *#everything(): Iterable<Target> {
+  *#allSlots(): Iterable<Target> {
     const { view } = this.#context;
     const touched = Atomics.load(view.header, HEADER.slotsTouched);
     for (let slot = 0; slot < touched; slot++) yield { slot, generation: view.generation(slot) };
@@ -120,7 +120,7 @@ export class Listing {
 }
 
 /** A long list is made while others change it: a session that became this user's anew meanwhile was named again. */
-function* once(targets: readonly Target[]): Iterable<Target> {
+function* withoutRepeats(targets: readonly Target[]): Iterable<Target> {
   const met = new Set<number>();
   for (const target of targets) {
     if (met.has(target.slot)) continue;

@@ -5,64 +5,66 @@ import type { Target } from '../protocol/calls.js';
 import { parseId } from '../protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from '../protocol/layout.js';
 import { sameDigest, type TableView } from '../protocol/table.js';
-import type { Carried } from '../session/claim.js';
+import type { PresentedToken } from '../session/claim.js';
 import type { SessionContext } from '../session/context.js';
 import { isKey, keyDigestInto } from '../session/keys.js';
 import { SessionHandle } from '../session/session.js';
-import type { Wanted } from '../session/snapshot.js';
+import type { RequestedSession } from '../session/snapshot.js';
 import { digestInto, unseal } from '../session/tokens.js';
-import { Handles, Memo, type MemoEntry } from './handles.js';
+import type { Handles } from './handles.js';
+import { Memo, type MemoEntry } from './memo.js';
 
 export class Lookup {
-  readonly handles = new Handles();
   readonly #view: TableView;
   readonly #now: () => number;
   readonly #format: CookieFormat;
   readonly #context: SessionContext;
+  readonly #handles: Handles;
   readonly #memo = new Memo();
   readonly #keys = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
-  #wanted: Wanted | undefined;
+  #lastRequested: RequestedSession | undefined;
   /** The pointer and kind of the match found last. */
   #pointer = 0;
   #byPrevious = false;
 
-  constructor(view: TableView, now: () => number, format: CookieFormat, context: SessionContext) {
+  constructor(view: TableView, now: () => number, format: CookieFormat, context: SessionContext, handles: Handles) {
     this.#view = view;
     this.#now = now;
     this.#format = format;
     this.#context = context;
+    this.#handles = handles;
   }
 
   byCookie(cookie: string, touch: boolean): SessionHandle | undefined {
     return this.entryOf(cookie, touch)?.handle;
   }
 
-  /** As `byCookie`, with what is remembered of the cookie. */
+  /** As `byCookie`, with what is known of the cookie. */
   entryOf(cookie: string, touch: boolean): MemoEntry | undefined {
-    const remembered = this.#remembered(this.#memo, cookie, touch);
-    if (remembered !== null) return remembered;
+    const known = this.#fromMemo(this.#memo, cookie, touch);
+    if (known !== null) return known;
     const token = this.#format.tokenOf(cookie, this.#now());
     return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
   }
 
   /** The token in a cookie that has just opened a session. */
-  carriedBy(cookie: string, entry: MemoEntry): Carried | undefined {
-    if (entry.carried !== undefined) return entry.carried;
+  presentedToken(cookie: string, entry: MemoEntry): PresentedToken | undefined {
+    if (entry.presented !== undefined) return entry.presented;
     const token = this.#format.tokenOf(cookie, this.#now());
     if (token === undefined) return undefined;
-    entry.carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
-    return entry.carried;
+    entry.presented = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
+    return entry.presented;
   }
 
   byKey(key: string, touch: boolean): SessionHandle | undefined {
-    const remembered = this.#remembered(this.#keys, key, touch);
-    if (remembered !== null) return remembered?.handle;
+    const known = this.#fromMemo(this.#keys, key, touch);
+    if (known !== null) return known?.handle;
     return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch)?.handle : undefined;
   }
 
   /** What a cookie or key was found to mean before; null if that is not known any more. */
-  #remembered(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
+  #fromMemo(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
     const entry = memo.get(text);
     if (entry === undefined) return null;
     if (this.#isCurrent(entry)) {
@@ -103,17 +105,17 @@ export class Lookup {
       }
       const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
       const { stampLow, stampHigh, length: bytes } = head;
-      const handle = this.#hold(slot);
+      const handle = this.#handleAt(slot);
       if (handle === undefined) return undefined;
       if (!handle.see(now, touch)) {
         if (view.pointer(slot) !== pointer) continue;
         return undefined;
       }
-      if (known !== undefined) handle.learn(known);
+      if (known !== undefined) handle.learnToken(known);
       // A copy of its own: a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
-      const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, carried: undefined };
+      const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, presented: undefined };
       memo.set(ownText(text), entry);
       return entry;
     }
@@ -146,19 +148,19 @@ export class Lookup {
   }
 
   /** The handle of the session whose head was loaded last; undefined if it has ended since. */
-  #hold(slot: number): SessionHandle | undefined {
+  #handleAt(slot: number): SessionHandle | undefined {
     const { generation } = this.#view.head;
-    const held = this.handles.get(slot, generation);
-    const handle = held ?? new SessionHandle(this.#context, slot, generation);
+    const existing = this.#handles.get(slot, generation);
+    const handle = existing ?? new SessionHandle(this.#context, slot, generation);
     if (!handle.refresh()) return undefined;
-    if (held === undefined) this.handles.add(handle);
+    if (existing === undefined) this.#handles.add(handle);
     return handle;
   }
 
   /** The handle of the session that a slot holds; undefined if it holds another, or none, by now. */
-  held({ slot, generation }: Target): SessionHandle | undefined {
+  handleOf({ slot, generation }: Target): SessionHandle | undefined {
     const isThere = this.#view.load(slot, false) !== 0 && this.#view.head.generation === generation;
-    return isThere ? this.#hold(slot) : undefined;
+    return isThere ? this.#handleAt(slot) : undefined;
   }
 
   /** The most bytes that the data of one session may take. */
@@ -169,33 +171,39 @@ export class Lookup {
   /**
    * The handle of a session that this thread has just made. A listener that was told of it first may hold it already.
    */
-  newborn(target: Target, token: string, id: Int32Array, createdAt: number, wanted: Wanted): SessionHandle {
+  created(
+    target: Target,
+    token: string,
+    id: Int32Array,
+    createdAt: number,
+    requested: RequestedSession,
+  ): SessionHandle {
     const { slot, generation } = target;
-    const held = this.handles.get(slot, generation);
-    if (held !== undefined) {
-      held.drew(token);
-      return held;
+    const existing = this.#handles.get(slot, generation);
+    if (existing !== undefined) {
+      existing.learnDrawnToken(token);
+      return existing;
     }
     const handle = new SessionHandle(this.#context, slot, generation);
-    handle.learn(token);
-    handle.born(id, createdAt, this.#shared(wanted));
-    this.handles.add(handle);
+    handle.learnToken(token);
+    handle.initialize(id, createdAt, this.#shared(requested));
+    this.#handles.add(handle);
     return handle;
   }
 
   /**
-   * The same as it was wanted of the session before, where it is: most are wanted alike. Never the caller's own object,
+   * The same as it was requested of the session before, where it is: most are requested alike. Never the caller's own object,
    * which holds the data.
    */
-  #shared({ userId, client, idleTimeout, absoluteTimeout }: Wanted): Wanted {
-    const last = this.#wanted;
+  #shared({ userId, client, idleTimeout, absoluteTimeout }: RequestedSession): RequestedSession {
+    const last = this.#lastRequested;
     const alike =
       last?.userId === userId &&
       last?.client === client &&
       last?.idleTimeout === idleTimeout &&
       last?.absoluteTimeout === absoluteTimeout;
-    if (last === undefined || !alike) this.#wanted = { userId, client, idleTimeout, absoluteTimeout };
-    return this.#wanted as Wanted;
+    if (last === undefined || !alike) this.#lastRequested = { userId, client, idleTimeout, absoluteTimeout };
+    return this.#lastRequested as RequestedSession;
   }
 
   /** The slot of a live session with this id, and its generation; undefined if there is none. */
@@ -219,7 +227,7 @@ export class Lookup {
   }
 
   byId(id: string): SessionHandle | undefined {
-    return this.targetOf(id) === undefined ? undefined : this.#hold(this.#view.head.slot);
+    return this.targetOf(id) === undefined ? undefined : this.#handleAt(this.#view.head.slot);
   }
 
   /**

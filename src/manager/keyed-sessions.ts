@@ -1,6 +1,6 @@
 /** Sessions under a caller's own key: what the manager's proxy does for adapters. Runs in every thread of the host. */
 
-import { drawsAgain, Refused } from '../calls/refused.js';
+import { Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
 import type { Settings } from '../options/settings.js';
 import { CALL, readTarget, writeNewSession } from '../protocol/calls.js';
@@ -11,7 +11,7 @@ import { DIGEST_WORDS, ID_WORDS } from '../protocol/layout.js';
 import { callInTurn, type SessionContext, type Write } from '../session/context.js';
 import { packClient, toUtf8 } from '../session/info.js';
 import { checkKey, keyDigestInto } from '../session/keys.js';
-import { MOST_NOTE, type SessionHandle } from '../session/session.js';
+import { MAX_NOTE_LENGTH, type SessionHandle } from '../session/session.js';
 import { drawIdInto } from '../session/tokens.js';
 import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 import { expectedUnseen } from '../validation/checking.js';
@@ -34,17 +34,16 @@ export class KeyedSessions {
     const digest = keyDigestInto(checkKey(key), new Int32Array(DIGEST_WORDS));
     const resolved = checkPut(init, this.#settings, this.#context.limits);
     const { checked, callTimeout } = this.#context;
-    for (const since = performance.now(); ; ) {
-      const target = await (checked === undefined
+    const attempt = () =>
+      checked === undefined
         ? this.#put(digest, resolved, resolved.data)
-        : checked.whole('all', resolved.data, (data) => this.#put(digest, resolved, data)));
-      if (target instanceof Refused && drawsAgain(target, since, callTimeout)) continue;
-      if (target instanceof Refused) throw target.toError();
-      const session = this.#lookup.held(target);
-      // It was put, and has ended before this thread heard of it.
-      if (session === undefined) throw new SessionError('ERR_SESSION_ENDED', undefined, { outcome: 'applied' });
-      return session;
-    }
+        : checked.whole('all', resolved.data, (data) => this.#put(digest, resolved, data));
+    const target = await redrawWhileUsed(await attempt(), callTimeout, attempt);
+    if (target instanceof Refused) throw target.toError();
+    const session = this.#lookup.handleOf(target);
+    // The session was stored, but ended before the reply arrived here.
+    if (session === undefined) throw new SessionError('ERR_SESSION_ENDED', undefined, { outcome: 'applied' });
+    return session;
   }
 
   #put(digest: Int32Array, { userId, client, ...resolved }: ResolvedNewSession, data: unknown) {
@@ -70,7 +69,7 @@ export class KeyedSessions {
     if (typeof note !== 'string') throw expected('note', 'a string', note);
     const write: Write = (to) => {
       writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
-      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+      to.raw(toUtf8(note.slice(0, MAX_NOTE_LENGTH)));
     };
     const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, nothing);
     if (answer instanceof Refused) throw answer.toError();

@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import { type ClockMemory, clockOffset, reserveClock, setClockOffset } from '../protocol/clock.js';
 import { expected } from '../protocol/errors.js';
 import type { Duration, ManualClock } from '../types/types.js';
-import { CENTURY, checkDuration } from '../validation/durations.js';
+import { checkDuration, graceLimits } from '../validation/durations.js';
 
 const memories = new WeakMap<object, ClockMemory>();
 /** The last instant that a Date can be. */
@@ -24,12 +24,7 @@ export function createManualClock(start: number | Date = Date.now()): ManualCloc
     now,
     set: (time) => setClockOffset(memory, toTime('time', time, now())),
     advance: (by: Duration) => {
-      const milliseconds = checkDuration('by', by, {
-        least: 0,
-        most: CENTURY,
-        mostInWords: '100 years',
-        orFalse: false,
-      });
+      const milliseconds = checkDuration('by', by, graceLimits);
       setClockOffset(memory, toTime('by', now() + milliseconds, now()));
     },
   };

@@ -50,7 +50,7 @@ interface CookieRule {
   readonly requirement: string;
   readonly option: 'secure' | 'name' | 'sameSite' | 'format';
   readonly tobe: string;
-  isKept(cookie: ResolvedCookieOptions): boolean;
+  isMet(cookie: ResolvedCookieOptions): boolean;
 }
 
 // The prefixes letter by letter: not every browser takes them in another case.
@@ -59,38 +59,38 @@ const isSecure = ({ secure }: ResolvedCookieOptions) => secure;
 const isSameSite = ({ sameSite }: ResolvedCookieOptions) => sameSite !== 'none';
 
 const asvsL1: readonly CookieRule[] = [
-  { requirement: '3.3.1', option: 'secure', tobe: 'true', isKept: isSecure },
+  { requirement: '3.3.1', option: 'secure', tobe: 'true', isMet: isSecure },
   {
     requirement: '3.3.1',
     option: 'name',
     tobe: 'a name that begins with __Host- or __Secure-',
-    isKept: (cookie) => isOfOneHost(cookie) || cookie.name.startsWith('__Secure-'),
+    isMet: (cookie) => isOfOneHost(cookie) || cookie.name.startsWith('__Secure-'),
   },
 ];
 const asvsL2: readonly CookieRule[] = [
   ...asvsL1,
-  { requirement: '3.3.2', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  { requirement: '3.3.2', option: 'sameSite', tobe: "'lax' or 'strict'", isMet: isSameSite },
   {
     requirement: '3.3.3',
     option: 'name',
     tobe: 'a name that begins with __Host-, as no `cookie.domain` is given',
-    isKept: (cookie) => isOfOneHost(cookie) || cookie.domain !== undefined,
+    isMet: (cookie) => isOfOneHost(cookie) || cookie.domain !== undefined,
   },
 ];
 const nist: readonly CookieRule[] = [
-  { requirement: '5.1.1 (1)', option: 'secure', tobe: 'true', isKept: isSecure },
+  { requirement: '5.1.1 (1)', option: 'secure', tobe: 'true', isMet: isSecure },
   {
     requirement: '5.1.1 (2) and (5)',
     option: 'name',
     tobe: 'a name that begins with __Host-',
-    isKept: isOfOneHost,
+    isMet: isOfOneHost,
   },
-  { requirement: '5.1.1 (6)', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  { requirement: '5.1.1 (6)', option: 'sameSite', tobe: "'lax' or 'strict'", isMet: isSameSite },
   {
     requirement: '5.1.1 (7)',
     option: 'format',
     tobe: "'opaque' or 'signed'",
-    isKept: ({ format }) => format !== 'jwt',
+    isMet: ({ format }) => format !== 'jwt',
   },
 ];
 
@@ -105,7 +105,7 @@ const cookieRules: Readonly<Record<PolicyName, readonly CookieRule[]>> = {
 /** Throws ERR_INVALID_OPTION that names the option, the policy and the requirement. */
 export function checkCookieUnder(policy: PolicyName | undefined, cookie: ResolvedCookieOptions): void {
   if (policy === undefined) return;
-  const broken = cookieRules[policy].find((rule) => !rule.isKept(cookie));
+  const broken = cookieRules[policy].find((rule) => !rule.isMet(cookie));
   if (broken === undefined) return;
   const { option, tobe, requirement } = broken;
   throw expected(`cookie.${option}`, `${tobe}${because(policy, requirement)}`, cookie[option]);

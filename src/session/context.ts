@@ -25,7 +25,7 @@ export interface SessionContext {
   readonly checked: CheckedCalls | undefined;
   call<T>(which: number, write: Write, read: (from: ByteReader) => T): Promise<T | Refused>;
   /** Asks to be told when this session ends. */
-  watch(session: Watched): void;
+  watch(session: WatchedSession): void;
 }
 
 /** A call that brings no data, in its turn. */
@@ -40,11 +40,11 @@ export function callInTurn<T>(
 }
 
 /** A session whose end somebody wants to know of. */
-export interface Watched extends Target {
+export interface WatchedSession extends Target {
   readonly alive: boolean;
   readonly expiresAt: Date | undefined;
   /** It has ended; where the reason is undefined, it is read from shared memory or told from the session's times. */
-  over(reason: EndReason | undefined): void;
+  markEnded(reason: EndReason | undefined): void;
   /** It may live on, but this thread will not notice its end. */
-  forsake(reason: SignalReason): void;
+  detach(reason: SignalReason): void;
 }

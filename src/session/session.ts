@@ -1,10 +1,10 @@
 /**
- * One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the
+ * One session as a thread holds it: what `SessionReader` reads, and the calls that change it. Runs in every thread of the
  * host.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { drawsAgain, noToken, Refused } from '../calls/refused.js';
+import { noToken, Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Rotation } from '../options/options.js';
 import { CALL, writeClose, writeRotate, writeSetIdleTimeout } from '../protocol/calls.js';
 import { decodeValue } from '../protocol/data/decode.js';
@@ -17,25 +17,25 @@ import { readOptions } from '../validation/checking.js';
 import { checkDuration } from '../validation/durations.js';
 import { callInTurn, type Write } from './context.js';
 import { toUtf8 } from './info.js';
-import { type Data, SessionView } from './session-reader.js';
+import { type Data, SessionReader } from './session-reader.js';
 import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
 
 const nothing = (): undefined => undefined;
 
 /** One run of an update's `change`. */
-interface Change {
+interface RunningUpdate {
   readonly of: SessionHandle;
   isRunning: boolean;
 }
 
 /** The changes on the way to the code that runs. Timers and connections made in one inherit it and may outlive it. */
-const changing = new AsyncLocalStorage<readonly Change[]>();
-const running = (): Change[] => (changing.getStore() ?? []).filter(({ isRunning }) => isRunning);
+const updatesAbove = new AsyncLocalStorage<readonly RunningUpdate[]>();
+const runningUpdates = (): RunningUpdate[] => (updatesAbove.getStore() ?? []).filter(({ isRunning }) => isRunning);
 
-/** The renewals of tokens that are under way. */
-const renewals = new WeakMap<SessionHandle, Promise<string>>();
+/** The tokenRenewals of tokens that are under way. */
+const tokenRenewals = new WeakMap<SessionHandle, Promise<string>>();
 
-export class SessionHandle extends SessionView implements Session<Data> {
+export class SessionHandle extends SessionReader implements Session<Data> {
   /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
   static is(value: unknown): value is SessionHandle {
     return typeof value === 'object' && value !== null && #updates in value;
@@ -51,8 +51,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
       : checked.patch(
           this,
           patch,
-          () => this.snapshot(),
-          (...fitting) => this.#set(...fitting),
+          () => this.stored(),
+          (...checkedData) => this.#set(...checkedData),
         ));
     if (answer instanceof Refused) throw answer.toError();
   }
@@ -73,7 +73,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     const { checked } = this.context;
     const answer = await (checked === undefined
       ? this.#replace(data, ifVersion)
-      : checked.whole(this, data, (fitting) => this.#replace(fitting, ifVersion)));
+      : checked.whole(this, data, (checkedData) => this.#replace(checkedData, ifVersion)));
     if (answer instanceof Refused) throw answer.toError();
   }
 
@@ -89,7 +89,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
-    if (running().some(({ of }) => of === this)) {
+    if (runningUpdates().some(({ of }) => of === this)) {
       const text = 'An update of this session is under way in this very call: it would wait for itself';
       return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
     }
@@ -102,7 +102,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
     const since = performance.now();
     for (let tries = 1; ; tries++) {
-      const { data, version: ifVersion } = this.snapshot();
+      const { data, version: ifVersion } = this.stored();
       const changed = await this.#run(() => change(data));
       try {
         await this.replace(changed, { ifVersion });
@@ -110,15 +110,15 @@ export class SessionHandle extends SessionView implements Session<Data> {
       } catch (error) {
         if (!(error instanceof SessionError && error.code === 'ERR_SESSION_CONFLICT')) throw error;
         // Somebody writes each time: most likely `change` itself.
-        if (tries >= MOST_TRIES && performance.now() - since > this.context.callTimeout) throw error;
+        if (tries >= MAX_TRIES && performance.now() - since > this.context.callTimeout) throw error;
       }
     }
   }
 
   async #run(change: () => Data | Promise<Data>): Promise<Data> {
-    const own: Change = { of: this, isRunning: true };
+    const own: RunningUpdate = { of: this, isRunning: true };
     try {
-      return await changing.run([...running(), own], change);
+      return await updatesAbove.run([...runningUpdates(), own], change);
     } finally {
       own.isRunning = false;
     }
@@ -134,7 +134,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       : checked.removal(
           this,
           key,
-          () => this.snapshot(),
+          () => this.stored(),
           (...instead) => this.#take(key, ...instead),
         ));
     if (taken instanceof Refused) throw taken.toError();
@@ -166,28 +166,30 @@ export class SessionHandle extends SessionView implements Session<Data> {
         : checked.patch(
             this,
             patch,
-            () => this.snapshot(),
-            (...fitting) => this.#login(user, ...fitting),
+            () => this.stored(),
+            (...checkedData) => this.#login(user, ...checkedData),
           ));
     if (answer instanceof Refused && answer.code === 'ERR_TOKEN_UNKNOWN') throw noToken();
     if (answer instanceof Refused) throw answer.toError();
   }
 
   async #login(user: Uint8Array, patch: Patch<Data> | undefined, ifVersion?: number): Promise<undefined | Refused> {
-    for (const since = performance.now(); ; ) {
-      const token = drawToken();
-      const answer = await this.context.call(
+    let token = '';
+    const attempt = () => {
+      token = drawToken();
+      const digest = digestOf(token);
+      return this.context.call(
         CALL.login,
         (to) => {
-          writeLogin(to, this, digestOf(token), user, ifVersion);
+          writeLogin(to, this, digest, user, ifVersion);
           if (patch !== undefined) encodePatch(to, patch, this.context.maxSessionBytes);
         },
         nothing,
       );
-      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
-      if (!(answer instanceof Refused)) this.drew(token);
-      return answer;
-    }
+    };
+    const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
+    if (!(answer instanceof Refused)) this.learnDrawnToken(token);
+    return answer;
   }
 
   async rotate(options?: { grace?: Duration }): Promise<void> {
@@ -199,18 +201,19 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   /** Resolves to the token that follows this one. */
   async #rotate(token: string, grace: number): Promise<string> {
-    for (const since = performance.now(); ; ) {
-      const next = drawToken();
+    let next = '';
+    const attempt = () => {
+      next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      const answer = await callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
-      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
-      // Another thread was first: its new token is this one's as well.
-      if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
-        return this.newest(token) ?? token;
-      if (answer instanceof Refused) throw answer.toError();
-      this.drew(next);
-      return next;
-    }
+      return callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
+    };
+    const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
+    // Another thread has rotated first: its new token replaces `token` here as well.
+    if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
+      return this.newestTokenFor(token) ?? token;
+    if (answer instanceof Refused) throw answer.toError();
+    this.learnDrawnToken(next);
+    return next;
   }
 
   /** Whether the token is older than `every`. */
@@ -224,7 +227,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
    * none was.
    */
   async renew(rotation: Rotation): Promise<string | undefined> {
-    const renewal = renewals.get(this) ?? this.#beginRenewal(rotation);
+    const renewal = tokenRenewals.get(this) ?? this.#beginRenewal(rotation);
     return renewal;
   }
 
@@ -244,8 +247,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
     // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
     const renewal = this.#rotate(due, rotation.grace)
       .catch(() => due)
-      .finally(() => renewals.delete(this));
-    renewals.set(this, renewal);
+      .finally(() => tokenRenewals.delete(this));
+    tokenRenewals.set(this, renewal);
     return renewal;
   }
 
@@ -273,7 +276,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
   async end(terminated: boolean, note = ''): Promise<void> {
     await this.#change(CALL.close, (to) => {
       writeClose(to, this, terminated);
-      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+      to.raw(toUtf8(note.slice(0, MAX_NOTE_LENGTH)));
     });
   }
 
@@ -296,10 +299,10 @@ export class SessionHandle extends SessionView implements Session<Data> {
 }
 
 /** Tries of an update that somebody else's writes may cost, however long they take; more, only within `callTimeout`. */
-const MOST_TRIES = 100;
+const MAX_TRIES = 100;
 
 /** Characters of a note that are kept. */
-export const MOST_NOTE = 1024;
+export const MAX_NOTE_LENGTH = 1024;
 
 function checkIfVersion(options: unknown): number | undefined {
   if (options === undefined) return undefined;

@@ -8,10 +8,10 @@ import type { EndReason, Seen, Session, SessionId } from '../types/types.js';
 import { fromUtf8, unpackClient } from './info.js';
 
 /**
- * What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds,
+ * What is known of a session before its record is first read, as its maker requested it. Durations in milliseconds,
  * Infinity for never.
  */
-export interface Wanted {
+export interface RequestedSession {
   readonly userId: string | undefined;
   readonly client: Session['client'];
   readonly idleTimeout: number;
@@ -27,7 +27,7 @@ export function newAbort(): AbortController {
   return abort;
 }
 
-export class Facts {
+export class Snapshot {
   pointer = 0;
   stampLow = 0;
   stampHigh = 0;
@@ -51,23 +51,23 @@ export class Facts {
   abort: AbortController | undefined;
   endedBy: EndReason | undefined;
 
-  /** Facts of a session that was just made. */
-  begin(id: string, createdAt: number, wanted: Wanted): void {
+  /** Snapshot of a session that was just made. */
+  initialize(id: string, createdAt: number, requested: RequestedSession): void {
     this.id = id as SessionId;
-    this.userId = wanted.userId;
-    this.client = Object.freeze(wanted.client);
+    this.userId = requested.userId;
+    this.client = Object.freeze(requested.client);
     this.createdAt = createdAt;
     this.lastSeenAt = createdAt;
     this.tokenIssuedAt = createdAt;
-    this.idle = wanted.idleTimeout;
-    this.absoluteAt = createdAt + wanted.absoluteTimeout;
+    this.idle = requested.idleTimeout;
+    this.absoluteAt = createdAt + requested.absoluteTimeout;
   }
 
   /**
    * Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and
    * client.
    */
-  take({ head, bytes }: TableView, pointer: number, whole: boolean): void {
+  load({ head, bytes }: TableView, pointer: number, whole: boolean): void {
     if (head.version !== this.version) this.data = undefined;
     this.token = undefined;
     this.pointer = pointer;
@@ -92,7 +92,7 @@ export class Facts {
   }
 
   /** Whether this is what was read of that record. */
-  isOf(pointer: number, { stampLow, stampHigh }: Head): boolean {
+  isOfRecord(pointer: number, { stampLow, stampHigh }: Head): boolean {
     return this.pointer === pointer && this.stampLow === stampLow && this.stampHigh === stampHigh;
   }
 
@@ -108,15 +108,15 @@ export class Facts {
     // Small integers, unlike instants since 1970: nothing but the object itself takes memory.
     const before = lastSeenAt - tokenIssuedAt;
     const now = seenAt - tokenIssuedAt;
-    const over = absoluteAt - tokenIssuedAt;
-    return { before, now, endedAt: Math.min(before + idle, over), endsAt: Math.min(now + idle, over), tokenIssuedAt };
+    const end = absoluteAt - tokenIssuedAt;
+    return { before, now, endedAt: Math.min(before + idle, end), endsAt: Math.min(now + idle, end), tokenIssuedAt };
   }
 
   /**
    * The session is over: whoever hangs on its signal is told. Where the reason is not known, it is judged by the
    * session's times.
    */
-  over(reason: EndReason | undefined, now: number): void {
+  markEnded(reason: EndReason | undefined, now: number): void {
     this.endedBy ??= reason ?? this.#reasonAt(now);
     this.abort?.abort(this.endedBy);
   }

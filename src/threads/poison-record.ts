@@ -6,16 +6,16 @@
 import { HEADER, WORK } from '../protocol/layout.js';
 
 /** What a manager was at when it died. */
-interface Deed {
+interface LastWork {
   readonly at: number;
   readonly slot: number;
   readonly connection: number;
   readonly call: number;
 }
 
-export class Suspicion {
+export class PoisonRecord {
   readonly #header: Int32Array;
-  #last: Deed | undefined;
+  #last: LastWork | undefined;
   /** The slot of a record that two managers in a row have died of, at the same: it shall not meet a third. -1: none. */
   slot = -1;
 
@@ -27,13 +27,13 @@ export class Suspicion {
   died(byItself: boolean): void {
     const word = (at: number) => this.#header[at] as number;
     const [at, slot] = [word(HEADER.workAt), word(HEADER.workSlot)];
-    const deed = { at, slot, connection: word(HEADER.workConnection), call: word(HEADER.workCall) };
+    const work = { at, slot, connection: word(HEADER.workConnection), call: word(HEADER.workCall) };
     const last = this.#last;
     this.#last = undefined;
     if (!byItself || at === WORK.nothing || slot === 0) return;
-    const isSameCall = last?.connection === deed.connection && last.call === deed.call;
+    const isSameCall = last?.connection === work.connection && last.call === work.call;
     if (last?.at === at && last.slot === slot && (at === WORK.recovery || isSameCall)) this.slot = slot - 1;
-    else this.#last = deed;
+    else this.#last = work;
   }
 
   /** A manager came up: whom it was told to set aside, it has. */

@@ -5,7 +5,7 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { SessionManager } from '../types/types.js';
-import { type Invitation, isOver } from './ticket.js';
+import { isOver, type JoinTicket } from './ticket.js';
 
 type Data = Record<string, unknown>;
 
@@ -13,7 +13,7 @@ export interface Registered {
   readonly manager: Promise<SessionManager<Data>>;
   readonly schema: StandardSchemaV1 | undefined;
   /** Which manager it is; undefined only until its thread is spawned. */
-  invitation: Invitation | undefined;
+  ticket: JoinTicket | undefined;
 }
 
 const KEY = Symbol.for('coatcheck.managers');
@@ -25,14 +25,14 @@ function managersHere(): Map<string, Registered> {
 }
 
 /**
- * The manager of this name that this thread has started or joined, unless it has ended; with an invitation: that very
+ * The manager of this name that this thread has started or joined, unless it has ended; with an ticket: that very
  * one.
  */
-export function managerHere(name: string, invitation?: Invitation): Registered | undefined {
+export function managerHere(name: string, ticket?: JoinTicket): Registered | undefined {
   const here = managersHere();
-  for (const [key, registered] of here) if (registered.invitation && isOver(registered.invitation)) here.delete(key);
-  if (invitation === undefined) return here.get(name);
-  return [...here.values()].find((registered) => registered.invitation?.threadId === invitation.threadId);
+  for (const [key, registered] of here) if (registered.ticket && isOver(registered.ticket)) here.delete(key);
+  if (ticket === undefined) return here.get(name);
+  return [...here.values()].find((registered) => registered.ticket?.threadId === ticket.threadId);
 }
 
 /**
@@ -41,7 +41,7 @@ export function managerHere(name: string, invitation?: Invitation): Registered |
  */
 export function register(name: string, registered: Registered): Promise<SessionManager<Data>> {
   const here = managersHere();
-  here.set(here.has(name) ? `${name} of thread ${registered.invitation?.threadId}` : name, registered);
+  here.set(here.has(name) ? `${name} of thread ${registered.ticket?.threadId}` : name, registered);
   registered.manager.catch(() => forget(registered.manager));
   return registered.manager;
 }

@@ -25,8 +25,8 @@ import {
 } from '../protocol/startup.js';
 import { errorFor, errorFrom } from '../protocol/thread-error.js';
 import { HangDetector, TICK, type Verdict } from './hang-detector.js';
-import { type Member, memberOf } from './members.js';
-import { Suspicion } from './poison-record.js';
+import { type Member, memberOf } from './membership.js';
+import { PoisonRecord } from './poison-record.js';
 
 /** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
 const START_TIMEOUT = 10_000;
@@ -42,7 +42,7 @@ const reasons: Readonly<Record<Verdict, string>> = {
 };
 
 /** What a manager is started with, whichever it is. */
-export interface Post {
+export interface SupervisorOptions {
   readonly startup: Omit<ManagerStartup, 'ownerEpoch' | 'connections' | 'suspect'>;
   readonly worker: URL;
   readonly name: string;
@@ -52,7 +52,7 @@ export interface Post {
 }
 
 export class Supervisor {
-  readonly #post: Post;
+  readonly #options: SupervisorOptions;
   readonly #header: Int32Array;
   readonly #members = new Map<number, Member>();
   #worker: Worker | undefined;
@@ -66,20 +66,20 @@ export class Supervisor {
   /** When the last restarts were, and how long the next pause is. */
   readonly #restartedAt: number[] = [];
   #pause = FIRST_PAUSE;
-  /** What the manager in office dies of, as far as is known, and whether it is by its own doing. */
+  /** What the manager in owner dies of, as far as is known, and whether it is by its own doing. */
   #cause: ThreadError | undefined;
   #thrown: unknown;
   #byItself = false;
-  readonly #suspicion: Suspicion;
+  readonly #poisonRecord: PoisonRecord;
   #settleEnd: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => {
     this.#settleEnd = resolve;
   });
 
-  constructor(post: Post) {
-    this.#post = post;
-    this.#header = new Int32Array(post.startup.memory.header);
-    this.#suspicion = new Suspicion(this.#header);
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#header = new Int32Array(options.startup.memory.header);
+    this.#poisonRecord = new PoisonRecord(this.#header);
     this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
     this.#pulse = setInterval(() => this.#look(), TICK).unref();
   }
@@ -94,7 +94,7 @@ export class Supervisor {
   }
 
   /** Enters a thread that is told of every restart from now on. */
-  enter(member: Member): void {
+  add(member: Member): void {
     this.#members.set(member.number, member);
   }
 
@@ -102,7 +102,7 @@ export class Supervisor {
    * Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when
    * that thread died.
    */
-  leave(number: number): void {
+  remove(number: number): void {
     this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
     this.#members.delete(number);
   }
@@ -113,7 +113,7 @@ export class Supervisor {
   start(): void {
     this.#byItself = false;
     this.#header[HEADER.served] = 0;
-    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
+    const timeout = Math.max(START_TIMEOUT, this.#options.callTimeout);
     this.#detector.started(Atomics.load(this.#header, HEADER.heartbeat), timeout);
     this.#header[HEADER.workAt] = WORK.nothing;
     this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
@@ -125,12 +125,12 @@ export class Supervisor {
       journal,
     }));
     const startup: ManagerStartup = {
-      ...this.#post.startup,
+      ...this.#options.startup,
       ownerEpoch: this.#epoch,
       connections,
-      suspect: this.#suspicion.slot,
+      suspect: this.#poisonRecord.slot,
     };
-    const { worker: module, name, resourceLimits } = this.#post;
+    const { worker: module, name, resourceLimits } = this.#options;
     const worker = new Worker(module, {
       name: `coatcheck ${name}`,
       workerData: startup,
@@ -155,7 +155,7 @@ export class Supervisor {
     });
     // After its listeners: one for messages would keep this thread alive.
     worker.unref();
-    for (const { member, port1 } of channels) member.renew(port1, this.#epoch);
+    for (const { member, port1 } of channels) member.reconnect(port1, this.#epoch);
   }
 
   #hear(worker: Worker, report: ManagerReport): void {
@@ -166,7 +166,7 @@ export class Supervisor {
       this.#byItself = true;
     } else if (report.coatcheck === 'running') {
       this.#detector.running();
-      this.#suspicion.clear();
+      this.#poisonRecord.clear();
       for (const id of report.setAside) {
         process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
           code: 'COATCHECK_SET_ASIDE',
@@ -183,7 +183,7 @@ export class Supervisor {
   #join(joined: Joined): void {
     if (!isPort(joined.second)) return;
     if (this.#over) (joined.second as MessagePort).close();
-    else this.enter(memberOf(joined, () => this.leave(joined.number)));
+    else this.add(memberOf(joined, () => this.remove(joined.number)));
   }
 
   // ------------------------------------------------------------ its death
@@ -201,7 +201,7 @@ export class Supervisor {
    * A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody
    * any more.
    */
-  cutOff(): void {
+  portClosed(): void {
     const worker = this.#worker;
     if (worker !== undefined) afterTurn(PATIENCE, () => this.#giveUp(worker, 'its port was closed')).unref();
   }
@@ -227,7 +227,7 @@ export class Supervisor {
   }
 
   #mayRestart(): boolean {
-    const { most, within } = this.#post.restarts;
+    const { most, within } = this.#options.restarts;
     const now = performance.now();
     while (this.#restartedAt.length > 0 && now - (this.#restartedAt[0] as number) > within) this.#restartedAt.shift();
     return this.#restartedAt.length < most;
@@ -235,7 +235,7 @@ export class Supervisor {
 
   #restart(): void {
     const header = this.#header;
-    this.#suspicion.died(this.#byItself);
+    this.#poisonRecord.died(this.#byItself);
     const hasServed = (header[HEADER.served] as number) > 0;
     const isFirst = this.#restartedAt.length === 0;
     const pause = hasServed || isFirst ? 0 : this.#pause;
@@ -268,7 +268,7 @@ export class Supervisor {
     clearTimeout(this.#pausing);
     if (worker === undefined) this.#finish(STATUS.stopped);
     worker?.ref();
-    const patience = afterTurn(this.#post.callTimeout, () => {
+    const patience = afterTurn(this.#options.callTimeout, () => {
       void worker?.terminate();
       afterTurn(PATIENCE, () => worker && this.#dead(worker));
     });
@@ -294,7 +294,7 @@ export class Supervisor {
     this.#over = true;
     clearInterval(this.#pulse);
     Atomics.store(this.#header, HEADER.status, status);
-    for (const member of [...this.#members.values()]) member.over();
+    for (const member of [...this.#members.values()]) member.managerEnded();
     this.#members.clear();
     this.#settleEnd();
   }

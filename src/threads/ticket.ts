@@ -12,7 +12,7 @@ import type { Ticket } from '../types/types.js';
 import { hintOfOtherProcess } from './processes.js';
 
 /** Holds shared memory and a thread's number: no port, no key. */
-export interface Invitation extends Ticket {
+export interface JoinTicket extends Ticket {
   readonly coatcheck: number;
   readonly threadId: number;
   /** Milliseconds, as the manager was given it: how long a join may take. */
@@ -31,13 +31,13 @@ const NAMES = 'coatcheck.managers';
 /**
  * Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn.
  */
-export function publishInvitation(invitation: Invitation): void {
-  setEnvironmentData(keyOf(invitation.name), invitation as never);
+export function publishTicket(ticket: JoinTicket): void {
+  setEnvironmentData(keyOf(ticket.name), ticket as never);
   const names = listedNames();
-  if (!names.includes(invitation.name)) setEnvironmentData(NAMES, [...names, invitation.name]);
+  if (!names.includes(ticket.name)) setEnvironmentData(NAMES, [...names, ticket.name]);
 }
 
-export function withdrawInvitation(name: string): void {
+export function withdrawTicket(name: string): void {
   setEnvironmentData(keyOf(name), undefined);
   setEnvironmentData(
     NAMES,
@@ -53,19 +53,19 @@ function listedNames(): readonly string[] {
 /** The names of the managers that this thread would find. */
 export function findableNames(): readonly string[] {
   return listedNames().filter((name) => {
-    const invitation = findInvitation(name);
-    return invitation !== undefined && !isOver(invitation);
+    const ticket = findTicket(name);
+    return ticket !== undefined && !isOver(ticket);
   });
 }
 
-/** The invitation of this name that this thread inherited or published. */
-export function findInvitation(name: string): Invitation | undefined {
+/** The ticket of this name that this thread inherited or published. */
+export function findTicket(name: string): JoinTicket | undefined {
   const found: unknown = getEnvironmentData(keyOf(name));
-  return isInvitation(found) ? found : undefined;
+  return isJoinTicket(found) ? found : undefined;
 }
 
-export function checkTicket(ticket: unknown): Invitation {
-  if (isInvitation(ticket)) return ticket;
+export function checkTicket(ticket: unknown): JoinTicket {
+  if (isJoinTicket(ticket)) return ticket;
   if (isWithoutMemory(ticket)) {
     const text =
       'This ticket has come from another process, or was stored: a manager is found only by threads of its own process';
@@ -74,10 +74,10 @@ export function checkTicket(ticket: unknown): Invitation {
   throw expected('where', 'the name of a manager or a ticket made by its `createTicket`', ticket);
 }
 
-function isInvitation(value: unknown): value is Invitation {
+function isJoinTicket(value: unknown): value is JoinTicket {
   if (typeof value !== 'object' || value === null) return false;
-  const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<Invitation>;
-  if (isOfOtherBuild(value as Invitation)) return typeof coatcheck === 'number' && typeof name === 'string';
+  const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<JoinTicket>;
+  if (isOfOtherBuild(value as JoinTicket)) return typeof coatcheck === 'number' && typeof name === 'string';
   return (
     typeof name === 'string' &&
     Number.isInteger(threadId) &&
@@ -90,28 +90,28 @@ function isInvitation(value: unknown): value is Invitation {
 /** Whether this was a ticket before it was sent or written as JSON, which knows no shared memory. */
 function isWithoutMemory(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, threadId, memory, clock } = value as Partial<Invitation>;
+  const { name, threadId, memory, clock } = value as Partial<JoinTicket>;
   const isTicket = typeof name === 'string' && Number.isInteger(threadId) && typeof memory === 'object';
   return isTicket && typeof clock === 'object' && !types.isSharedArrayBuffer(clock);
 }
 
-/** True if the invitation is to a manager of another build: nothing more of it can be read here. */
-export function isOfOtherBuild(invitation: Invitation): boolean {
-  return invitation.coatcheck !== LAYOUT_VERSION;
+/** True if the ticket is to a manager of another build: nothing more of it can be read here. */
+export function isOfOtherBuild(ticket: JoinTicket): boolean {
+  return ticket.coatcheck !== LAYOUT_VERSION;
 }
 
-/** How the manager of an invitation is: one of STATUS. */
-export function statusOf(invitation: Invitation): number {
-  return Atomics.load(new Int32Array(invitation.memory.header), HEADER.status);
+/** How the manager of an ticket is: one of STATUS. */
+export function statusOf(ticket: JoinTicket): number {
+  return Atomics.load(new Int32Array(ticket.memory.header), HEADER.status);
 }
 
 /**
  * Whether no manager will come any more. One of another build counts as running until its own copy of the package
  * strikes it.
  */
-export function isOver(invitation: Invitation): boolean {
-  if (isOfOtherBuild(invitation)) return false;
-  const status = statusOf(invitation);
+export function isOver(ticket: JoinTicket): boolean {
+  if (isOfOtherBuild(ticket)) return false;
+  const status = statusOf(ticket);
   return status === STATUS.stopped || status === STATUS.failed;
 }
 

@@ -5,13 +5,13 @@
 
 import type { ResourceLimits } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Duration, SessionData, SessionId } from './basic-types.js';
-import type { CookieData, CookieOptions } from './cookie-types.js';
-import type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
+import type { Duration, SessionData, SessionId } from './basic.js';
+import type { CookieData, CookieOptions } from './cookies.js';
+import type { LmdbStoreOptions, RedisStoreOptions } from './stores.js';
 
-export type { Duration, SessionData, SessionId } from './basic-types.js';
-export type { CookieData, CookieOptions } from './cookie-types.js';
-export type { LmdbStoreOptions, RedisStoreOptions } from './store-types.js';
+export type { Duration, SessionData, SessionId } from './basic.js';
+export type { CookieData, CookieOptions } from './cookies.js';
+export type { LmdbStoreOptions, RedisStoreOptions } from './stores.js';
 
 export interface ConnectOptions<D extends SessionData> {
   /**

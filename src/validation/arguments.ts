@@ -8,13 +8,11 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
 import { expected, SessionError } from '../protocol/errors.js';
 import { ID_FORM } from '../protocol/ids.js';
+import { MAX_TEXT_BYTES } from '../protocol/layout.js';
 import type { SessionId } from '../types/types.js';
 import { checkOptions, expectedUnseen, readOptions, schemaOption, unknownOption, unreadable } from './checking.js';
 import { defaults } from './defaults.js';
 import { checkDuration, graceLimits, type TimeoutLimits, timeoutLimits } from './durations.js';
-
-/** The longest user id, and what each text about the client is cut to, in bytes of UTF-8. */
-const TEXT_BYTES = 256;
 
 /** What is shown beside a session. */
 export interface ClientTexts {
@@ -96,8 +94,8 @@ export function resolveNewSession(
  */
 export function checkUserId(value: unknown, what = 'userId'): string {
   if (typeof value !== 'string' || value === '') throw expected(what, 'a text that is not empty', value);
-  if (value.length > TEXT_BYTES || (value.length * 3 > TEXT_BYTES && Buffer.byteLength(value) > TEXT_BYTES))
-    throw expectedUnseen(what, `at most ${TEXT_BYTES} bytes of UTF-8`, `a string of ${value.length} characters`);
+  if (value.length > MAX_TEXT_BYTES || (value.length * 3 > MAX_TEXT_BYTES && Buffer.byteLength(value) > MAX_TEXT_BYTES))
+    throw expectedUnseen(what, `at most ${MAX_TEXT_BYTES} bytes of UTF-8`, `a string of ${value.length} characters`);
   if (/\p{Surrogate}/u.test(value)) throw expectedUnseen(what, 'well-formed text', 'a string with half a character');
   return value;
 }
@@ -116,14 +114,14 @@ function checkClient(value: unknown): ClientTexts {
 }
 
 const encoder = new TextEncoder();
-const scratch = new Uint8Array(TEXT_BYTES);
+const scratch = new Uint8Array(MAX_TEXT_BYTES);
 
 /**
  * As much of a text as 256 bytes of UTF-8 hold, in whole characters. Half characters become U+FFFD, which is what they
  * are in UTF-8.
  */
 function cutText(text: string): string {
-  const cut = text.length * 3 <= TEXT_BYTES ? text : text.slice(0, encoder.encodeInto(text, scratch).read);
+  const cut = text.length * 3 <= MAX_TEXT_BYTES ? text : text.slice(0, encoder.encodeInto(text, scratch).read);
   return /\p{Surrogate}/u.test(cut) ? cut.replace(/\p{Surrogate}/gu, '\ufffd') : cut;
 }
 

@@ -64,7 +64,7 @@ test('a thread that hears late of a token that it drew keeps the one that it was
   expect(sessions.getSession(shown)).toBe(session);
   // As it is called when the answer to the first login arrives after another thread's login, and after a request with
   // the new cookie.
-  (session as SessionHandle).drew(drawn);
+  (session as SessionHandle).learnDrawnToken(drawn);
   expect(sessions.getCookieData(session).value).toBe(shown);
   expect(sessions.getSession(shown)).toBe(session);
 });

@@ -9,8 +9,8 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { sessionOf } from '../../http/express.js';
 import { type Session, SessionError, type SessionManager } from '../../index.js';
-import { isForeignOrigin, isLocalHost } from './guard.js';
 import { SESSION_ENDED, SOCKET_PATH } from './live-script.js';
+import { isForeignOrigin, isLocalHost } from './origin.js';
 import type { Visits } from './visits.js';
 
 /** Open at once, of all visitors. */

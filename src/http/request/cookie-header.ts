@@ -4,7 +4,7 @@
  */
 
 /** What browsers keep at most of one cookie, name and value together; whoever sends more is no browser. */
-const MOST_BYTES = 4096;
+const MAX_COOKIE_BYTES = 4096;
 
 /**
  * Every value under `name`, each once, in the order of the header. Names are compared byte for byte: nothing is
@@ -19,7 +19,7 @@ export function cookieValues(header: string | undefined, name: string): readonly
     const end = semicolon < 0 ? header.length : semicolon;
     if (equals < end && isName(header, start, equals, name)) {
       const value = trimmed(header, equals + 1, end);
-      if (name.length + value.length <= MOST_BYTES && !values.includes(value)) values.push(value);
+      if (name.length + value.length <= MAX_COOKIE_BYTES && !values.includes(value)) values.push(value);
     }
     start = end + 1;
     if (equals < start) equals = header.indexOf('=', start);

@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { clientAddress, isProxy } from '../options/address.js';
 import type { ResolvedHttpOptions } from '../options/options.js';
-import type { TellsOfSession } from '../response/head.js';
-import { HeadGuard } from '../response/node-response.js';
+import type { HeadSource } from '../response/head.js';
+import { HeadHook } from '../response/node-response.js';
 
 export interface Exchange {
   readonly method: string;
@@ -23,7 +23,7 @@ export interface Exchange {
    * Called before a session is looked at or changed: has the head of the response tell of it, and wait for its changes,
    * where the adapter does not see to it. False if the head is out already.
    */
-  guard(session: TellsOfSession): boolean;
+  hookHead(session: HeadSource): boolean;
 }
 
 /** A socket, as far as it is of interest: plain, TLS, of HTTP/2, or made up by a test. */
@@ -37,17 +37,17 @@ class NodeExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse | undefined;
   /** Undefined before it is needed: most of what a site answers is not about the session. */
-  #guard: HeadGuard | undefined;
+  #hook: HeadHook | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse | undefined) {
     this.#request = request;
     this.#response = response;
   }
 
-  guard(session: TellsOfSession): boolean {
+  hookHead(session: HeadSource): boolean {
     if (this.#response === undefined) return true;
-    this.#guard ??= new HeadGuard(this.#response, session);
-    return this.#guard.tell();
+    this.#hook ??= new HeadHook(this.#response, session);
+    return this.#hook.install();
   }
 
   get method(): string {
@@ -95,7 +95,7 @@ export function webExchangeOf(request: Request, socket: SocketLike | undefined, 
     header: (name) => request.headers.get(name) ?? undefined,
     peer: peerOf(socket),
     encrypted: isEncrypted(socket) || (socket === undefined && request.url.startsWith('https:')),
-    guard: () => true,
+    hookHead: () => true,
   };
 }
 

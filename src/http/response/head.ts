@@ -16,7 +16,7 @@ export interface HeadChanges {
 }
 
 /** The session of a request, as far as the response has to know of it. */
-export interface TellsOfSession {
+export interface HeadSource {
   /** Whether no change is under way, so that the head may go out. */
   readonly isSettled: boolean;
   /** Resolves when no change is under way. Never rejects. */
@@ -26,7 +26,7 @@ export interface TellsOfSession {
 }
 
 /** The headers of a response that is not out yet. */
-export interface Head {
+export interface ResponseHead {
   get(name: string): string | undefined;
   set(name: string, value: string): void;
   append(name: string, value: string): void;
@@ -36,7 +36,7 @@ export interface Head {
  * No cache may keep a response that sets the cookie; one that only looked at the session is for this client alone
  * unless the application says otherwise, and is never answered to another cookie.
  */
-export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPrivate }: HeadChanges): void {
+export function changeHead(head: ResponseHead, { setCookie, clearSiteData, isRead, isPrivate }: HeadChanges): void {
   if (clearSiteData !== undefined) head.set('Clear-Site-Data', clearSiteData);
   if (setCookie !== undefined) {
     head.append('Set-Cookie', setCookie);
@@ -47,7 +47,7 @@ export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPri
   if (setCookie !== undefined || isRead) varyByCookie(head);
 }
 
-function varyByCookie(head: Head): void {
+function varyByCookie(head: ResponseHead): void {
   const vary = head.get('vary')?.trim() ?? '';
   const names = vary === '' ? [] : vary.split(',').map((name) => name.trim().toLowerCase());
   if (names.includes('*') || names.includes('cookie')) return;

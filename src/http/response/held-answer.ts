@@ -18,28 +18,28 @@ import { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { types } from 'node:util';
-import { changeHead, type Head, type TellsOfSession } from './head.js';
-import { type Chunk, Http1Head, Http2Head, isHead } from './heads.js';
+import { changeHead, type HeadSource, type ResponseHead } from './head.js';
+import { type Chunk, Http1Head, Http2Head, isHead } from './response-heads.js';
 
 /**
- * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and tell of
+ * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and change of
  * them. False, and nothing is rendered, where no bytes can wait.
  */
-export function renderHeld(response: ServerResponse, session: TellsOfSession, render: () => void): boolean {
+export function renderHeld(response: ServerResponse, session: HeadSource, render: () => void): boolean {
   if (isInPipeline(response)) {
     render();
-    if (response.headersSent) response.once('socket', (socket: Duplex) => gateOf(socket).hold(session));
+    if (response.headersSent) response.once('socket', (socket: Duplex) => gateOf(socket).arm(session));
     return true;
   }
   const stream = streamOf(response);
   if (stream === undefined) return false;
   const gate = gateOf(stream);
-  gate.hold(session);
+  gate.arm(session);
   try {
     render();
   } finally {
     // A head that was refused, for a bad status say, may be rendered anew without any change under way.
-    if (!response.headersSent) gate.forget(session);
+    if (!response.headersSent) gate.disarm(session);
   }
   return true;
 }
@@ -78,9 +78,9 @@ function isHttp2(stream: Duplex): stream is ServerHttp2Stream {
 abstract class Gate {
   readonly #stream: Duplex;
   /** Those whose changes the answer waits for; several where a request has sessions of several managers. */
-  #sessions: TellsOfSession[] = [];
+  #sessions: HeadSource[] = [];
   /** What the stream was to hand on meanwhile, in order. */
-  #kept: ((tell: (head: Head) => void) => void)[] = [];
+  #queue: ((change: (head: ResponseHead) => void) => void)[] = [];
   #destroy: (() => void) | undefined;
 
   constructor(stream: Duplex) {
@@ -95,11 +95,11 @@ abstract class Gate {
     };
   }
 
-  hold(session: TellsOfSession): void {
+  arm(session: HeadSource): void {
     this.#sessions.push(session);
   }
 
-  forget(session: TellsOfSession): void {
+  disarm(session: HeadSource): void {
     this.#sessions = this.#sessions.filter((each) => each !== session);
   }
 
@@ -109,28 +109,28 @@ abstract class Gate {
   }
 
   protected get isHolding(): boolean {
-    return this.#kept.length > 0;
+    return this.#queue.length > 0;
   }
 
   /** Whether nobody is left to hand anything on to. */
   protected abstract isGone(error: unknown): boolean;
 
-  protected keep(handOn: (tell: (head: Head) => void) => void): void {
-    if (this.#kept.push(handOn) === 1) void this.#release();
+  protected enqueue(handOn: (change: (head: ResponseHead) => void) => void): void {
+    if (this.#queue.push(handOn) === 1) void this.#release();
   }
 
   async #release(): Promise<void> {
     while (!this.#sessions.every((session) => session.isSettled))
       await Promise.all(this.#sessions.map((session) => session.settled()));
-    const [sessions, kept, destroy] = [this.#sessions, this.#kept, this.#destroy];
+    const [sessions, queue, destroy] = [this.#sessions, this.#queue, this.#destroy];
     this.#sessions = [];
-    this.#kept = [];
+    this.#queue = [];
     this.#destroy = undefined;
-    const tell = (head: Head) => {
+    const change = (head: ResponseHead) => {
       for (const session of sessions) changeHead(head, session.headChanges());
     };
     try {
-      for (const handOn of kept) handOn(tell);
+      for (const handOn of queue) handOn(change);
     } catch (error) {
       // Whoever answered has gone on: there is nobody left to throw it at.
       this.#stream.destroy(types.isNativeError(error) ? error : undefined);
@@ -142,7 +142,7 @@ abstract class Gate {
     else setImmediate(destroy);
   }
 
-  /** Runs when all that was kept is handed on. */
+  /** Runs when all that was queue is handed on. */
   protected released?(): void;
 }
 
@@ -180,9 +180,9 @@ class Http1Gate extends Gate {
       handOn();
       return;
     }
-    this.keep((tell) => {
+    this.enqueue((change) => {
       const head = new Http1Head(first.chunk);
-      tell(head);
+      change(head);
       first.chunk = head.toChunk();
       handOn();
     });
@@ -204,8 +204,8 @@ class Http2Gate extends Gate {
     const { respond, _write, _writev, _final } = stream;
     stream.respond = (headers = {}, options) => {
       if (!this.isArmed || this.isHolding) return respond.call(stream, headers, options);
-      this.keep((tell) => {
-        tell(new Http2Head(headers));
+      this.enqueue((change) => {
+        change(new Http2Head(headers));
         // Else the client has gone.
         if (!stream.destroyed && !stream.closed) respond.call(stream, headers, options);
       });
@@ -221,7 +221,7 @@ class Http2Gate extends Gate {
   }
 
   #pass(handOn: () => void): void {
-    if (this.isHolding) this.keep(handOn);
+    if (this.isHolding) this.enqueue(handOn);
     else handOn();
   }
 

@@ -7,27 +7,27 @@
  */
 
 import type { ServerResponse } from 'node:http';
-import { changeHead, type TellsOfSession } from './head.js';
-import { NodeHead } from './heads.js';
+import { changeHead, type HeadSource } from './head.js';
 import { renderHeld } from './held-answer.js';
+import { NodeHead } from './response-heads.js';
 import { setHeaders } from './write-head.js';
 
 type WriteHead = (...args: unknown[]) => ServerResponse;
 
-export class HeadGuard {
+export class HeadHook {
   readonly #response: ServerResponse;
-  readonly #session: TellsOfSession;
+  readonly #session: HeadSource;
   /** As it was before: that of Node, or of a middleware that came before. Undefined while the head is not told. */
   #writeHead: WriteHead | undefined;
-  #cookieTold: string | undefined;
+  #cookieSent: string | undefined;
 
-  constructor(response: ServerResponse, session: TellsOfSession) {
+  constructor(response: ServerResponse, session: HeadSource) {
     this.#response = response;
     this.#session = session;
   }
 
   /** Has the head tell of the session, and wait for its changes. False if it is out already. */
-  tell(): boolean {
+  install(): boolean {
     const response = this.#response;
     if (this.#writeHead !== undefined) return true;
     if (response.headersSent) return false;
@@ -40,10 +40,10 @@ export class HeadGuard {
     const response = this.#response;
     const session = this.#session;
     if (response.headersSent) return this.#writeOut(args);
-    if (session.isSettled) return this.#writeOut(this.#told(args));
+    if (session.isSettled) return this.#writeOut(this.#withSession(args));
     if (renderHeld(response, session, () => this.#writeOut(setHeaders(response, args)))) return response;
     void this.#warnOfLoss();
-    return this.#writeOut(this.#told(args));
+    return this.#writeOut(this.#withSession(args));
   }
 
   #writeOut(args: unknown[]): ServerResponse {
@@ -54,22 +54,22 @@ export class HeadGuard {
   async #warnOfLoss(): Promise<void> {
     await this.#session.settled();
     const { setCookie } = this.#session.headChanges();
-    if (setCookie === undefined || setCookie === this.#cookieTold) return;
+    if (setCookie === undefined || setCookie === this.#cookieSent) return;
     const text =
       'A response that belongs to no connection went out before its session was changed, and without the cookie';
     process.emitWarning(`${text}: let the handler wait for the change`, 'CoatcheckWarning');
   }
 
   /** Adds to the head what is to be said of the session, and returns what `writeHead` is left with. */
-  #told(args: unknown[]): unknown[] {
+  #withSession(args: unknown[]): unknown[] {
     const changes = this.#session.headChanges();
     const isSilent = changes.setCookie === undefined && changes.clearSiteData === undefined && !changes.isRead;
-    if (isSilent && this.#cookieTold === undefined) return args;
+    if (isSilent && this.#cookieSent === undefined) return args;
     const rest = setHeaders(this.#response, args);
     const head = new NodeHead(this.#response);
     // A head that was refused, for a bad status say, is told anew.
-    if (this.#cookieTold !== undefined) head.remove('Set-Cookie', this.#cookieTold);
-    this.#cookieTold = changes.setCookie;
+    if (this.#cookieSent !== undefined) head.remove('Set-Cookie', this.#cookieSent);
+    this.#cookieSent = changes.setCookie;
     changeHead(head, changes);
     return rest;
   }

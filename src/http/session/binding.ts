@@ -33,16 +33,16 @@ export function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, 
   if (!options.isBound) return none;
   const { bind } = options;
   const { ip, userAgent } = session.client;
-  const came = clientOf(exchange, options);
+  const present = clientOf(exchange, options);
   const differs: Mismatch['differs'][number][] = [];
-  if (bind.userAgent && !isCutOf(came.userAgent, userAgent)) differs.push('userAgent');
-  if (bind.ip !== undefined && !sameClient(came.ip, ip, bind.ip)) differs.push('ip');
+  if (bind.userAgent && !isCutOf(present.userAgent, userAgent)) differs.push('userAgent');
+  if (bind.ip !== undefined && !sameClient(present.ip, ip, bind.ip)) differs.push('ip');
   return differs;
 }
 
-/** Whether a text is the one that was kept, which was cut to whole characters if it was too long. */
-function isCutOf(text: string | undefined, kept: string | undefined): boolean {
-  if (text === kept) return true;
-  if (text === undefined || kept === undefined) return false;
-  return Buffer.byteLength(kept) > CLIENT_BYTES - 4 && text.startsWith(kept);
+/** Whether a text is the one that was stored, which was cut to whole characters if it was too long. */
+function isCutOf(text: string | undefined, stored: string | undefined): boolean {
+  if (text === stored) return true;
+  if (text === undefined || stored === undefined) return false;
+  return Buffer.byteLength(stored) > CLIENT_BYTES - 4 && text.startsWith(stored);
 }

@@ -17,10 +17,9 @@ import {
   SessionError,
   type SessionManager,
 } from '../../index.js';
-import { isRenewalDue, renewed } from './renewal.js';
-import { changingToken } from './token-changes.js';
+import { cookieSent, isResendDue } from './rolling-cookie.js';
 
-export class Holding {
+export class CurrentSession {
   readonly #manager: SessionManager;
   #session: Session | undefined;
   #claim: Claim | undefined;
@@ -46,7 +45,7 @@ export class Holding {
     const session = this.#session;
     const claim = this.#claim;
     if (session === undefined || claim === undefined) return false;
-    return claim.isNews || (claim.seen !== undefined && isRenewalDue(session, claim.seen));
+    return claim.isNews || (claim.seen !== undefined && isResendDue(session, claim.seen));
   }
 
   /** The cookie to be sent with the response, if any is due. */
@@ -54,16 +53,16 @@ export class Holding {
     if (!this.isCookieDue) return undefined;
     const cookie = this.#claim?.getCookieData();
     if (cookie === undefined || (cookie.maxAge === undefined && !this.#claim?.isNews)) return undefined;
-    if (this.#session !== undefined) renewed(this.#session);
+    if (this.#session !== undefined) cookieSent(this.#session);
     return cookie;
   }
 
   async begin(init: NewSession): Promise<void> {
-    this.take(await this.#manager.newSession(init));
+    this.adopt(await this.#manager.newSession(init));
   }
 
   /** A session that this request has just made. */
-  take(session: Session): void {
+  adopt(session: Session): void {
     this.#session = session;
     this.#claim = this.#claimOf(session);
   }
@@ -84,13 +83,13 @@ export class Holding {
   }
 
   #changeToken(session: Session, change: () => Promise<void>): Promise<void> {
-    return changingToken(session, async () => {
+    return afterOtherTokenChanges(session, async () => {
       await change();
       this.#claim = this.#claimOf(session) ?? this.#claim;
     });
   }
 
-  letGo(): void {
+  clear(): void {
     this.#session = undefined;
     this.#claim = undefined;
   }
@@ -103,4 +102,20 @@ export class Holding {
       return undefined;
     }
   }
+}
+
+const lastTokenChange = new WeakMap<Session, Promise<unknown>>();
+
+/**
+ * Runs a change of the session's token when those before it are done, whoever asked for them. A session is one object
+ * in a thread, and knows only its latest token: two requests that changed it at once could not tell whose it is, and
+ * one of them would hand its client the other's.
+ */
+export function afterOtherTokenChanges<T>(session: Session, change: () => Promise<T>): Promise<T> {
+  const done = (lastTokenChange.get(session) ?? Promise.resolve()).then(change);
+  lastTokenChange.set(
+    session,
+    done.catch(() => undefined),
+  );
+  return done;
 }

@@ -8,7 +8,7 @@ import type { ResolvedHttpOptions } from '../options/options.js';
 import { cookieValues } from '../request/cookie-header.js';
 import type { Exchange } from '../request/exchange.js';
 import { differencesOf } from './binding.js';
-import { tell } from './writes.js';
+import { callListener } from './writes.js';
 
 /** A session that may be another client's is not marked as seen. */
 const untouched = { touch: false };
@@ -58,7 +58,7 @@ function admitted(
   const differs = differencesOf(exchange, options, session);
   if (differs.length > 0) {
     const { onMismatch } = options;
-    if (onMismatch !== undefined) tell(() => onMismatch({ session, differs }));
+    if (onMismatch !== undefined) callListener(() => onMismatch({ session, differs }));
     if (options.mismatch === 'end') return session.close('came from another client').then(() => undefined);
     if (options.mismatch === 'refuse') return undefined;
   }

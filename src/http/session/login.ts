@@ -2,7 +2,7 @@
 
 import type { NewSession, Patch, Session, SessionManager } from '../../index.js';
 import { isEnded } from '../options/refusal.js';
-import type { Holding } from './current-session.js';
+import type { CurrentSession } from './current-session.js';
 import { merged } from './patch.js';
 
 type Data = Record<string, unknown>;
@@ -19,11 +19,11 @@ export interface Login {
  * time, holds an ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the
  * session, under a new token.
  */
-export async function logIn(manager: SessionManager, holding: Holding, login: Login): Promise<void> {
-  const before = holding.session;
+export async function logIn(manager: SessionManager, current: CurrentSession, login: Login): Promise<void> {
+  const before = current.session;
   if (before?.alive && before.userId === login.userId) {
     try {
-      await holding.logInAgain(before, login.userId, login.patch);
+      await current.logInAgain(before, login.userId, login.patch);
       return;
     } catch (error) {
       // Logged out elsewhere meanwhile: begun anew.
@@ -32,21 +32,26 @@ export async function logIn(manager: SessionManager, holding: Holding, login: Lo
   }
   const version = before?.version;
   const { userId, client } = login;
-  const session = await manager.newSession({ userId, client, data: merged(keptOf(before), login.patch) ?? null });
+  const session = await manager.newSession({
+    userId,
+    client,
+    data: merged(dataToCarryOver(before), login.patch) ?? null,
+  });
   try {
     await session.login(userId);
     // What was stored meanwhile by another request of this browser goes along.
-    if (before?.alive && before.version !== version) await session.replace(merged(keptOf(before), login.patch));
+    if (before?.alive && before.version !== version)
+      await session.replace(merged(dataToCarryOver(before), login.patch));
   } catch (error) {
     await session.close('login refused').catch(() => undefined);
     throw error;
   }
-  holding.take(session);
+  current.adopt(session);
   await before?.close('logged in');
 }
 
 /** What a session holds that nobody was logged in to; nothing of another user's. */
-function keptOf(session: Session | undefined): Data {
+function dataToCarryOver(session: Session | undefined): Data {
   try {
     return session?.userId === undefined ? (session?.data ?? {}) : {};
   } catch (error) {

@@ -14,10 +14,10 @@ import { millisecondsOf, type ResolvedHttpOptions, refused } from '../options/op
 import { HttpRefusal, isEnded, withStatusOf } from '../options/refusal.js';
 import type { LogoutOptions, RequestSession } from '../options/types.js';
 import { type Exchange, isSecure } from '../request/exchange.js';
-import { clearSiteDataOf, type HeadChanges, type TellsOfSession } from '../response/head.js';
+import { clearSiteDataOf, type HeadChanges, type HeadSource } from '../response/head.js';
 import { clientToBind } from './binding.js';
 import { csrfTokenOf, isCrossSite, isCsrfTokenOf, isSafeMethod } from './csrf.js';
-import { Holding } from './current-session.js';
+import { CurrentSession } from './current-session.js';
 import { logIn } from './login.js';
 import { refuseForeignUse } from './misuse.js';
 import { closeOther, closeOthers, listOthers } from './others.js';
@@ -31,13 +31,13 @@ const mark = Symbol.for('coatcheck.session of a request');
 const nothing: Readonly<Data> = Object.freeze({});
 const ignore = (): void => undefined;
 
-export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
+export class SessionOfRequest implements RequestSession<Data>, HeadSource {
   readonly #manager: SessionManager;
   readonly #options: ResolvedHttpOptions;
   readonly #exchange: Exchange;
-  /** By which the request came to its session. */
-  readonly #came: Claim | undefined;
-  readonly #holding: Holding;
+  /** By which the request presented to its session. */
+  readonly #presented: Claim | undefined;
+  readonly #currentSession: CurrentSession;
   /** Undefined before the first change: most requests make none. */
   #writes: Writes | undefined;
   /**
@@ -50,31 +50,31 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   #isLoggedOut = false;
   #clearSiteData: string | undefined;
 
-  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, came: Claim | undefined) {
+  constructor(manager: SessionManager, options: ResolvedHttpOptions, exchange: Exchange, presented: Claim | undefined) {
     this.#manager = manager;
     this.#options = options;
     this.#exchange = exchange;
-    this.#came = came;
-    this.#holding = new Holding(manager, came);
-    if (this.#holding.isCookieDue) this.#guard();
+    this.#presented = presented;
+    this.#currentSession = new CurrentSession(manager, presented);
+    if (this.#currentSession.isCookieDue) this.#hook();
   }
 
-  #guard(): void {
-    if (!this.#exchange.guard(this)) this.#isHeadOut = true;
+  #hook(): void {
+    if (!this.#exchange.hookHead(this)) this.#isHeadOut = true;
   }
 
   /** Notes that the answer may depend on the session. */
-  #look(): void {
+  #markRead(): void {
     if (this.#isRead) return;
     this.#isRead = true;
-    this.#guard();
+    this.#hook();
   }
 
   // ------------------------------------------------------------ reading
 
   get current(): Session | undefined {
-    this.#look();
-    const { session } = this.#holding;
+    this.#markRead();
+    const { session } = this.#currentSession;
     return session?.alive ? session : undefined;
   }
 
@@ -90,9 +90,9 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   }
 
   get data(): Readonly<Data> {
-    this.#look();
+    this.#markRead();
     try {
-      return this.#holding.session?.data ?? nothing;
+      return this.#currentSession.session?.data ?? nothing;
     } catch (error) {
       if (isEnded(error)) return nothing;
       throw error;
@@ -108,39 +108,39 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   set(patch: Patch<Data>): Promise<void> {
     return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
-      const { session } = this.#holding;
+      const { session } = this.#currentSession;
       if (session !== undefined) return session.set(patch);
       const data = withoutUndefined(patch);
       if (isEmpty(data)) return;
-      if (!(await this.#begin(data))) await this.#holding.session?.set(patch);
+      if (!(await this.#begin(data))) await this.#currentSession.session?.set(patch);
     });
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
     return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
-      const { session } = this.#holding;
+      const { session } = this.#currentSession;
       if (session !== undefined) return session.update(change);
       if (typeof change !== 'function') throw refused('change', 'a function');
       // Outside of a turn, as it may change the session itself.
       const data = await change(nothing);
       if (isEmpty(data)) return;
-      if (!(await this.#begin(data))) await this.#holding.session?.update(change);
+      if (!(await this.#begin(data))) await this.#currentSession.session?.update(change);
     });
   }
 
   take<K extends string>(key: K): Promise<unknown> {
     return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
-      return this.#holding.session?.take(key);
+      return this.#currentSession.session?.take(key);
     });
   }
 
   login(userId: string, patch?: Patch<Data>): Promise<void> {
     return this.#run(() =>
       this.#inTurn(async () => {
-        this.#needHead();
-        await logIn(this.#manager, this.#holding, {
+        this.#needUnsentHead();
+        await logIn(this.#manager, this.#currentSession, {
           userId,
           patch,
           client: clientToBind(this.#exchange, this.#options),
@@ -154,8 +154,8 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
     return this.#run(() =>
       this.#inTurn(async () => {
         const clearSiteData = clearSiteDataOf(options.clearSiteData);
-        await this.#holding.session?.close(options.note);
-        this.#holding.letGo();
+        await this.#currentSession.session?.close(options.note);
+        this.#currentSession.clear();
         this.#isLoggedOut = true;
         this.#clearSiteData = clearSiteData;
       }),
@@ -165,10 +165,10 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   rotate(options?: { grace?: Duration }): Promise<void> {
     return this.#run(() =>
       this.#inTurn(async () => {
-        const { session } = this.#holding;
+        const { session } = this.#currentSession;
         if (session === undefined) return;
-        this.#needHead();
-        await this.#holding.rotate(session, options);
+        this.#needUnsentHead();
+        await this.#currentSession.rotate(session, options);
       }),
     );
   }
@@ -176,11 +176,11 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   /** Begins a session with this data; false if another change of this request has begun one meanwhile. */
   #begin(data: Data): Promise<boolean> {
     return this.#inTurn(async () => {
-      if (this.#holding.session !== undefined) return false;
-      this.#needHead();
+      if (this.#currentSession.session !== undefined) return false;
+      this.#needUnsentHead();
       // Left out, data would be empty; undefined where data is expected is refused.
       const given = (data ?? null) as Data;
-      await this.#holding.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
+      await this.#currentSession.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
       return true;
     });
   }
@@ -188,7 +188,7 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   #run<T>(change: () => Promise<T>): Promise<T> {
     if (this.#writes === undefined) {
       this.#writes = new Writes(this.#options.onLostWrite);
-      this.#guard();
+      this.#hook();
     }
     return this.#writes.run(change);
   }
@@ -202,7 +202,7 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
     return done;
   }
 
-  #needHead(): void {
+  #needUnsentHead(): void {
     if (!this.#exchange.takesCookie)
       throw refused('the request', 'no upgrade: the answer to that sets no cookie, so log in and store before it');
     if (this.#isHeadOut) throw refused('the response', 'one whose head is not out yet: no cookie can be sent any more');
@@ -227,18 +227,18 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   csrfToken(): Promise<string> {
     return this.#run(async () => {
       while (this.#turn !== undefined) await this.#turn;
-      this.#look();
-      if (this.#holding.session === undefined) await this.#begin({});
-      const { session, claim } = this.#holding;
+      this.#markRead();
+      if (this.#currentSession.session === undefined) await this.#begin({});
+      const { session, claim } = this.#currentSession;
       if (claim !== undefined) return csrfTokenOf(claim);
       throw new SessionError(session?.alive ? 'ERR_TOKEN_UNKNOWN' : 'ERR_SESSION_ENDED');
     });
   }
 
   checkCsrf(token: unknown = this.#exchange.header('x-csrf-token')): void {
-    this.#look();
+    this.#markRead();
     if (isSafeMethod(this.#exchange.method)) return;
-    const isOwn = this.#came !== undefined && this.current !== undefined && isCsrfTokenOf(this.#came, token);
+    const isOwn = this.#presented !== undefined && this.current !== undefined && isCsrfTokenOf(this.#presented, token);
     if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
   }
 
@@ -286,12 +286,13 @@ export class SessionOfRequest implements RequestSession<Data>, TellsOfSession {
   /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */
   headChanges(): HeadChanges {
     this.#isHeadOut = true;
-    const cookie = this.#holding.takeCookie() ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
+    const cookie =
+      this.#currentSession.takeCookie() ?? (this.#isLoggedOut ? this.#manager.clearCookieData() : undefined);
     return {
       setCookie: cookie === undefined ? undefined : this.#secured(cookie.toString()),
       clearSiteData: this.#clearSiteData,
       isRead: this.#isRead,
-      isPrivate: this.#isRead && this.#holding.session !== undefined,
+      isPrivate: this.#isRead && this.#currentSession.session !== undefined,
     };
   }
 

@@ -6,7 +6,7 @@
 import { isEnded, withStatus } from '../options/refusal.js';
 
 /** A promise that knows whether anybody has asked for its outcome. */
-class Watched<T> extends Promise<T> {
+class TrackedPromise<T> extends Promise<T> {
   isAwaited = false;
 
   static override get [Symbol.species](): PromiseConstructor {
@@ -36,18 +36,18 @@ export class Writes {
    * rather than left to end the process as an unhandled rejection: that the session has ended is the client's doing.
    */
   run<T>(change: () => Promise<T>): Promise<T> {
-    const watched = new Watched<T>((resolve, reject) => {
+    const tracked = new TrackedPromise<T>((resolve, reject) => {
       change().then(resolve, (error: unknown) => reject(withStatus(error)));
     });
     const settled: Promise<void> = Promise.prototype.then
-      .call(watched, undefined, (error: unknown) => {
-        if (!watched.isAwaited && !isEnded(error)) this.#tell(error);
+      .call(tracked, undefined, (error: unknown) => {
+        if (!tracked.isAwaited && !isEnded(error)) this.#reportLost(error);
       })
       .then(() => {
         this.#pending.delete(settled);
       });
     this.#pending.add(settled);
-    return watched;
+    return tracked;
   }
 
   get isSettled(): boolean {
@@ -59,14 +59,14 @@ export class Writes {
     while (!this.isSettled) await Promise.all(this.#pending);
   }
 
-  #tell(error: unknown): void {
+  #reportLost(error: unknown): void {
     const onLost = this.#onLost;
-    tell(() => onLost(error));
+    callListener(() => onLost(error));
   }
 }
 
 /** Calls a listener; what it throws harms nobody but is not hidden either. */
-export function tell(listener: () => void): void {
+export function callListener(listener: () => void): void {
   try {
     listener();
   } catch (error) {

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import { type Session, SessionError, type SessionManager } from '../../index.js';
 import { idleTimeoutOf } from './cookie-expiry.js';
-import { readKept, type StoredCookie, type StoredSession, toKept, toStored } from './stored-session.js';
+import { readRecord, type StoredCookie, type StoredSession, toRecord, toStored } from './stored-session.js';
 
 export type { StoredCookie, StoredSession } from './stored-session.js';
 
@@ -15,7 +15,7 @@ export type StoreCallback<T = undefined> = (error: unknown, value?: T) => void;
 
 export interface CoatcheckStoreOptions {
   /**
-   * Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`,
+   * Where the sessions are record. One that also holds other sessions is no trouble, a second store on it is: `all`,
    * `ids`, `length` and `clear` are about both.
    */
   manager: SessionManager;
@@ -74,8 +74,8 @@ export class CoatcheckStore extends EventEmitter {
   get(id: string, callback: (error: unknown, session?: never) => void): void;
   get(id: string, callback?: (error: unknown, session?: never) => void): unknown {
     return settle(async () => {
-      const held = this.#held(id);
-      return held && toStored(held);
+      const found = this.#find(id);
+      return found && toStored(found);
     }, callback);
   }
 
@@ -89,7 +89,7 @@ export class CoatcheckStore extends EventEmitter {
   async #set(id: string, session: { cookie?: object }): Promise<undefined> {
     const idleTimeout = idleTimeoutOf(session);
     if (idleTimeout !== undefined && idleTimeout <= 0) return this.#destroy(id);
-    const data = toKept(id, session);
+    const data = toRecord(id, session);
     const userId = this.#userId(data.data as Parameters<NonNullable<CoatcheckStoreOptions['userId']>>[0]);
     await unlessEnded(
       this.#manager.putSession(id, {
@@ -119,12 +119,12 @@ export class CoatcheckStore extends EventEmitter {
   touch(id: string, session: { cookie?: object }, callback: StoreCallback | undefined): void;
   touch(id: string, session: { cookie?: object }, callback?: StoreCallback): unknown {
     return settle(async () => {
-      const held = this.#held(id);
-      if (held === undefined) return;
+      const found = this.#find(id);
+      if (found === undefined) return;
       const idleTimeout = idleTimeoutOf(session);
-      if (idleTimeout === undefined || idleTimeout === held.idleTimeout) held.touch();
+      if (idleTimeout === undefined || idleTimeout === found.idleTimeout) found.touch();
       else if (idleTimeout <= 0) await this.#destroy(id);
-      else await unlessEnded(held.setIdleTimeout(idleTimeout));
+      else await unlessEnded(found.setIdleTimeout(idleTimeout));
     }, callback);
   }
 
@@ -134,7 +134,7 @@ export class CoatcheckStore extends EventEmitter {
   all(callback?: (error: unknown, sessions?: never) => void): unknown {
     return settle(async () => {
       const sessions = [];
-      for await (const [id, held] of this.#each()) sessions.push({ ...toStored(held), id });
+      for await (const [id, found] of this.#each()) sessions.push({ ...toStored(found), id });
       return sessions;
     }, callback);
   }
@@ -171,16 +171,16 @@ export class CoatcheckStore extends EventEmitter {
   }
 
   /** The sessions that a store has kept, among all that the manager has. */
-  async *#each(): AsyncIterable<readonly [id: string, held: Session]> {
+  async *#each(): AsyncIterable<readonly [id: string, found: Session]> {
     for await (const info of this.#manager.getAllSessions()) {
-      const held = this.#manager.getSessionById(info.id);
-      const id = held && readKept(held)?.id;
+      const found = this.#manager.getSessionById(info.id);
+      const id = found && readRecord(found)?.id;
       // Another's data may look like a store's: its key tells.
-      if (held !== undefined && id !== undefined && this.#held(id)?.id === info.id) yield [id, held];
+      if (found !== undefined && id !== undefined && this.#find(id)?.id === info.id) yield [id, found];
     }
   }
 
-  #held(id: string): Session | undefined {
+  #find(id: string): Session | undefined {
     return this.#manager.getSessionByKey(id, { touch: false });
   }
 

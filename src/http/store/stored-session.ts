@@ -29,16 +29,16 @@ export interface StoredSession {
   cookie: StoredCookie;
 }
 
-/** A cookie as it is kept. */
-interface KeptCookie extends Record<string, unknown> {
+/** A cookie as it is record. */
+interface RecordCookie extends Record<string, unknown> {
   originalMaxAge?: unknown;
   expires?: unknown;
 }
 
 /** The record of a session that a store keeps. All of it has been through JSON. */
-export interface Kept extends Record<string, unknown> {
+export interface StoredRecord extends Record<string, unknown> {
   readonly id: string;
-  readonly cookie: Readonly<KeptCookie>;
+  readonly cookie: Readonly<RecordCookie>;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -47,7 +47,7 @@ export interface Kept extends Record<string, unknown> {
  * no `expires` of its own without it), and what JSON leaves out is left out; and so is any key `__proto__`. Throws what
  * JSON throws at circular data and bigints, and a TypeError for what is no session.
  */
-export function toKept(id: string, session: object): Kept {
+export function toRecord(id: string, session: object): StoredRecord {
   const text = JSON.stringify(session) ?? 'null';
   const plain: unknown = JSON.parse(text, text.includes('"__proto__"') ? withoutProto : undefined);
   if (!isObject(plain)) throw new TypeError('Expected `session` to be an object');
@@ -59,26 +59,26 @@ function withoutProto(key: string, value: unknown): unknown {
   return key === '__proto__' ? undefined : value;
 }
 
-/** The session that a store has kept as the data of `held`; undefined where that is another's. */
-export function toStored(held: Session): StoredSession | undefined {
-  const kept = readKept(held);
-  if (kept === undefined) return undefined;
-  const cookie: KeptCookie = thawed(kept.cookie);
+/** The session that a store has record as the data of `held`; undefined where that is another's. */
+export function toStored(found: Session): StoredSession | undefined {
+  const record = readRecord(found);
+  if (record === undefined) return undefined;
+  const cookie: RecordCookie = mutableCopy(record.cookie);
   const { expires, originalMaxAge } = cookie;
   // A cookie that rolls ends when its session does: it was written when the data were, and the session has been touched
   // since.
   if (typeof expires === 'string') {
-    cookie.expires = typeof originalMaxAge === 'number' ? (held.expiresAt ?? null) : new Date(expires);
+    cookie.expires = typeof originalMaxAge === 'number' ? (found.expiresAt ?? null) : new Date(expires);
   }
-  return Object.assign(thawed(kept.data), { cookie: cookie as unknown as StoredCookie });
+  return Object.assign(mutableCopy(record.data), { cookie: cookie as unknown as StoredCookie });
 }
 
 /**
- * The data of a session, where it is what a store has kept. Undefined where it is not, and once the session has ended.
+ * The data of a session, where it is what a store has record. Undefined where it is not, and once the session has ended.
  */
-export function readKept(held: Session): Kept | undefined {
+export function readRecord(found: Session): StoredRecord | undefined {
   try {
-    const { id, cookie, data } = held.data;
+    const { id, cookie, data } = found.data;
     return typeof id === 'string' && isObject(cookie) && isObject(data) ? { id, cookie, data } : undefined;
   } catch {
     return undefined;
@@ -86,13 +86,13 @@ export function readKept(held: Session): Kept | undefined {
 }
 
 /** A copy that is the caller's own, of what has been through JSON. No deeper than data may be. */
-function thawed(frozen: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(frozen).map(([key, value]) => [key, thawedValue(value)]));
+function mutableCopy(frozen: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(frozen).map(([key, value]) => [key, mutableValue(value)]));
 }
 
-function thawedValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(thawedValue);
-  return isObject(value) ? thawed(value) : value;
+function mutableValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(mutableValue);
+  return isObject(value) ? mutableCopy(value) : value;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

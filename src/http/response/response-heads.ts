@@ -5,10 +5,10 @@
 
 import type { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders } from 'node:http2';
-import type { Head } from './head.js';
+import type { ResponseHead } from './head.js';
 
 /** The headers of a response of node:http, which may be set as lists and as numbers. */
-export class NodeHead implements Head {
+export class NodeHead implements ResponseHead {
   readonly #response: ServerResponse;
 
   constructor(response: ServerResponse) {
@@ -52,7 +52,7 @@ export function isHead({ chunk }: Chunk): boolean {
 }
 
 /** The head with which a chunk begins: a line for the status, one for each field, and an empty one. */
-export class Http1Head implements Head {
+export class Http1Head implements ResponseHead {
   readonly #chunk: Buffer | string;
   readonly #end: number;
   #lines: string[];
@@ -94,7 +94,7 @@ function isField(name: string): (line: string) => boolean {
 }
 
 /** The headers that `respond` is given, with their names in lower case. */
-export class Http2Head implements Head {
+export class Http2Head implements ResponseHead {
   readonly #headers: OutgoingHttpHeaders;
 
   constructor(headers: OutgoingHttpHeaders) {

@@ -8,81 +8,80 @@
  */
 
 import { HEADER, STATUS } from '../protocol/layout.js';
-import type { Watched } from '../session/context.js';
+import type { WatchedSession } from '../session/context.js';
+import { LONGEST_TIMER } from '../validation/durations.js';
 
 /** How often, in real milliseconds, shared memory is looked at. */
-const LOOK_EVERY = 100;
-/** The longest delay that `setTimeout` takes. */
-const LONGEST_DELAY = 2 ** 31 - 1;
+const POLL_EVERY = 100;
 
 /** What the table and the clock say, and who is told. */
-export interface Surroundings {
+export interface EndDetectorHost {
   readonly header: Int32Array;
   readonly now: () => number;
   readonly isClockManual: boolean;
   /** The sessions that are watched; those that are over are taken out while it is iterated over. */
-  readonly watched: () => Iterable<Watched>;
+  readonly watched: () => Iterable<WatchedSession>;
   /** This session has ended. */
-  readonly over: (session: Watched) => void;
+  readonly ended: (session: WatchedSession) => void;
   /** This thread will not even notice by itself: the manager was stopped, or lives on without this thread. */
-  readonly left: (reason: 'stopped' | 'disconnected') => void;
+  readonly stopped: (reason: 'stopped' | 'disconnected') => void;
 }
 
-export class Lookout {
-  readonly #surroundings: Surroundings;
+export class EndDetector {
+  readonly #host: EndDetectorHost;
   readonly #beat: number;
-  readonly #timers = new Map<Watched, NodeJS.Timeout>();
-  #looking: NodeJS.Timeout | undefined;
+  readonly #timers = new Map<WatchedSession, NodeJS.Timeout>();
+  #polling: NodeJS.Timeout | undefined;
 
-  constructor(surroundings: Surroundings) {
-    this.#surroundings = surroundings;
-    this.#beat = Atomics.load(surroundings.header, HEADER.heartbeat);
+  constructor(host: EndDetectorHost) {
+    this.#host = host;
+    this.#beat = Atomics.load(host.header, HEADER.heartbeat);
   }
 
-  watch(session: Watched): void {
-    this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
-    this.#judge(session);
+  watch(session: WatchedSession): void {
+    this.#polling ??= setInterval(() => this.#poll(), POLL_EVERY).unref();
+    this.#check(session);
   }
 
   /** Says that a session is over, or looks again when it will be unless it is seen. */
-  #judge(session: Watched): void {
-    const { isClockManual, now, over } = this.#surroundings;
+  #check(session: WatchedSession): void {
+    const { isClockManual, now, ended } = this.#host;
     clearTimeout(this.#timers.get(session));
     this.#timers.delete(session);
     if (!session.alive) {
-      over(session);
+      ended(session);
       return;
     }
     const { expiresAt } = session;
     if (isClockManual || expiresAt === undefined) return;
-    const delay = Math.min(Math.max(expiresAt.getTime() - now(), 1), LONGEST_DELAY);
-    this.#timers.set(session, setTimeout(() => this.#judge(session), delay).unref());
+    const delay = Math.min(Math.max(expiresAt.getTime() - now(), 1), LONGEST_TIMER);
+    this.#timers.set(session, setTimeout(() => this.#check(session), delay).unref());
   }
 
-  #look(): void {
-    const { header, isClockManual, watched, over, left } = this.#surroundings;
+  #poll(): void {
+    const { header, isClockManual, watched, ended, stopped } = this.#host;
     // Two beats, as one may have been on its way when the port closed.
     const beats = (Atomics.load(header, HEADER.heartbeat) - this.#beat) | 0;
-    if (Atomics.load(header, HEADER.status) === STATUS.stopped) left('stopped');
-    else if (beats > 1) left('disconnected');
+    if (Atomics.load(header, HEADER.status) === STATUS.stopped) stopped('stopped');
+    else if (beats > 1) stopped('disconnected');
     else {
       let isIdle = true;
       for (const session of watched()) {
         isIdle = false;
         if (!isClockManual) break;
-        if (!session.alive) over(session);
+        if (!session.alive) ended(session);
       }
-      if (isIdle) this.#stopLooking();
+      if (isIdle) this.#stopPolling();
     }
   }
 
-  #stopLooking(): void {
-    clearInterval(this.#looking);
-    this.#looking = undefined;
+  #stopPolling(): void {
+    clearInterval(this.#polling);
+    this.#polling = undefined;
   }
 
   end(): void {
-    this.#stopLooking();
+    this.#stopPolling();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }

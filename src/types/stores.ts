@@ -1,6 +1,6 @@
 /** Where sessions are kept beside memory, as the public face names it. */
 
-import type { Duration } from './basic-types.js';
+import type { Duration } from './basic.js';
 
 /** Embedded, durable, no server: sessions survive the process and its crash. */
 export interface LmdbStoreOptions {

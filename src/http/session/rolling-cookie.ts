@@ -9,7 +9,7 @@ import type { Seen, Session } from '../../index.js';
 const sentAt = new WeakMap<Session, number>();
 
 /** Remembers that the cookie has just been sent. */
-export function renewed(session: Session): void {
+export function cookieSent(session: Session): void {
   sentAt.set(session, session.lastSeenAt.getTime());
 }
 
@@ -18,7 +18,7 @@ export function renewed(session: Session): void {
  * renews, in whichever thread it comes, as all threads see the same mark. Where others make that mark first, such as
  * sockets, a thread does so when it has sent none for half of the age.
  */
-export function isRenewalDue(session: Session, { before, now, endedAt, endsAt, tokenIssuedAt }: Seen): boolean {
+export function isResendDue(session: Session, { before, now, endedAt, endsAt, tokenIssuedAt }: Seen): boolean {
   // What is never over has no age to renew; what ends by the absolute timeout gains nothing.
   if (endsAt === Number.POSITIVE_INFINITY || endsAt <= endedAt) return false;
   const tenth = Math.max(1, (endedAt - before) / 10);

@@ -9,7 +9,7 @@ import { type ClaimContext, SessionClaim } from '../session/claim.js';
 import type { SessionHandle } from '../session/session.js';
 import type { CookieData } from '../types/types.js';
 
-export class Claims {
+export class CookieClaims {
   readonly #lookup: Lookup;
   readonly #settings: Settings;
   readonly #format: CookieFormat;
@@ -27,10 +27,10 @@ export class Claims {
   byCookie(cookie: string, touch: boolean): SessionClaim | undefined {
     const found = this.#lookup.entryOf(cookie, touch);
     if (found === undefined) return undefined;
-    const carried = this.#lookup.carriedBy(cookie, found);
-    if (carried === undefined) return undefined;
+    const presented = this.#lookup.presentedToken(cookie, found);
+    if (presented === undefined) return undefined;
     const { handle: session } = found;
-    return new SessionClaim(this.#context, session, carried.token, carried, touch ? session.seen : undefined);
+    return new SessionClaim(this.#context, session, presented.token, presented, touch ? session.seen : undefined);
   }
 
   /** Of a session whose token this thread knows. Throws ERR_TOKEN_UNKNOWN where it does not, ERR_SESSION_ENDED. */
@@ -42,9 +42,9 @@ export class Claims {
   async load(cookie: string, touch: boolean): Promise<SessionHandle | undefined> {
     if (this.#settings.rotation === undefined) return this.#lookup.byCookie(cookie, touch);
     const claim = this.byCookie(cookie, touch);
-    const renewing = claim?.renew();
-    if (renewing === undefined) return claim?.session;
-    await renewing;
+    const renewal = claim?.renew();
+    if (renewal === undefined) return claim?.session;
+    await renewal;
     // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a
     // moment later.
     return claim?.isGood ? claim.session : undefined;
