@@ -1,7 +1,7 @@
 /**
- * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them
- * until they are answered, and gives each up by its deadline, come what may. When its manager dies, it goes over to the
- * next.
+ * This thread's connection to the manager. It collects the calls made in one tick into one Comlink call, keeps them
+ * until they are answered, and refuses each at its deadline. When the manager dies, it continues with the successor.
+ * Runs in every thread of the host.
  */
 
 import { types } from 'node:util';
@@ -14,9 +14,9 @@ import { BATCH_HEADER, type Batch, type Call, lastOf, readerOf, settleSome, writ
 import { type ConnectionListener, type ConnectionMemory, Link } from './link.js';
 import { Refused, refusedAt } from './refused.js';
 
-/** Bytes that may wait in one thread. */
+/** Bytes of calls that may be pending in one thread. */
 export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
-/** Calls, or their bytes, at which a batch is full. */
+/** A batch is full at so many calls or bytes. */
 const MAX_BATCH_CALLS = MOST_IN_FLIGHT / 2;
 const MAX_BATCH_BYTES = 1 << 20;
 
@@ -24,7 +24,10 @@ const overloaded = new Refused('ERR_OVERLOADED');
 
 export class Connection {
   #link: Link;
-  /** False while there is no manager to send to, or what was sent before has to be sent again first. */
+  /**
+   * False while there is no manager to send to, or the batches that were sent to the former one have not been sent
+   * again.
+   */
   #isUp = true;
   readonly #memory: ConnectionMemory;
   readonly #words: Int32Array;
@@ -32,17 +35,17 @@ export class Connection {
   readonly #listener: ConnectionListener;
   readonly #writer = new ByteWriter();
   #writing = false;
-  /** Calls made while another was being written. */
+  /** Calls that were made while another was being written. */
   readonly #nested: { readonly call: Call; readonly bytes: Uint8Array }[] = [];
-  /** What is on its way to the manager, and what waits until less is, oldest first. */
+  /** Batches under way to the manager, and batches that wait until fewer are; oldest first. */
   readonly #sent: Batch[] = [];
   readonly #waiting: Batch[] = [];
-  /** Replies that have arrived and are being next to the callers, oldest first. */
+  /** Replies that have arrived and whose calls are being settled, oldest first. */
   readonly #delivering: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
   readonly #countSettled = (): number => this.#calls--;
   #current: Batch | undefined;
   #next = 1;
-  /** As CONNECTION.settled has it. */
+  /** The value of CONNECTION.settled. */
   #lastSettled = 0;
   #calls = 0;
   #bytes = 0;
@@ -50,8 +53,8 @@ export class Connection {
   #closed: Refused | undefined;
   #isGreeted = false;
   /**
-   * Rejects the greeting that is under way. Not a closure of this object: kept here, it would have the collections of
-   * young objects keep all of it, as measured on Node 20.
+   * Rejects the greeting that is under way. It must not be a closure over this object: such a cycle kept all of it
+   * alive through minor garbage collections, as measured on Node 20.
    */
   #rejectGreeting: ((error: SessionError) => void) | undefined;
 
@@ -76,7 +79,7 @@ export class Connection {
     );
   }
 
-  /** The first exchange: agrees on the build. Rejects if the port closes first. */
+  /** The first exchange with the manager. Rejects with ERR_MANAGER_FAILED if the port closes first. */
   async greet(): Promise<Welcome> {
     this.#link.ref();
     try {
@@ -98,13 +101,12 @@ export class Connection {
   }
 
   /**
-   * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the
-   * successor is next what this thread listens to, and gets, in their order, the batches that were not answered. It
-   * knows by the journal which of their calls were done.
+   * Continues with the port to a successor of the manager. The replies of the former manager are read first. The
+   * successor is then greeted, and gets the unanswered batches in their order. It knows from the journal which of their
+   * calls were done.
    */
   reconnect(port: MessagePort): void {
-    // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager
-    // had.
+    // If the manager died before it answered the greeting, joining is tried again from the start, with new ports.
     this.#refuseGreeting();
     if (this.#closed !== undefined || !this.#isGreeted) {
       port.close();
@@ -116,7 +118,7 @@ export class Connection {
     const link = this.#linkTo(port);
     this.#link = link;
     if (this.#calls > 0) link.ref();
-    // In another turn: by then the answers that were read have settled their batches.
+    // In a later turn: by then the replies that were read have settled their batches.
     setImmediate(() => this.#resume(link));
   }
 
@@ -134,8 +136,8 @@ export class Connection {
   }
 
   /**
-   * `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`.
-   * Never rejects.
+   * As `make`, for a call without an object of its own. Resolves to what `read` returns for the reply, or to a
+   * `Refused`. Never rejects.
    */
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
     return new Promise((settle) => {
@@ -144,7 +146,8 @@ export class Connection {
   }
 
   /**
-   * Makes a call, which is next by the deadline how it ended. What its `write` throws is thrown, and no call is made.
+   * Makes a call. One of its callbacks is called by the deadline. If `write` throws, the error is thrown, and no call
+   * is made.
    */
   make(call: Call): void {
     if (this.#closed !== undefined) {
@@ -175,8 +178,8 @@ export class Connection {
   }
 
   /**
-   * Data may run code of the application while it is written (a getter), which may call in turn: that call is written
-   * elsewhere, and takes its place before the one at hand.
+   * Writing data may run code of the application (a getter) that makes a call itself. That call is written to a buffer
+   * of its own, and takes its place before the current one.
    */
   #makeNested(call: Call): void {
     const to = new ByteWriter(256);
@@ -195,7 +198,7 @@ export class Connection {
     to.raw(behind);
   }
 
-  /** Enters a call that is written into the batch; false if it is refused, as too much is pending. */
+  /** Adds a written call to the current batch. False if it is refused, as too much is pending. */
   #append(call: Call, bytes: number): boolean {
     if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MAX_PENDING_BYTES) {
       call.refused(overloaded);
@@ -204,7 +207,7 @@ export class Connection {
     if (this.#current === undefined) {
       const deadline = performance.now() + this.#callTimeout;
       this.#current = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
-      // After the promises that are settled in this tick have called what they call: then it all travels at once.
+      // After the promises that are settled in this tick: the calls that they trigger then travel in the same batch.
       process.nextTick(() => this.#send());
     }
     if (this.#calls === 0) this.#keepAlive();
@@ -216,10 +219,7 @@ export class Connection {
     return true;
   }
 
-  /**
-   * A batch that is full is on its way while this thread makes the next: so neither the manager nor the journal ever
-   * has too much at once.
-   */
+  /** Sends a full batch at once, so that neither the manager nor the journal ever has too many calls at a time. */
   #sendIfFull(): void {
     const batch = this.#current;
     if (batch !== undefined && (batch.calls.length >= MAX_BATCH_CALLS || batch.bytes >= MAX_BATCH_BYTES)) this.#send();
@@ -232,7 +232,7 @@ export class Connection {
     const to = this.#writer;
     to.view.setFloat64(0, batch.first, true);
     to.view.setUint32(8, batch.calls.length, true);
-    // Kept until it is answered, and so copied on its way: a manager that dies has a successor who gets it again.
+    // A copy, as it is kept until the reply: if the manager dies, its successor gets the batch again.
     batch.message = to.copy().buffer;
     to.reset();
     to.reserve(BATCH_HEADER);
@@ -240,7 +240,7 @@ export class Connection {
     this.#sendMore();
   }
 
-  /** Sends what waits, as far as the calls under way allow it. */
+  /** Sends waiting batches as long as fewer than MOST_IN_FLIGHT calls are under way. */
   #sendMore(): void {
     const waiting = this.#waiting;
     while (this.#isUp) {
@@ -272,7 +272,7 @@ export class Connection {
     if (this.#delivering.length === 1) this.#deliver();
   }
 
-  /** Tells some calls their answers, and the others in the next turns of the event loop. */
+  /** Settles some calls, and the rest in later turns of the event loop. */
   #deliver(): void {
     const [delivery] = this.#delivering;
     if (delivery === undefined) return;
@@ -285,8 +285,8 @@ export class Connection {
   }
 
   /**
-   * Says that the answers up to this batch's last have arrived, or are waited for no longer. The word never falls so
-   * far behind the numbers that it could be taken for one ahead of them.
+   * Tells the manager that the replies up to the batch's last call have arrived or are not awaited any more. The word
+   * is written for every batch, so a comparison modulo 2^32 stays correct.
    */
   #settle(batch: Batch): void {
     this.#lastSettled = Math.max(this.#lastSettled, lastOf(batch));
@@ -313,7 +313,7 @@ export class Connection {
     this.#link.unref();
   }
 
-  /** Keeps the thread alive while something is pending, and watches the deadlines. */
+  /** Keeps the thread alive while calls are pending, and starts the timer of their deadlines. */
   #keepAlive(): void {
     this.#link.ref();
     if (this.#timer === undefined) this.#setTimer(this.#callTimeout);
@@ -321,14 +321,15 @@ export class Connection {
   }
 
   /**
-   * A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes
-   * longer than a look too many.
+   * A timer that no call needs any more is left to run out, and serves the next call: making a new timer for each burst
+   * costs more than one needless expiry.
    */
   #setTimer(after: number): void {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
+        // After a turn of the event loop: if this thread was blocked, replies may have arrived without having been
+        // read.
         setImmediate(() => this.#expire());
       },
       Math.max(1, Math.ceil(after)),
@@ -340,7 +341,8 @@ export class Connection {
     for (;;) {
       const batch = this.#sent[0] ?? this.#waiting[0];
       if (batch === undefined || batch.deadline > now) break;
-      // Given up before it is looked what was begun; the manager says what it begins before it looks what was given up.
+      // The order is essential: first store that the batch is given up, then load what was begun. The manager stores
+      // what it begins before it loads what was given up, so no call is refused as 'not-applied' and done all the same.
       this.#settle(batch);
       const begun = Atomics.load(this.#words, CONNECTION.begun);
       this.#refuse(batch, (call) => refusedAt(call, begun, 'ERR_TIMEOUT'));
@@ -352,14 +354,14 @@ export class Connection {
     else if (this.#current !== undefined) this.#setTimer(this.#callTimeout);
   }
 
-  /** Ends this end: what is pending is refused, and so is every later call. */
+  /** Closes the connection: pending calls are refused, and so is every later one. */
   close(why: Refused): void {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     this.#refuseGreeting();
     if (this.#current !== undefined) this.#waiting.push(this.#current);
     this.#current = undefined;
-    // What was not begun yet never will be.
+    // Calls that were not begun yet never will be.
     this.#lastSettled = this.#next - 1;
     Atomics.store(this.#words, CONNECTION.settled, this.#lastSettled | 0);
     const begun = Atomics.load(this.#words, CONNECTION.begun);

@@ -1,34 +1,37 @@
 /**
- * The sessions that this thread holds: one object for one live session, for as long as anyone holds it. Used in every
- * thread of the host.
+ * The session handles of this thread: as long as anyone holds a session, every lookup returns the same object. Used in
+ * every thread of the host.
  */
 
 import type { WatchedSession } from '../session/context.js';
 import type { SessionHandle } from '../session/session.js';
 
 /**
- * Handles that were added one after another, held by one weak reference: one for each would cost more than all else of
- * a new session. Each handle holds its group, so one that is kept keeps its neighbours in memory.
+ * Handles that were added one after another share one WeakRef, as a WeakRef for each would cost more than everything
+ * else of a new session. Each handle refers to its group, so a handle that is held keeps its 15 neighbours in memory.
  */
 interface Group {
   readonly handles: WeakRef<SessionHandle[]>;
-  /** Of each handle, so that most groups are told from the one that is looked for without a look at the handles. */
+  /** The slot of each handle, so that a group can be searched without dereferencing it. */
   readonly slots: number[];
   readonly generations: number[];
 }
 const GROUP_SIZE = 16;
 
-/** Handles by slot, held weakly but for the group that is being filled; those whose `signal` is in use, strongly. */
+/**
+ * Handles by slot. They are held weakly, except those of the group that is being filled and those whose `signal` is in
+ * use.
+ */
 export class Handles {
-  /** An array, as slots are let from the lowest on: its places are found faster than those of a Map. */
+  /** An array, not a Map: slots are allocated from the lowest on, and indexing is faster. */
   readonly #bySlot: (Group | undefined)[] = [];
   readonly #groups = new Set<Group>();
   readonly #watched = new Map<number, WatchedSession>();
   #openGroup: Group | undefined;
   #handles: SessionHandle[] = [];
   /**
-   * Goes round all groups, over and over: two for each that is begun, so that dead ones are never more than half as
-   * many again as there were groups.
+   * Iterates over all groups again and again, two steps for each new group: so the dead groups never amount to more
+   * than half of the others.
    */
   #cursor = this.#groups.values();
 
@@ -67,13 +70,13 @@ export class Handles {
   }
 
   watch(handle: WatchedSession): void {
-    // A slot that was let again: the notice that its former session is over has yet to come.
+    // The slot has been allocated again, and the notice that its former session has ended has not arrived yet.
     const former = this.#watched.get(handle.slot);
     if (former !== undefined && former.generation !== handle.generation) former.markEnded(undefined);
     this.#watched.set(handle.slot, handle);
   }
 
-  /** The sessions that are watched. Those that are unwatched meanwhile are passed over. */
+  /** The watched sessions. Those that are removed during the iteration are skipped. */
   allWatched(): Iterable<WatchedSession> {
     return this.#watched.values();
   }
@@ -82,12 +85,12 @@ export class Handles {
     return this.#watched.get(handle.slot) === handle;
   }
 
-  /** The sessions that are watched, as pairs of slot and generation. */
+  /** The watched sessions as pairs of slot and generation. */
   get watched(): Int32Array {
     return Int32Array.from([...this.#watched.values()].flatMap(({ slot, generation }) => [slot, generation]));
   }
 
-  /** The watched handle of a session that is over; it is not watched any more. */
+  /** Removes a session that has ended, and returns it. */
   unwatch(slot: number, generation: number): WatchedSession | undefined {
     const handle = this.#watched.get(slot);
     if (handle?.generation !== generation) return undefined;

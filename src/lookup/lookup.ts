@@ -1,4 +1,4 @@
-/** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
+/** Looking up a session by cookie, key or id: in shared memory, without a message. Runs in every thread of the host. */
 
 import type { CookieFormat } from '../cookies/format.js';
 import type { Target } from '../protocol/calls.js';
@@ -24,7 +24,7 @@ export class Lookup {
   readonly #keys = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
   #lastRequested: RequestedSession | undefined;
-  /** The pointer and kind of the match found last. */
+  /** The pointer of the record that `#find` found last, and whether it matched by its previous digest. */
   #pointer = 0;
   #byPrevious = false;
 
@@ -40,7 +40,7 @@ export class Lookup {
     return this.entryOf(cookie, touch)?.handle;
   }
 
-  /** As `byCookie`, with what is known of the cookie. */
+  /** As `byCookie`, but returns the memo's entry. */
   entryOf(cookie: string, touch: boolean): MemoEntry | undefined {
     const known = this.#fromMemo(this.#memo, cookie, touch);
     if (known !== null) return known;
@@ -48,7 +48,7 @@ export class Lookup {
     return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
   }
 
-  /** The token in a cookie that has just opened a session. */
+  /** The token in a cookie that was just looked up. */
   presentedToken(cookie: string, entry: MemoEntry): PresentedToken | undefined {
     if (entry.presented !== undefined) return entry.presented;
     const token = this.#format.tokenOf(cookie, this.#now());
@@ -63,7 +63,10 @@ export class Lookup {
     return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch)?.handle : undefined;
   }
 
-  /** What a cookie or key was found to mean before; null if that is not known any more. */
+  /**
+   * The entry that is stored for a cookie or key, if it is still current; undefined if the session has ended; null if
+   * the memo does not know.
+   */
   #fromMemo(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
     const entry = memo.get(text);
     if (entry === undefined) return null;
@@ -71,9 +74,9 @@ export class Lookup {
       const now = this.#now();
       if (now < entry.until) {
         if (entry.handle.see(now, touch)) return entry;
-        // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may
-        // have its next session by now, elsewhere or in the same place, where its record may even bear the same stamp,
-        // if a manager's successor found none to count on from.
+        // Ended, unless the record was replaced in the meantime. A key is looked up again in any case: it may have its
+        // next session already, in another slot or in the same one, even with the same stamp, if the manager's
+        // successor found no stamp to continue from.
         if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
       }
     }
@@ -85,7 +88,10 @@ export class Lookup {
     return this.#view.isCurrent(handle.slot, pointer, stampLow, stampHigh);
   }
 
-  /** The session with this digest: of a token, or where there is none of a key. Remembered by its text. */
+  /**
+   * The session with this digest, which is that of `token`, or of a key if `token` is undefined. Stored in the memo
+   * under `text`.
+   */
   #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): MemoEntry | undefined {
     const view = this.#view;
     const { head } = view;
@@ -98,7 +104,7 @@ export class Lookup {
       if (mark === ENDED) return undefined;
       const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
       if (now >= until || head.endsAt(view.seen(slot, mark)) <= now) {
-        // Judged by a record that has been replaced meanwhile: looked up again.
+        // The record was replaced in the meantime: look it up again.
         if (view.pointer(slot) !== pointer) continue;
         if (now >= until) this.#reportReused(slot);
         return undefined;
@@ -112,7 +118,7 @@ export class Lookup {
         return undefined;
       }
       if (known !== undefined) handle.learnToken(known);
-      // A copy of its own: a string cut from a header would keep the whole header in memory.
+      // A copy, as a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
       const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, presented: undefined };
@@ -122,8 +128,8 @@ export class Lookup {
   }
 
   /**
-   * The slot whose record bears this digest, as its current or its previous one; its head is loaded. A key opens no
-   * token's session, nor a token a key's.
+   * The slot whose record has this digest, as its current or its previous one; its head is loaded then. `keyed` keeps
+   * keys and tokens apart: neither finds a session of the other kind.
    */
   #find(digest: Int32Array, keyed: boolean): number {
     const view = this.#view;
@@ -132,7 +138,7 @@ export class Lookup {
       if (pointer === 0) return false;
       const { head } = view;
       if (head.isKeyed !== keyed) return false;
-      // A key may have another session, which the one that has ended and is still to be freed shall not hide.
+      // An ended session that is not freed yet must not hide the next one under the same key.
       if (keyed && view.liveMark(slot) === ENDED) return false;
       const isCurrent = sameDigest(head.digest, digest);
       if (!isCurrent && !(head.hasPrevious && sameDigest(head.previousDigest, digest))) return false;
@@ -142,7 +148,7 @@ export class Lookup {
     };
     const keyA = digest[0] as number;
     const keyB = digest[1] as number;
-    // A token that is rotated out enters the second index before it leaves the first.
+    // A rotated token enters the second index before it leaves the first: searched in this order, it is never missed.
     const slot = view.find('digests', keyA, keyB, matches);
     return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
   }
@@ -157,20 +163,18 @@ export class Lookup {
     return handle;
   }
 
-  /** The handle of the session that a slot holds; undefined if it holds another, or none, by now. */
+  /** The handle of this session; undefined if its slot holds another one, or none. */
   handleOf({ slot, generation }: Target): SessionHandle | undefined {
     const isThere = this.#view.load(slot, false) !== 0 && this.#view.head.generation === generation;
     return isThere ? this.#handleAt(slot) : undefined;
   }
 
-  /** The most bytes that the data of one session may take. */
+  /** The largest size of one session's data, in bytes. */
   get maxSessionBytes(): number {
     return this.#context.maxSessionBytes;
   }
 
-  /**
-   * The handle of a session that this thread has just made. A listener that was told of it first may hold it already.
-   */
+  /** The handle of a session that this thread has just made. A listener of 'created' may have looked it up already. */
   created(
     target: Target,
     token: string,
@@ -192,8 +196,8 @@ export class Lookup {
   }
 
   /**
-   * The same as it was requested of the session before, where it is: most are requested alike. Never the caller's own object,
-   * which holds the data.
+   * The values of the session before, if they are the same: most sessions are created alike, and share one object.
+   * Never the caller's own object, as that refers to the data.
    */
   #shared({ userId, client, idleTimeout, absoluteTimeout }: RequestedSession): RequestedSession {
     const last = this.#lastRequested;
@@ -206,7 +210,7 @@ export class Lookup {
     return this.#lastRequested as RequestedSession;
   }
 
-  /** The slot of a live session with this id, and its generation; undefined if there is none. */
+  /** The slot and generation of the live session with this id; undefined if there is none. */
   targetOf(id: string): { readonly slot: number; readonly generation: number } | undefined {
     const words = parseId(id);
     if (words === undefined) return undefined;
@@ -231,8 +235,8 @@ export class Lookup {
   }
 
   /**
-   * Leaves a mark for the sweep: a token came back after its grace. Whose it was stands there first, as the slot may
-   * have its next session by now.
+   * Reports to the sweep that a token came back after its grace. The generation is stored first, as the slot may be
+   * allocated anew before the sweep reads the report.
    */
   #reportReused(slot: number): void {
     Atomics.store(this.#view.reported, slot, this.#view.head.generation);
@@ -241,7 +245,7 @@ export class Lookup {
   }
 }
 
-/** A copy of its own: a string cut from a header would keep the whole header in memory. */
+/** A copy, as a string cut from a header would keep the whole header in memory. */
 function ownText(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }

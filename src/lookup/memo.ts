@@ -6,27 +6,27 @@
 import type { PresentedToken } from '../session/claim.js';
 import type { SessionHandle } from '../session/session.js';
 
-/** Bounds of the memo: either makes it begin anew, with what was used lately kept for one more round. */
+/** A memo that reaches either limit starts a new generation, and drops the one before the last. */
 const MAX_ENTRIES = 32_768;
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** What a cookie was found to mean, as long as the record it was found in is current. */
+/** The session that a cookie or key was found to open. Valid as long as the session's record is the same. */
 export interface MemoEntry {
   readonly handle: SessionHandle;
   readonly pointer: number;
   readonly stampLow: number;
   readonly stampHigh: number;
-  /** Of that record. */
+  /** The size of that record. */
   readonly bytes: number;
-  /** From when on the token is honoured no more; Infinity for a current one. */
+  /** When the token stops being honoured, in session time; Infinity for a current one. */
   readonly until: number;
   /** Undefined for a key, and until it is asked for. */
   presented: PresentedToken | undefined;
 }
 
 /**
- * Cookies that this thread has seen, bounded in number and in the bytes of the records behind them. Two generations:
- * what is used moves to the younger.
+ * The cookies or keys that were looked up, limited in number and in the bytes of their records. Two generations: an
+ * entry that is used moves to the younger one.
  */
 export class Memo {
   #young = new Map<string, MemoEntry>();

@@ -1,6 +1,6 @@
 /**
- * The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the
- * calls.
+ * The proxy to a session manager: the object that an application holds. Its methods stand in the order of the calls in
+ * src/protocol/calls.ts. Runs in every thread of the host.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -211,7 +211,7 @@ export class ManagerClient implements SessionManager<Data> {
     return this.#membership.ticket;
   }
 
-  /** In parts, each a call, so that no other call waits long. */
+  /** Sweeps in parts, each a call of its own, so that no other call has to wait long. */
   async sweep(): Promise<number> {
     const until = performance.now() + this.#context.callTimeout;
     for (let swept = 0; ; ) {

@@ -1,29 +1,32 @@
 /**
- * Noticing how sessions end when no manager will tell of it any more: from shared memory and by the time. Runs in every
+ * Detects the ends of watched sessions once no manager reports them: from shared memory and by time. Runs in every
  * thread of the host.
  *
- * Once the manager has failed for good, sessions end by time alone, and touches still lengthen them. Each watched
- * session has a timer for when it ends if it is not seen again; when it fires, it is looked whether the session was. A
- * manual clock moves no timers: with one, all watched sessions are looked at, again and again in real time.
+ * When the manager has failed for good, sessions end by time alone, and touching them still extends them. Each watched
+ * session has a timer for the time at which it would end; when the timer fires, the session is checked again. A manual
+ * clock moves no timers: with one, all watched sessions are checked at a fixed interval of real time.
  */
 
 import { HEADER, STATUS } from '../protocol/layout.js';
 import type { WatchedSession } from '../session/context.js';
 import { LONGEST_TIMER } from '../validation/durations.js';
 
-/** How often, in real milliseconds, shared memory is looked at. */
+/** How often shared memory is read, in real milliseconds. */
 const POLL_EVERY = 100;
 
-/** What the table and the clock say, and who is told. */
+/** What the detector reads, and whom it tells. */
 export interface EndDetectorHost {
   readonly header: Int32Array;
   readonly now: () => number;
   readonly isClockManual: boolean;
-  /** The sessions that are watched; those that are over are taken out while it is iterated over. */
+  /** The watched sessions. Ended ones are removed during the iteration. */
   readonly watched: () => Iterable<WatchedSession>;
-  /** This session has ended. */
+  /** Called for each watched session that has ended. */
   readonly ended: (session: WatchedSession) => void;
-  /** This thread will not even notice by itself: the manager was stopped, or lives on without this thread. */
+  /**
+   * Called when this thread cannot detect ends any more: the manager was stopped, or is alive but not connected to this
+   * thread.
+   */
   readonly stopped: (reason: 'stopped' | 'disconnected') => void;
 }
 
@@ -43,7 +46,7 @@ export class EndDetector {
     this.#check(session);
   }
 
-  /** Says that a session is over, or looks again when it will be unless it is seen. */
+  /** Reports a session that has ended; otherwise checks it again at the time at which it would end. */
   #check(session: WatchedSession): void {
     const { isClockManual, now, ended } = this.#host;
     clearTimeout(this.#timers.get(session));
@@ -60,7 +63,7 @@ export class EndDetector {
 
   #poll(): void {
     const { header, isClockManual, watched, ended, stopped } = this.#host;
-    // Two beats, as one may have been on its way when the port closed.
+    // Two beats prove that the manager is alive: one may have been under way when the port closed.
     const beats = (Atomics.load(header, HEADER.heartbeat) - this.#beat) | 0;
     if (Atomics.load(header, HEADER.status) === STATUS.stopped) stopped('stopped');
     else if (beats > 1) stopped('disconnected');

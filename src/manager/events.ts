@@ -1,4 +1,4 @@
-/** What happens in all threads, as listeners of this one hear it. Runs in every thread of the host. */
+/** The events of all threads, as the listeners of this thread hear them. Runs in every thread of the host. */
 
 import type { Refused } from '../calls/refused.js';
 import { ByteReader, MalformedBytes } from '../protocol/bytes.js';
@@ -8,7 +8,7 @@ import { fromUtf8, toSessionInfo } from '../session/info.js';
 import type { EndReason, SessionEvents } from '../types/types.js';
 import { Retry } from './watched-sessions.js';
 
-/** Kind, and bytes. */
+/** The head of a notice: u8 kind, u32 bytes. */
 const NOTICE_HEADER = 5;
 
 type Listener = (event: never) => void;
@@ -18,11 +18,11 @@ export class Events {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #subscribe: (events: number) => Promise<Refused | undefined>;
   readonly #sessionEnded: (slot: number, generation: number, reason: EndReason) => void;
-  /** What this thread listens to, as bits. */
+  /** The events that this thread listens to, as bits. */
   #wanted = 0;
-  /** What the manager was told, as far as its answers say; undefined where a call's outcome is unknown. */
+  /** The events that the manager was told, as far as its replies say. Undefined if the outcome of a call is unknown. */
   #confirmed: number | undefined = 0;
-  /** The call that says so: answers are read in slices, and so those of two batches out of order. */
+  /** The number of the call that said so. The replies to two batches may be read out of order. */
   #confirmedBy = 0;
   #calls = 0;
   #pending = 0;
@@ -31,7 +31,8 @@ export class Events {
   });
 
   /**
-   * `subscribe` tells the manager what this thread listens to, as bits; `sessionEnded` is told which watched session has ended.
+   * `subscribe` tells the manager what this thread listens to, as bits. `sessionEnded` is called for each watched
+   * session that has ended.
    */
   constructor(
     subscribe: (events: number) => Promise<Refused | undefined>,
@@ -44,7 +45,7 @@ export class Events {
   on(event: keyof SessionEvents, listener: Listener): () => void {
     if (!NAMES.includes(event)) throw expected('event', `one of ${NAMES.join(', ')}`, event);
     if (typeof listener !== 'function') throw expected('listener', 'a function', listener);
-    // Wrapped, so that one function may listen twice and stop once.
+    // Wrapped, so that one function can be registered twice and removed once.
     const own: Listener = (event) => listener(event);
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(own));
@@ -55,13 +56,13 @@ export class Events {
     };
   }
 
-  /** What this thread listens to, as bits, for the greeting of a manager, which learns it by that. */
+  /** The events that this thread listens to, as bits. For a greeting, by which the manager learns them. */
   stateForGreeting(): number {
     this.#confirmed = this.#wanted;
     return this.#wanted;
   }
 
-  /** Tells that another manager has taken the table over. */
+  /** Emits 'restarted': another manager has taken over the table. */
   restarted(event: SessionEvents['restarted']): void {
     this.#emit('restarted', event);
   }
@@ -75,9 +76,9 @@ export class Events {
   }
 
   /**
-   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in
-   * their order, late ones too: so the last that may have been applied counts, and whether to tell again is judged when
-   * none is pending.
+   * Tells the manager what this thread listens to now, and tries again until it is confirmed. The manager does the
+   * calls of one connection in their order. So the last call that may have been applied counts, and whether to try
+   * again is decided when no call is pending.
    */
   #send(): void {
     const call = ++this.#calls;
@@ -95,14 +96,14 @@ export class Events {
     });
   }
 
-  /** No manager tells this thread of anything any more. */
+  /** The manager tells this thread nothing any more. */
   end(): void {
     this.#retry.end();
   }
 
   /**
-   * Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this
-   * build is passed over.
+   * Reads notices and passes them on. Returns how many events were among them. Unknown and malformed notices are
+   * skipped.
    */
   receive(notices: Uint8Array): number {
     const from = new ByteReader(notices);
@@ -148,8 +149,7 @@ export class Events {
       try {
         listener(event as never);
       } catch (error) {
-        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the
-        // others nor us.
+        // Reported as an uncaught exception, like any other programming error; the other listeners still run.
         process.nextTick(() => {
           throw error;
         });

@@ -1,6 +1,6 @@
 /**
- * Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that
- * calls it.
+ * Joining a running manager: sends it a port through the main thread, and greets it over that port. Runs in the thread
+ * that joins.
  */
 
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
@@ -28,13 +28,14 @@ import { checkConnectOptions } from '../validation/arguments.js';
 import { defaults } from '../validation/defaults.js';
 import { ManagerClient } from './client.js';
 
-/** How long to wait, in milliseconds, before a manager is looked for again. */
+/** Milliseconds between two attempts, and between two looks at who owns the table. */
 const RETRY_AFTER = 20;
 
 /**
- * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it
- * already, the same proxy is returned. Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED, ERR_MANAGER_FAILED, or
- * ERR_TIMEOUT while the main thread is blocked.
+ * Joins a running manager. `where` is its name (default 'default') or a ticket. In a thread that has started or joined
+ * the manager already, resolves to the same proxy. Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED or
+ * ERR_MANAGER_FAILED, with ERR_TIMEOUT if the manager's `callTimeout` passes first (the main thread is blocked), and
+ * with ERR_INVALID_OPTION if this thread has joined with another `schema`.
  */
 export async function connectSessionManager<D extends SessionData = Record<string, unknown>>(
   where: string | Ticket = defaults.name,
@@ -63,7 +64,7 @@ async function join(
   schema: ReturnType<typeof checkConnectOptions>['schema'],
   forgotten: () => void,
 ): Promise<ManagerClient> {
-  // Waiting for another thread's answer keeps nothing alive: this timer does, and ends the wait.
+  // Awaiting another thread's answer does not keep this thread alive; the timer does, and ends the wait.
   let late: (() => void) | undefined;
   const deadline = new Promise<never>((_, reject) => {
     late = () =>
@@ -72,7 +73,7 @@ async function join(
       );
   });
   deadline.catch(() => {});
-  // Behind a turn of the event loop: where this thread was blocked, the answer may have arrived and not been read.
+  // After a turn of the event loop: if this thread was blocked, the answer may have arrived without having been read.
   const timer = setTimeout(() => setImmediate(() => late?.()), ticket.callTimeout);
   const latest = performance.now() + ticket.callTimeout;
   try {
@@ -86,7 +87,7 @@ async function join(
         if (error instanceof SessionError && error.code === 'ERR_TIMEOUT') throw error;
         refuseIfOver(ticket);
         if (error instanceof SessionError && error.code !== 'ERR_MANAGER_FAILED') throw error;
-        // Between two managers: the next may be there in a moment.
+        // The manager may be between two owners: the successor may be up in a moment.
         if (ticket.restarts && performance.now() + RETRY_AFTER < latest) await setTimeoutAsync(RETRY_AFTER);
         else if (error instanceof SessionError) throw error;
         else throw new SessionError('ERR_MANAGER_FAILED', undefined, { cause: error });
@@ -97,7 +98,7 @@ async function join(
   }
 }
 
-/** One try: with ports of its own, to the manager that is in owner. */
+/** One attempt to join the current owner of the table, with ports of its own. */
 async function attempt(
   ticket: JoinTicket,
   schema: ReturnType<typeof checkConnectOptions>['schema'],
@@ -114,8 +115,8 @@ async function attempt(
     forgotten();
   };
   const header = new Int32Array(ticket.memory.header);
-  // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the
-  // one whose port the supervisor hands on.
+  // The epoch of the manager that this thread's port leads to: during the attempt, that of the manager that was asked;
+  // later, that of the last successor whose port the supervisor has sent.
   let epoch = Atomics.load(header, HEADER.ownerEpoch);
   const reconnected = (next: number) => {
     clearInterval(abandoning);
@@ -146,9 +147,7 @@ async function attempt(
   }
 }
 
-/**
- * Rejects when another manager is in owner: the one that was asked may be blocked, and hold its ports open, for good.
- */
+/** Rejects when the table has another owner. The manager that was asked may be blocked and never close its ports. */
 function watchOwner({ memory }: JoinTicket): { replaced: Promise<never>; watching: NodeJS.Timeout } {
   const header = new Int32Array(memory.header);
   const owner = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
@@ -164,13 +163,13 @@ function watchOwner({ memory }: JoinTicket): { replaced: Promise<never>; watchin
 }
 
 /**
- * The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody
- * will come, and this thread lets go: it may join anew.
+ * For a port that closed although the manager of `epoch` was not replaced. If that manager goes on beating, it is alive
+ * and no successor will come: `abandon` is called, and this thread may join again.
  */
 function whenStillAlive(header: Int32Array, epoch: number, abandon: () => void): NodeJS.Timeout {
   const beat = Atomics.load(header, HEADER.heartbeat);
   const watching = setInterval(() => {
-    // A beat is read before the epoch is: whoever beats afterwards is of this epoch, or a later one is seen.
+    // The heartbeat is read before the epoch. A beat of a later manager is thus never taken for one of this epoch.
     const hasBeaten = ((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1;
     if (Atomics.load(header, HEADER.ownerEpoch) !== epoch) clearInterval(watching);
     else if (hasBeaten) abandon();
@@ -178,7 +177,9 @@ function whenStillAlive(header: Int32Array, epoch: number, abandon: () => void):
   return watching.unref();
 }
 
-/** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
+/**
+ * Listens to the supervisor. It closes its end of the port when there will be no successor, or when its thread ends.
+ */
 function followSupervisor(second: MessagePort, follower: ManagerFollower, reconnected: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
     if (message?.coatcheck === 'renew' && isPort(message.port)) {
@@ -193,7 +194,7 @@ function followSupervisor(second: MessagePort, follower: ManagerFollower, reconn
   second.unref();
 }
 
-/** The thread of the manager in owner; the first one's, until that has come up. */
+/** The thread of the current owner; the first manager's until that is up. */
 function threadOf({ memory, threadId }: JoinTicket): number {
   return Atomics.load(new Int32Array(memory.header), HEADER.threadId) || threadId;
 }

@@ -1,4 +1,7 @@
-/** Sessions under a caller's own key: what the manager's proxy does for adapters. Runs in every thread of the host. */
+/**
+ * Sessions under the caller's own keys, for adapters that draw session ids themselves. Runs in every thread of the
+ * host.
+ */
 
 import { Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
@@ -76,10 +79,7 @@ export class KeyedSessions {
   }
 }
 
-/**
- * As for `newSession`; but there has to be data, and a session under a key is everybody's who knows the key, and no one
- * thread's.
- */
+/** As for `newSession`, but `data` is required, and `linked` is refused: a session under a key belongs to no thread. */
 function checkPut(init: unknown, settings: Settings, limits: TimeoutLimits): ResolvedNewSession {
   const resolved = resolveNewSession(init, settings, limits);
   if (resolved.data === undefined) throw expected('data', 'an object', undefined);

@@ -1,6 +1,6 @@
 /**
- * A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the
- * thread that made it.
+ * A clock that stands still until it is moved, in every thread at once. For tests and replays. Only the thread that
+ * made it can move it.
  */
 
 import { types } from 'node:util';
@@ -14,8 +14,8 @@ const memories = new WeakMap<object, ClockMemory>();
 const LAST_INSTANT = 8.64e15;
 
 /**
- * Makes a manual clock. `start`: milliseconds since 1970 or a Date, default the present. Session time never goes back:
- * `set` to an earlier instant is refused.
+ * Makes a manual clock that stands at `start` (a Date, or milliseconds since 1970; default: now). Session time never
+ * goes back: setting it to an earlier instant throws ERR_INVALID_OPTION.
  */
 export function createManualClock(start: number | Date = Date.now()): ManualClock {
   const memory = reserveClock(toTime('start', start, 0), true);

@@ -1,4 +1,7 @@
-/** New sessions on their way: the calls that make them. Runs in every thread of the host. */
+/**
+ * The calls of `newSession`: checked, written, and turned into a session when answered. Runs in every thread of the
+ * host.
+ */
 
 import type { Call } from '../calls/batch.js';
 import type { Connection } from '../calls/connection.js';
@@ -15,7 +18,7 @@ import type { SessionHandle } from '../session/session.js';
 import { digestInto, drawIdInto, drawToken } from '../session/tokens.js';
 import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 
-// Of the call that is written or answered at the moment.
+// Scratch memory for the call that is being written or answered.
 const digest = new Int32Array(DIGEST_WORDS);
 const id = new Int32Array(ID_WORDS);
 
@@ -26,7 +29,7 @@ class NewSessionCall implements Call {
   readonly #data: object;
   readonly #settle: (made: SessionHandle | Refused) => void;
   #token = '';
-  // The id's words, as numbers of their own: an array would take longer to make than all the rest of this.
+  // The words of the id. Numbers, as allocating an array would cost more than everything else of a call.
   #idA = 0;
   #idB = 0;
   #idC = 0;

@@ -1,6 +1,6 @@
 /**
  * Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs
- * in the thread that calls it.
+ * in the thread that starts the manager.
  */
 
 import { randomInt } from 'node:crypto';
@@ -23,15 +23,15 @@ import { ManagerClient } from './client.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
 
 /**
- * Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where
- * it lies, names another.
+ * The URL of the manager's module. Evaluated only if the option `worker` is absent: in a bundle, `import.meta.url` may
+ * be missing.
  */
 const besideThis = () => new URL('../../worker/main.js', import.meta.url);
 
 /**
- * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the
- * thread that called, or until `stop`. Rejects with ERR_INVALID_OPTION before any thread is started, with
- * ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED and the cause.
+ * Starts the one thread that owns the session table, and resolves to this thread's proxy to it. The manager lives until
+ * `stop` is called or the calling thread ends. Rejects with ERR_INVALID_OPTION before a thread is started, with
+ * ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED, whose `cause` says why the thread did not come up.
  */
 export async function startSessionManager<D extends SessionData = Record<string, unknown>>(
   options?: ManagerOptions<D>,
@@ -101,21 +101,21 @@ async function start(
     publishTicket(ticket);
     return manager;
   } catch (error) {
-    // What is known before the thread is ended from here, as that gives it an exit code of its own.
+    // Read before `abort`, which ends the thread with an exit code of its own.
     const known = supervisor.cause ?? (isPortClosed(error) ? undefined : error);
     await supervisor.abort();
     throw notStarted(known ?? supervisor.cause ?? error, worker);
   }
 }
 
-/** Whether an error says only that the port to the manager closed: its thread died, of what that thread says. */
+/** Whether an error says only that the port closed. Why it closed is known to the supervisor. */
 function isPortClosed(error: unknown): boolean {
   return error instanceof SessionError && error.code === 'ERR_MANAGER_FAILED';
 }
 
 /**
- * Adds this thread to those that the supervisor tells of restarts. It is called directly, as it runs in this thread.
- * `first` returns the port to the first manager, which the supervisor hands over before a follower is set.
+ * Adds this thread to those that the supervisor tells of restarts. It is told by a function call, as the supervisor
+ * runs in this thread. `first` returns the port to the first manager, which arrives before a follower is set.
  */
 function addThisThread(supervisor: Supervisor, ownMemory: ConnectionMemory, table: TableMemory) {
   let port: MessagePort | undefined;
@@ -171,7 +171,7 @@ function wallClock(): ClockMemory {
   return reserveClock(Date.now() - monotonic()(), false);
 }
 
-/** What a step towards the first manager comes to. Throws ERR_MANAGER_FAILED. */
+/** The result of `step`, which starts something. Throws ERR_MANAGER_FAILED if it throws. */
 function startable<T>(step: () => T, worker?: URL): T {
   try {
     return step();
@@ -180,7 +180,7 @@ function startable<T>(step: () => T, worker?: URL): T {
   }
 }
 
-/** The refusal where no thread came up. `worker`: undefined where it is not known where its file would lie. */
+/** The error for a thread that did not come up. `worker` is undefined if its URL is not known. */
 function notStarted(cause: unknown, worker: URL | undefined): SessionError {
   const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));
   const why = isMissing

@@ -1,9 +1,9 @@
 /**
- * The sessions whose end this thread wants to know of: asking the manager for that, and hearing it. Runs in every
- * thread of the host.
+ * The watched sessions of this thread, those whose `signal` is in use: asks the manager to report their ends, and
+ * passes the reports on. Runs in every thread of the host.
  *
- * After a refusal the manager is asked again, until it knows. A call whose outcome is unknown may have been applied; to
- * ask twice does no harm. `end` is called when no manager will tell this thread of endings any more.
+ * If the manager refuses, it is asked again until it confirms. A call whose outcome is unknown may have been applied;
+ * asking twice does no harm. `end` is called when the manager will report nothing any more.
  */
 
 import type { Connection } from '../calls/connection.js';
@@ -16,25 +16,27 @@ import type { SessionContext, WatchedSession } from '../session/context.js';
 import type { EndReason } from '../types/types.js';
 import { EndDetector, type EndDetectorHost } from './end-detector.js';
 
-/** Sessions that are asked for again in one turn: while calls are refused for overload, most are refused again. */
+/** Sessions that are asked for again in one turn. While calls are refused for overload, most would be refused again. */
 const ASKS_PER_TURN = 1000;
 
 const nothing = (): undefined => undefined;
 
-/** Why no manager tells of endings any more: it has failed for good, was stopped, or this thread is not connected. */
+/**
+ * Why the manager reports no ends any more: it has failed for good, was stopped, or is not connected to this thread.
+ */
 export type WatchEnd = 'failed' | 'stopped' | 'disconnected';
 
 export class WatchedSessions {
   readonly #handles: Handles;
   readonly #connection: Pick<Connection, 'call'>;
   readonly #host: EndDetectorHost;
-  /** Sessions of which the manager may not know that they are watched here. */
+  /** Sessions that the manager has not confirmed yet. */
   readonly #unconfirmed = new Set<WatchedSession>();
   readonly #retry = new Retry(() => this.#askAgain());
-  /** Once the manager has failed for good. */
+  /** Defined once the manager has failed for good. */
   #endDetector: EndDetector | undefined;
-  /** Once nothing is noticed any more. */
-  #left: 'stopped' | 'disconnected' | undefined;
+  /** Defined once this thread does not learn of ends in any way. */
+  #stopped: 'stopped' | 'disconnected' | undefined;
 
   constructor(
     handles: Handles,
@@ -55,8 +57,8 @@ export class WatchedSessions {
   }
 
   watch(session: WatchedSession): void {
-    if (this.#left !== undefined) {
-      session.detach(this.#left);
+    if (this.#stopped !== undefined) {
+      session.detach(this.#stopped);
       return;
     }
     this.#handles.watch(session);
@@ -89,26 +91,26 @@ export class WatchedSessions {
     if (this.#unconfirmed.size > 0) this.#retry.schedule();
   }
 
-  /** The sessions whose signal is in use here, as pairs of slot and generation. */
+  /** The watched sessions, as pairs of slot and generation. */
   get watched(): Int32Array {
     return this.#handles.watched;
   }
 
-  /** Sessions watched here have ended while no manager could tell: slot, generation, place in REASONS or -1. */
+  /** For sessions that ended while no manager could report it. Each is slot, generation, index in REASONS or -1. */
   notifyAllEnded(sessions: Int32Array): void {
     for (let i = 0; i + 2 < sessions.length; i += 3) {
       this.notifyEnded(sessions[i] as number, sessions[i + 1] as number, REASONS[sessions[i + 2] as number]);
     }
   }
 
-  /** A session that this thread watches is over. */
+  /** A watched session has ended. */
   notifyEnded(slot: number, generation: number, reason: EndReason | undefined): void {
     this.#handles.unwatch(slot, generation)?.markEnded(reason);
   }
 
-  /** No manager tells this thread of endings any more. */
+  /** The manager reports no ends any more. */
   end(why: WatchEnd): void {
-    if (this.#left !== undefined) return;
+    if (this.#stopped !== undefined) return;
     const { header } = this.#host;
     this.#retry.end();
     this.#unconfirmed.clear();
@@ -118,9 +120,9 @@ export class WatchedSessions {
       for (const session of this.#handles.allWatched()) this.#endDetector.watch(session);
       return;
     }
-    // First: a listener that uses another session's signal finds how things stand.
-    this.#left = why;
-    // Where the manager had failed, the lookouts of other threads learn from this that it was stopped after all.
+    // Set first: an abort listener that uses another session's signal must find it.
+    this.#stopped = why;
+    // If the manager had failed before, the end detectors of other threads learn from this that it was stopped.
     if (why === 'stopped') Atomics.compareExchange(header, HEADER.status, STATUS.failed, STATUS.stopped);
     this.#endDetector?.end();
     for (const session of this.#handles.allWatched()) {
@@ -134,7 +136,10 @@ export class WatchedSessions {
 const FIRST_PAUSE = 10;
 const LONGEST_PAUSE = 1000;
 
-/** Runs `again` after a pause that doubles with each refusal. Its timer does not keep the thread alive. */
+/**
+ * Calls `again` after a pause that doubles with each refusal, from 10 ms to 1 s. Its timer does not keep the thread
+ * alive.
+ */
 export class Retry {
   readonly #again: () => void;
   #pause = FIRST_PAUSE;
@@ -145,7 +150,7 @@ export class Retry {
     this.#again = again;
   }
 
-  /** Schedules `again`, unless it is scheduled already or no more is asked. */
+  /** Schedules `again`, unless it is scheduled already or `end` was called. */
   schedule(): void {
     if (this.#isOver || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
@@ -155,12 +160,12 @@ export class Retry {
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
   }
 
-  /** A call was done: the pause after the next refusal is the first again. */
+  /** A call was done: the next pause is the shortest again. */
   succeeded(): void {
     this.#pause = FIRST_PAUSE;
   }
 
-  /** Nothing is asked any more. */
+  /** Nothing is scheduled any more. */
   end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);

@@ -1,6 +1,6 @@
 /**
- * What a client holds of a session: the token that its cookie carried, and whichever followed it by right. Used in
- * every thread of the host.
+ * What one client may do with a session: it has the token that its cookie carried, and any token that replaced it while
+ * it was honoured. Used in every thread of the host.
  */
 
 import { createHmac } from 'node:crypto';
@@ -15,22 +15,25 @@ export interface ClaimContext {
   cookieOf(session: SessionHandle, token: string): CookieData;
 }
 
-/** What a cookie carries. */
+/** The token that a cookie carried. */
 export interface PresentedToken {
   readonly token: string;
-  /** Whether the key that signs now would have made another. */
+  /**
+   * True if the cookie was signed with a key that is not the first of the list any more: the client should get a new
+   * one.
+   */
   readonly isOutdated: boolean;
 }
 
-/** Keeps these MACs from meaning anything elsewhere: what else is derived of a token has another label. */
+/** Separates these MACs from everything else that is derived from a token. */
 const PURPOSE = 'coatcheck claim v1\0';
 
 export class SessionClaim implements Claim {
   readonly #context: ClaimContext;
   readonly #session: SessionHandle;
-  /** Undefined for a client that is still to be sent a cookie. */
+  /** Undefined for a client that has not been sent a cookie yet. */
   readonly #presented: PresentedToken | undefined;
-  /** The last token that this client was known to have a right to. */
+  /** The newest token that this client was found to have a right to. */
   #token: string;
   #seen: Seen | undefined;
 
@@ -46,7 +49,7 @@ export class SessionClaim implements Claim {
     return this.#session;
   }
 
-  /** Never by a look-up, which would report a token whose grace has passed meanwhile as reused. */
+  /** Reads the record, and never looks the token up: a lookup would report a token whose grace has passed as reused. */
   #newestToken(): string | undefined {
     const token = this.#session.newestTokenFor(this.#token);
     if (token !== undefined) this.#token = token;
@@ -86,7 +89,8 @@ export class SessionClaim implements Claim {
 
   async #renew(rotation: Rotation): Promise<void> {
     const token = await this.#session.renew(rotation);
-    // Where that took longer than the grace, its outcome is this client's all the same.
+    // If the rotation took longer than the grace, the old token is not honoured any more. The client still gets the new
+    // one, as it was made for this client.
     if (token !== undefined && this.#newestToken() === undefined) this.#token = token;
   }
 

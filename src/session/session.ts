@@ -1,6 +1,6 @@
 /**
- * One session as a thread holds it: what `SessionReader` reads, and the calls that change it. Runs in every thread of the
- * host.
+ * A session as the application holds it: `SessionReader` and the calls that change the session. Runs in every thread of
+ * the host.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -22,26 +22,29 @@ import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
 
 const nothing = (): undefined => undefined;
 
-/** One run of an update's `change`. */
+/** One run of the function that `update` was given. */
 interface RunningUpdate {
   readonly of: SessionHandle;
   isRunning: boolean;
 }
 
-/** The changes on the way to the code that runs. Timers and connections made in one inherit it and may outlive it. */
+/**
+ * The runs of `change` functions that the current code was called from. Timers and connections that such a function
+ * makes inherit this, and may outlive it.
+ */
 const updatesAbove = new AsyncLocalStorage<readonly RunningUpdate[]>();
 const runningUpdates = (): RunningUpdate[] => (updatesAbove.getStore() ?? []).filter(({ isRunning }) => isRunning);
 
-/** The tokenRenewals of tokens that are under way. */
+/** The rotations under way for the option `rotation`, so that a session has one at a time in this thread. */
 const tokenRenewals = new WeakMap<SessionHandle, Promise<string>>();
 
 export class SessionHandle extends SessionReader implements Session<Data> {
-  /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
+  /** True for a session that this copy of the package made; false for lookalikes and proxies. */
   static is(value: unknown): value is SessionHandle {
     return typeof value === 'object' && value !== null && #updates in value;
   }
 
-  /** Updates of one session queue up; undefined before the first. */
+  /** The end of the queue of updates; undefined before the first. */
   #updates: Promise<unknown> | undefined;
 
   async set(patch: Patch<Data>): Promise<void> {
@@ -109,7 +112,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
         return;
       } catch (error) {
         if (!(error instanceof SessionError && error.code === 'ERR_SESSION_CONFLICT')) throw error;
-        // Somebody writes each time: most likely `change` itself.
+        // After so many conflicts within the timeout, `change` itself most likely writes to the session.
         if (tries >= MAX_TRIES && performance.now() - since > this.context.callTimeout) throw error;
       }
     }
@@ -126,7 +129,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
 
   async take<K extends string>(key: K): Promise<unknown> {
     if (typeof key !== 'string') throw expected('key', 'a string', key);
-    // No data holds a key of that length: there is nothing to take, and nothing to send.
+    // No data can hold so long a key: there is nothing to take.
     if (key.length > this.context.maxSessionBytes && this.alive) return undefined;
     const { checked } = this.context;
     const taken = await (checked === undefined
@@ -199,7 +202,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     await this.#rotate(token, grace);
   }
 
-  /** Resolves to the token that follows this one. */
+  /** Resolves to the token that replaces `token`. */
   async #rotate(token: string, grace: number): Promise<string> {
     let next = '';
     const attempt = () => {
@@ -208,7 +211,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
       return callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
     };
     const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
-    // Another thread has rotated first: its new token replaces `token` here as well.
+    // Another thread was first: the token that it made replaces `token` here as well.
     if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
       return this.newestTokenFor(token) ?? token;
     if (answer instanceof Refused) throw answer.toError();
@@ -216,15 +219,14 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     return next;
   }
 
-  /** Whether the token is older than `every`. */
+  /** Whether the current token is older than `every`. */
   isTokenDue({ every }: Rotation): boolean {
     return this.context.now() - this.tokenIssuedAt.getTime() >= every;
   }
 
   /**
-   * Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the
-   * same. Resolves to what followed the token that was due, or to that itself where nothing did; to undefined where
-   * none was.
+   * Replaces the current token if it is older than `every`. All callers in the meantime share one rotation. Resolves to
+   * the new token, to the old one if the rotation failed, to undefined if none was due.
    */
   async renew(rotation: Rotation): Promise<string | undefined> {
     const renewal = tokenRenewals.get(this) ?? this.#beginRenewal(rotation);
@@ -239,12 +241,12 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     } catch {
       return undefined;
     }
-    // Once more, by the record that this token was found in: what another thread has renewed in this moment is not
-    // renewed again.
+    // Judged again by the record in which `token` was found: another thread may have rotated in the meantime.
     const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
     if (token === undefined || !isStillDue) return undefined;
     const due = token;
-    // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
+    // A rotation that fails (a full manager, a restart, a login elsewhere) is left to the next request: no request
+    // fails because of it.
     const renewal = this.#rotate(due, rotation.grace)
       .catch(() => due)
       .finally(() => tokenRenewals.delete(this));
@@ -253,8 +255,8 @@ export class SessionHandle extends SessionReader implements Session<Data> {
   }
 
   /**
-   * What the secrets of the token before this one are derived from, while that one is honoured. Undefined if this is
-   * not the token that the session has now.
+   * The mask of the token before this one: what that token's secrets are derived from. Undefined once its grace has
+   * passed, or if `token` is not the current one.
    */
   maskBefore(token: string): Uint8Array | undefined {
     const { view, now } = this.context;
@@ -272,7 +274,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     await this.end(false, note);
   }
 
-  /** Closes, or purges as `terminated`. */
+  /** Ends the session, with the reason 'terminated' or 'closed'. */
   async end(terminated: boolean, note = ''): Promise<void> {
     await this.#change(CALL.close, (to) => {
       writeClose(to, this, terminated);
@@ -298,10 +300,10 @@ export class SessionHandle extends SessionReader implements Session<Data> {
   }
 }
 
-/** Tries of an update that somebody else's writes may cost, however long they take; more, only within `callTimeout`. */
+/** An update is tried so often whatever time it takes, and after that only within `callTimeout`. */
 const MAX_TRIES = 100;
 
-/** Characters of a note that are kept. */
+/** Characters of a note that are sent. */
 export const MAX_NOTE_LENGTH = 1024;
 
 function checkIfVersion(options: unknown): number | undefined {

@@ -1,6 +1,6 @@
 /**
  * How a thread and a manager belong together. A `Membership` is what a thread knows of the manager that it started or
- * joined; it is used in every thread of the host. A `Member` is what the supervisor knows of one such thread; it is
+ * joined, and is used in every thread of the host. A `Member` is what the supervisor knows of one such thread, and is
  * used in the thread that started the manager.
  */
 
@@ -48,12 +48,14 @@ export interface Member extends ConnectionMemory {
   managerEnded(): void;
 }
 
-/** The member for a thread that joined: messages go through its second port. `gone` is called when that thread ends. */
+/**
+ * The member for a thread that joined, which is told through its second port. `gone` is called when that thread ends.
+ */
 export function memberOf({ number, words, journal, second }: Joined, gone: () => void): Member {
   const port = second as MessagePort;
   const post = (message: SupervisorMessage, ports: readonly MessagePort[] = []) => port.postMessage(message, ports);
   port.on('close', gone);
-  // A port emits 'close' only after its messages were read. The messages themselves are ignored.
+  // A port emits 'close' only once its messages are read. Nothing that a thread sends here is used.
   port.on('message', () => {});
   port.unref();
   return {

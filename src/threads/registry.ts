@@ -1,6 +1,6 @@
 /**
- * The managers that this thread has started or joined, by name. It hangs on the global object, so that two copies of
- * the package in one thread find the same.
+ * The managers that this thread has started or joined, by name. Stored on the global object, so that two copies of the
+ * package in one thread share it. Used in every thread of the host.
  */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -12,7 +12,7 @@ type Data = Record<string, unknown>;
 export interface Registered {
   readonly manager: Promise<SessionManager<Data>>;
   readonly schema: StandardSchemaV1 | undefined;
-  /** Which manager it is; undefined only until its thread is spawned. */
+  /** Undefined only until the manager's thread is spawned. */
   ticket: JoinTicket | undefined;
 }
 
@@ -25,8 +25,8 @@ function managersHere(): Map<string, Registered> {
 }
 
 /**
- * The manager of this name that this thread has started or joined, unless it has ended; with an ticket: that very
- * one.
+ * The manager of this name that this thread has started or joined, unless it has ended. With a ticket: the very manager
+ * of that ticket.
  */
 export function managerHere(name: string, ticket?: JoinTicket): Registered | undefined {
   const here = managersHere();
@@ -36,8 +36,8 @@ export function managerHere(name: string, ticket?: JoinTicket): Registered | und
 }
 
 /**
- * Registers a manager while it starts or is joined, and strikes it again if that fails. Under its name, unless another
- * has taken that here.
+ * Registers a manager while it is being started or joined, and removes it if that fails. If its name is taken here by
+ * another manager, it is registered under a longer one.
  */
 export function register(name: string, registered: Registered): Promise<SessionManager<Data>> {
   const here = managersHere();

@@ -1,9 +1,10 @@
 /**
- * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
- * the thread that started the manager.
+ * The supervisor: starts the manager's thread, detects its death, and starts a successor on the same table. Runs in the
+ * thread that started the manager.
  *
- * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat. What was given up
- * may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
+ * A thread that ends emits 'exit'. A thread that hangs emits nothing: `HangDetector` judges its heartbeat. A thread
+ * that was given up may still run, so the owner epoch is raised first: from then on the thread is fenced, and writes
+ * nothing.
  */
 
 import {
@@ -28,11 +29,14 @@ import { HangDetector, TICK, type Verdict } from './hang-detector.js';
 import { type Member, memberOf } from './membership.js';
 import { PoisonRecord } from './poison-record.js';
 
-/** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
+/** Milliseconds that a thread may take to start, or the call timeout if that is longer. */
 const START_TIMEOUT = 10_000;
-/** How long a thread that was given up is waited for: one in a system call never ends. */
+/**
+ * Milliseconds to wait for the exit of a thread that was given up. A thread that is blocked in a system call never
+ * exits.
+ */
 const PATIENCE = 250;
-/** The pause after a manager that served nothing; it doubles each time, up to the longest. */
+/** The pause before a restart if the last manager served nothing; it doubles each time, up to the longest. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2000;
 
@@ -41,7 +45,7 @@ const reasons: Readonly<Record<Verdict, string>> = {
   'not started': 'it did not start in time',
 };
 
-/** What a manager is started with, whichever it is. */
+/** What every manager of this supervisor is started with. */
 export interface SupervisorOptions {
   readonly startup: Omit<ManagerStartup, 'ownerEpoch' | 'connections' | 'suspect'>;
   readonly worker: URL;
@@ -60,13 +64,13 @@ export class Supervisor {
   readonly #detector = new HangDetector(performance.now());
   #pausing: NodeJS.Timeout | undefined;
   readonly #pulse: NodeJS.Timeout;
-  /** Whether its end was asked for, and whether no manager will come any more. */
+  /** Whether `end` or `abort` was called, and whether there will be no further manager. */
   #ending = false;
   #over = false;
-  /** When the last restarts were, and how long the next pause is. */
+  /** When the last restarts were. */
   readonly #restartedAt: number[] = [];
   #pause = FIRST_PAUSE;
-  /** What the manager in owner dies of, as far as is known, and whether it is by its own doing. */
+  /** Why the current manager is dying, as far as is known, and whether it failed by itself. */
   #cause: ThreadError | undefined;
   #thrown: unknown;
   #byItself = false;
@@ -88,19 +92,19 @@ export class Supervisor {
     return this.#worker?.threadId ?? -1;
   }
 
-  /** Why the manager is dead. */
+  /** Why the manager died. */
   get cause(): unknown {
     return this.#thrown ?? (this.#cause && errorFrom(this.#cause));
   }
 
-  /** Enters a thread that is told of every restart from now on. */
+  /** Adds a thread, which is told of every restart from now on. */
   add(member: Member): void {
     this.#members.set(member.number, member);
   }
 
   /**
-   * Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when
-   * that thread died.
+   * Removes a thread that has ended, and tells the manager. The manager does not notice by itself if the thread died
+   * while its port was still under way.
    */
   remove(number: number): void {
     this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
@@ -109,7 +113,7 @@ export class Supervisor {
 
   // ------------------------------------------------------------ a manager's life
 
-  /** Starts a manager, and gives each member the port to it. Throws what the making of a thread throws. */
+  /** Starts a manager, and hands each member a port to it. Throws what the Worker constructor throws. */
   start(): void {
     this.#byItself = false;
     this.#header[HEADER.served] = 0;
@@ -135,7 +139,7 @@ export class Supervisor {
       name: `coatcheck ${name}`,
       workerData: startup,
       transferList: connections.map(({ port }) => port) as TransferListItem[],
-      // What the host preloads is for the host's own threads.
+      // Modules that the host preloads are meant for the host's own threads.
       execArgv: [],
       resourceLimits,
     });
@@ -153,7 +157,7 @@ export class Supervisor {
       if (worker === this.#worker) this.#cause ??= errorFor(new Error(`the thread ended with exit code ${code}`));
       this.#dead(worker);
     });
-    // After its listeners: one for messages would keep this thread alive.
+    // After the listeners: adding one for 'message' refs the worker.
     worker.unref();
     for (const { member, port1 } of channels) member.reconnect(port1, this.#epoch);
   }
@@ -193,13 +197,13 @@ export class Supervisor {
     const verdict = this.#detector.look(performance.now(), Atomics.load(this.#header, HEADER.heartbeat));
     if (worker === undefined || verdict === undefined) return;
     if (verdict === 'hung') this.#giveUp(worker, reasons.hung);
-    // The message that it is up may have arrived and not been read.
+    // The report that the manager is up may have arrived without having been read.
     else setImmediate(() => this.#detector.isRunning || this.#giveUp(worker, reasons[verdict]));
   }
 
   /**
-   * A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody
-   * any more.
+   * The port to the manager has closed. Its thread may be about to die. If it stays alive, no thread can reach it, and
+   * it is given up.
    */
   portClosed(): void {
     const worker = this.#worker;
@@ -210,7 +214,7 @@ export class Supervisor {
     if (worker !== this.#worker) return;
     this.#cause ??= errorFor(new Error(`the thread was given up: ${why}`));
     this.#byItself = true;
-    // From here on it writes nothing, wherever it stands.
+    // From here on the thread is fenced: it writes nothing.
     Atomics.add(this.#header, HEADER.ownerEpoch, 1);
     void worker.terminate();
     afterTurn(PATIENCE, () => this.#dead(worker)).unref();
@@ -258,10 +262,7 @@ export class Supervisor {
 
   // ------------------------------------------------------------ the end
 
-  /**
-   * Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall
-   * not wait for ever.
-   */
+  /** Waits until the manager's thread has ended, and terminates it if that takes longer than the call timeout. */
   async end(): Promise<void> {
     this.#ending = true;
     const worker = this.#worker;
@@ -277,7 +278,7 @@ export class Supervisor {
     Atomics.store(this.#header, HEADER.status, STATUS.stopped);
   }
 
-  /** Ends a manager that has not come up. */
+  /** Terminates a manager that has not come up. */
   async abort(): Promise<void> {
     this.#ending = true;
     const worker = this.#worker;
@@ -301,8 +302,8 @@ export class Supervisor {
 }
 
 /**
- * As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read
- * first.
+ * A timeout that waits for one more turn of the event loop: if this thread was blocked, messages that have arrived are
+ * read first.
  */
 function afterTurn(milliseconds: number, then: () => unknown): NodeJS.Timeout {
   return setTimeout(() => setImmediate(then), milliseconds);

@@ -1,6 +1,6 @@
 /**
- * Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned
- * threads inherit, or as a ticket.
+ * Tickets: the plain data by which a thread joins a manager. A thread finds a ticket by name in the environment data
+ * that it inherited, or is given one. Used in every thread of the host.
  */
 
 import { types } from 'node:util';
@@ -11,13 +11,13 @@ import { HEADER, LAYOUT_VERSION, STATUS, type TableMemory } from '../protocol/la
 import type { Ticket } from '../types/types.js';
 import { hintOfOtherProcess } from './processes.js';
 
-/** Holds shared memory and a thread's number: no port, no key. */
+/** A ticket as this package reads it. It holds shared memory and a thread's id, but no port and no key. */
 export interface JoinTicket extends Ticket {
   readonly coatcheck: number;
   readonly threadId: number;
-  /** Milliseconds, as the manager was given it: how long a join may take. */
+  /** How long joining may take, in milliseconds. */
   readonly callTimeout: number;
-  /** Whether a manager that dies has a successor. */
+  /** Whether the supervisor starts a successor when the manager dies. */
   readonly restarts: boolean;
   readonly memory: TableMemory;
   readonly clock: ClockMemory;
@@ -25,12 +25,10 @@ export interface JoinTicket extends Ticket {
 
 const keyOf = (name: string) => `coatcheck.manager.${name}`;
 
-/** Under which the names are listed, as environment data can only be asked for by their keys. */
+/** The key of the list of names: environment data can be read by key only. */
 const NAMES = 'coatcheck.managers';
 
-/**
- * Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn.
- */
+/** Threads that this one spawns from now on find the manager by name, and so do their own threads. */
 export function publishTicket(ticket: JoinTicket): void {
   setEnvironmentData(keyOf(ticket.name), ticket as never);
   const names = listedNames();
@@ -50,7 +48,7 @@ function listedNames(): readonly string[] {
   return Array.isArray(listed) ? listed.filter((name) => typeof name === 'string') : [];
 }
 
-/** The names of the managers that this thread would find. */
+/** The names of the managers that this thread can join. */
 export function findableNames(): readonly string[] {
   return listedNames().filter((name) => {
     const ticket = findTicket(name);
@@ -58,7 +56,7 @@ export function findableNames(): readonly string[] {
   });
 }
 
-/** The ticket of this name that this thread inherited or published. */
+/** The ticket of this name that this thread has inherited or published. */
 export function findTicket(name: string): JoinTicket | undefined {
   const found: unknown = getEnvironmentData(keyOf(name));
   return isJoinTicket(found) ? found : undefined;
@@ -87,7 +85,7 @@ function isJoinTicket(value: unknown): value is JoinTicket {
   );
 }
 
-/** Whether this was a ticket before it was sent or written as JSON, which knows no shared memory. */
+/** Whether this was a ticket before it was serialized: JSON drops shared memory. */
 function isWithoutMemory(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { name, threadId, memory, clock } = value as Partial<JoinTicket>;
@@ -95,19 +93,19 @@ function isWithoutMemory(value: unknown): boolean {
   return isTicket && typeof clock === 'object' && !types.isSharedArrayBuffer(clock);
 }
 
-/** True if the ticket is to a manager of another build: nothing more of it can be read here. */
+/** Whether the ticket is for a manager of another build. Nothing else of such a ticket may be read. */
 export function isOfOtherBuild(ticket: JoinTicket): boolean {
   return ticket.coatcheck !== LAYOUT_VERSION;
 }
 
-/** How the manager of an ticket is: one of STATUS. */
+/** The manager's status: one of STATUS. */
 export function statusOf(ticket: JoinTicket): number {
   return Atomics.load(new Int32Array(ticket.memory.header), HEADER.status);
 }
 
 /**
- * Whether no manager will come any more. One of another build counts as running until its own copy of the package
- * strikes it.
+ * Whether there will be no manager any more. A manager of another build counts as running until its own copy of the
+ * package withdraws the ticket.
  */
 export function isOver(ticket: JoinTicket): boolean {
   if (isOfOtherBuild(ticket)) return false;
@@ -115,18 +113,18 @@ export function isOver(ticket: JoinTicket): boolean {
   return status === STATUS.stopped || status === STATUS.failed;
 }
 
-/** The refusal where there is no manager of this name. */
+/** The error if no manager has this name. */
 export function notFound(name: string): SessionError {
   const names = findableNames().map((found) => `\`${found}\``);
   const there =
     names.length === 0 ? 'there is none' : `there ${names.length === 1 ? 'is' : 'are'} ${[...names].sort().join(', ')}`;
-  // Longer than any manager's name: whatever that is, it is not shown.
+  // A text longer than any manager's name may be anything, and is not shown.
   const sought = name.length <= 64 ? ` \`${name}\`` : ' of this name';
   const text = `No session manager${sought} can be found from this thread (${there}): start it before this thread is spawned, or pass a ticket`;
   return new SessionError('ERR_MANAGER_NOT_FOUND', text + hintOfOtherProcess());
 }
 
-/** The refusal of a manager whose build has another layout. */
+/** The error for a manager with another layout. */
 export function otherBuild(name: string, layoutVersion: number): SessionError {
   return new SessionError(
     'ERR_MANAGER_NOT_FOUND',

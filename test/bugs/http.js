@@ -7,7 +7,8 @@ export const ofHttp = [
     name: 'a change that comes too late begins a session anew',
     file: 'src/http/session/request-session.ts',
     find: 'if (session !== undefined) return session.set(patch);',
-    replace: 'if (session?.alive) return session.set(patch);\n      if (session !== undefined) this.#currentSession.clear();',
+    replace:
+      'if (session?.alive) return session.set(patch);\n      if (session !== undefined) this.#currentSession.clear();',
     caughtBy: every,
   },
   {

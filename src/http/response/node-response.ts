@@ -1,9 +1,8 @@
 /**
- * The moment in which the head of a node:http response goes out, which is told what to say of the session.
- * Runs in every thread of the host.
+ * Hooks the moment at which the head of a node:http response is sent. Runs in every thread of the host.
  *
- * Every head comes by `writeHead`, that of a response which never calls it included. Where changes are under way then,
- * the bytes of the answer wait for them: see `held-answer.ts`.
+ * Every head goes through `writeHead`, also that of a response which never calls it. If changes are pending then, the
+ * bytes of the answer wait for them: see `held-answer.ts`.
  */
 
 import type { ServerResponse } from 'node:http';
@@ -17,7 +16,7 @@ type WriteHead = (...args: unknown[]) => ServerResponse;
 export class HeadHook {
   readonly #response: ServerResponse;
   readonly #session: HeadSource;
-  /** As it was before: that of Node, or of a middleware that came before. Undefined while the head is not told. */
+  /** The method before it was replaced: Node's, or that of an earlier middleware. Undefined until `install`. */
   #writeHead: WriteHead | undefined;
   #cookieSent: string | undefined;
 
@@ -26,7 +25,7 @@ export class HeadHook {
     this.#session = session;
   }
 
-  /** Has the head tell of the session, and wait for its changes. False if it is out already. */
+  /** Makes the head wait for the session's changes and carry its headers. False if the head has been sent. */
   install(): boolean {
     const response = this.#response;
     if (this.#writeHead !== undefined) return true;
@@ -50,7 +49,7 @@ export class HeadHook {
     return Reflect.apply(this.#writeHead as WriteHead, this.#response, args);
   }
 
-  /** A response that cannot wait tells what is known by now. The cookie of a change that is done later is lost. */
+  /** A response that cannot wait has only what is known by now. The cookie of a later change is lost. */
   async #warnOfLoss(): Promise<void> {
     await this.#session.settled();
     const { setCookie } = this.#session.headChanges();
@@ -60,14 +59,14 @@ export class HeadHook {
     process.emitWarning(`${text}: let the handler wait for the change`, 'CoatcheckWarning');
   }
 
-  /** Adds to the head what is to be said of the session, and returns what `writeHead` is left with. */
+  /** Adds the session's headers, and returns the arguments that are left for `writeHead`. */
   #withSession(args: unknown[]): unknown[] {
     const changes = this.#session.headChanges();
     const isSilent = changes.setCookie === undefined && changes.clearSiteData === undefined && !changes.isRead;
     if (isSilent && this.#cookieSent === undefined) return args;
     const rest = setHeaders(this.#response, args);
     const head = new NodeHead(this.#response);
-    // A head that was refused, for a bad status say, is told anew.
+    // A head that Node refused, for a bad status for example, is made again.
     if (this.#cookieSent !== undefined) head.remove('Set-Cookie', this.#cookieSent);
     this.#cookieSent = changes.setCookie;
     changeHead(head, changes);

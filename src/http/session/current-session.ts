@@ -2,9 +2,9 @@
  * The session that a request has, and whether its client may be given the session's cookie. Runs in every thread of the
  * host.
  *
- * In a thread a session is one object, also for two requests at once, and that object knows the latest token: also one
- * that another request has just been given for logging in. So a client is given a token only by a claim of its own: by
- * what its cookie carried, or by what its own request made.
+ * In a thread, a session is one object for all requests, and that object knows the latest token, even one that another
+ * request has just received for logging in. So a client gets a token only through a claim of its own: by the cookie
+ * that it sent, or by what its own request did.
  */
 
 import {
@@ -30,17 +30,20 @@ export class CurrentSession {
     this.#claim = claim;
   }
 
-  /** The session, ended or not: it stays, so that what is changed too late is refused rather than begun anew. */
+  /**
+   * The session, alive or ended. An ended session stays here, so that a late change is refused instead of creating
+   * another.
+   */
   get session(): Session | undefined {
     return this.#session;
   }
 
-  /** What this client holds of it. Undefined once the session has ended or its token is another's. */
+  /** The client's claim. Undefined once the session has ended, or has a token that does not follow the client's. */
   get claim(): Claim | undefined {
     return this.#claim?.isGood ? this.#claim : undefined;
   }
 
-  /** Whether there is a cookie to be sent: of a token that the client does not have yet, or to renew it. */
+  /** Whether a cookie is to be sent: the client does not have the current token, or its rolling cookie is due. */
   get isCookieDue(): boolean {
     const session = this.#session;
     const claim = this.#claim;
@@ -48,7 +51,7 @@ export class CurrentSession {
     return claim.isNews || (claim.seen !== undefined && isResendDue(session, claim.seen));
   }
 
-  /** The cookie to be sent with the response, if any is due. */
+  /** The cookie to be sent with the response; undefined if none is due. */
   takeCookie(): CookieData | undefined {
     if (!this.isCookieDue) return undefined;
     const cookie = this.#claim?.getCookieData();
@@ -61,13 +64,16 @@ export class CurrentSession {
     this.adopt(await this.#manager.newSession(init));
   }
 
-  /** A session that this request has just made. */
+  /** Sets the session that this request has just made. */
   adopt(session: Session): void {
     this.#session = session;
     this.#claim = this.#claimOf(session);
   }
 
-  /** A new token. ERR_TOKEN_UNKNOWN where the session has moved on from the one of this client. */
+  /**
+   * Gives the session a new token. Rejects with ERR_TOKEN_UNKNOWN if the session has a token that does not follow the
+   * client's.
+   */
   rotate(session: Session, options: { grace?: Duration } | undefined): Promise<void> {
     return this.#changeToken(session, async () => {
       if (session.alive && this.claim === undefined) throw new SessionError('ERR_TOKEN_UNKNOWN');
@@ -76,7 +82,8 @@ export class CurrentSession {
   }
 
   /**
-   * A new token for whoever has shown to be the session's own user: also with an old one, as when a form is sent twice.
+   * Gives the session a new token, for a client that has proved to be its user. The client may come with an old token,
+   * as when a form is sent twice.
    */
   logInAgain(session: Session, userId: string, patch: Patch<Record<string, unknown>> | undefined): Promise<void> {
     return this.#changeToken(session, () => session.login(userId, patch));
@@ -94,7 +101,7 @@ export class CurrentSession {
     this.#claim = undefined;
   }
 
-  /** Undefined where it has ended again by now. */
+  /** Undefined if the session has ended in the meantime. */
   #claimOf(session: Session): Claim | undefined {
     try {
       return this.#manager.getClaimOf(session);
@@ -107,9 +114,9 @@ export class CurrentSession {
 const lastTokenChange = new WeakMap<Session, Promise<unknown>>();
 
 /**
- * Runs a change of the session's token when those before it are done, whoever asked for them. A session is one object
- * in a thread, and knows only its latest token: two requests that changed it at once could not tell whose it is, and
- * one of them would hand its client the other's.
+ * Runs a change of a session's token after all earlier ones in this thread have finished. The session object only knows
+ * its latest token: two requests that changed it at the same time could not tell their tokens apart, and one would send
+ * its client the other's.
  */
 export function afterOtherTokenChanges<T>(session: Session, change: () => Promise<T>): Promise<T> {
   const done = (lastTokenChange.get(session) ?? Promise.resolve()).then(change);

@@ -1,4 +1,4 @@
-/** What a login makes of the session before it. Runs in every thread of the host. */
+/** What a login does with the session before it. Runs in every thread of the host. */
 
 import type { NewSession, Patch, Session, SessionManager } from '../../index.js';
 import { isEnded } from '../options/refusal.js';
@@ -7,7 +7,7 @@ import { merged } from './patch.js';
 
 type Data = Record<string, unknown>;
 
-/** Who logs in, from where, and what to store with it. */
+/** Who logs in, from which client, and what to store. */
 export interface Login {
   readonly userId: string;
   readonly patch: Patch<Data> | undefined;
@@ -15,9 +15,9 @@ export interface Login {
 }
 
 /**
- * A session that nobody was logged in to never becomes a user's: whoever planted it, or logs in with it at the same
- * time, holds an ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the
- * session, under a new token.
+ * Logs a user in. An anonymous session never becomes a user's: whoever planted it, or uses it at the same time, is left
+ * with an ended one. Its data goes into a new session. If the same user is logged in already, the session stays, with a
+ * new token.
  */
 export async function logIn(manager: SessionManager, current: CurrentSession, login: Login): Promise<void> {
   const before = current.session;
@@ -26,7 +26,7 @@ export async function logIn(manager: SessionManager, current: CurrentSession, lo
       await current.logInAgain(before, login.userId, login.patch);
       return;
     } catch (error) {
-      // Logged out elsewhere meanwhile: begun anew.
+      // It was logged out elsewhere in the meantime: a new session is made.
       if (!isEnded(error)) throw error;
     }
   }
@@ -39,7 +39,7 @@ export async function logIn(manager: SessionManager, current: CurrentSession, lo
   });
   try {
     await session.login(userId);
-    // What was stored meanwhile by another request of this browser goes along.
+    // Another request of this browser has stored something in the meantime.
     if (before?.alive && before.version !== version)
       await session.replace(merged(dataToCarryOver(before), login.patch));
   } catch (error) {
@@ -50,7 +50,7 @@ export async function logIn(manager: SessionManager, current: CurrentSession, lo
   await before?.close('logged in');
 }
 
-/** What a session holds that nobody was logged in to; nothing of another user's. */
+/** The data of an anonymous session; nothing of another user's. */
 function dataToCarryOver(session: Session | undefined): Data {
   try {
     return session?.userId === undefined ? (session?.data ?? {}) : {};

@@ -26,7 +26,7 @@ import { Writes } from './writes.js';
 
 type Data = Record<string, unknown>;
 
-/** By it two copies of this package know each other's. */
+/** Lets two copies of this package recognise each other's sessions. */
 const mark = Symbol.for('coatcheck.session of a request');
 const nothing: Readonly<Data> = Object.freeze({});
 const ignore = (): void => undefined;
@@ -35,14 +35,14 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
   readonly #manager: SessionManager;
   readonly #options: ResolvedHttpOptions;
   readonly #exchange: Exchange;
-  /** By which the request presented to its session. */
+  /** The claim of the cookie that the request came with. */
   readonly #presented: Claim | undefined;
   readonly #currentSession: CurrentSession;
   /** Undefined before the first change: most requests make none. */
   #writes: Writes | undefined;
   /**
-   * What begins or ends the session or changes its token is done one after the other; undefined while nothing of it is
-   * under way.
+   * Changes that create or end the session or replace its token run one after the other. Undefined when none is
+   * pending.
    */
   #turn: Promise<void> | undefined;
   #isRead = false;
@@ -63,7 +63,7 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     if (!this.#exchange.hookHead(this)) this.#isHeadOut = true;
   }
 
-  /** Notes that the answer may depend on the session. */
+  /** Notes that the response may depend on the session. */
   #markRead(): void {
     if (this.#isRead) return;
     this.#isRead = true;
@@ -85,7 +85,7 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
   get userId(): string | undefined {
     const session = this.current;
     const userId = session?.userId;
-    // Looked at again: of a session that ended in between, the user is still told.
+    // Checked again: if the session ended in between, it still names its user.
     return session?.alive ? userId : undefined;
   }
 
@@ -122,7 +122,7 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
       const { session } = this.#currentSession;
       if (session !== undefined) return session.update(change);
       if (typeof change !== 'function') throw refused('change', 'a function');
-      // Outside of a turn, as it may change the session itself.
+      // Not in a turn, as `change` may itself change this session.
       const data = await change(nothing);
       if (isEmpty(data)) return;
       if (!(await this.#begin(data))) await this.#currentSession.session?.update(change);
@@ -173,12 +173,15 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     );
   }
 
-  /** Begins a session with this data; false if another change of this request has begun one meanwhile. */
+  /**
+   * Creates a session with this data. Resolves to false if another change of this request has created one in the
+   * meantime.
+   */
   #begin(data: Data): Promise<boolean> {
     return this.#inTurn(async () => {
       if (this.#currentSession.session !== undefined) return false;
       this.#needUnsentHead();
-      // Left out, data would be empty; undefined where data is expected is refused.
+      // Left out or undefined, the data would be empty. null is refused, as undefined has to be here.
       const given = (data ?? null) as Data;
       await this.#currentSession.begin({ data: given, client: clientToBind(this.#exchange, this.#options) });
       return true;
@@ -247,7 +250,7 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     const session = this.current;
     const userId = session?.userId;
     const authenticatedAt = session?.authenticatedAt;
-    // Touched, it was last seen now, by the clock of sessions. An ended one cannot be.
+    // After `touch`, `lastSeenAt` is the session time now. `touch` fails for a session that has ended.
     if (session === undefined || userId === undefined || !session.touch()) throw new HttpRefusal('ERR_LOGIN_REQUIRED');
     if (within === undefined) return userId;
     const now = session.lastSeenAt.getTime();
@@ -263,27 +266,27 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     refuseForeignUse(SessionOfRequest.prototype);
   }
 
-  /** Whether this is the session of a request, of whatever manager, or copy of this package. */
+  /** Whether this is the session of a request, of any manager and any copy of this package. */
   static isAny(session: object): boolean {
     return Reflect.get(session, mark) === true;
   }
 
-  /** Whether this is what a middleware for that manager has given the request already. */
+  /** Whether this is what the middleware of that manager has given the request. */
   static isOf(manager: SessionManager, session: unknown): session is SessionOfRequest {
     return session instanceof SessionOfRequest && session.#manager === manager;
   }
 
-  /** Whether no change is under way, so that the head may go out. */
+  /** Whether no change is pending, so that the head may be sent. */
   get isSettled(): boolean {
     return this.#writes === undefined || this.#writes.isSettled;
   }
 
-  /** Resolves when no change is under way. Never rejects. */
+  /** Resolves when no change is pending. Never rejects. */
   async settled(): Promise<void> {
     await this.#writes?.settled();
   }
 
-  /** What the head of the response says of the session. Asked for once, in the moment in which it goes out. */
+  /** What the session adds to the head of the response. Called at the moment at which the head is sent. */
   headChanges(): HeadChanges {
     this.#isHeadOut = true;
     const cookie =

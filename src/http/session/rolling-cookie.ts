@@ -1,6 +1,6 @@
 /**
- * When a rolling cookie is sent anew: often enough to outlive its session, and no oftener than once in a tenth of its
- * age. Runs in every thread of the host.
+ * When a rolling cookie is sent again: often enough to outlive its session, but at most once in a tenth of its age.
+ * Runs in every thread of the host.
  */
 
 import type { Seen, Session } from '../../index.js';
@@ -8,18 +8,20 @@ import type { Seen, Session } from '../../index.js';
 /** When this thread last sent a session's cookie, in session time. */
 const sentAt = new WeakMap<Session, number>();
 
-/** Remembers that the cookie has just been sent. */
+/** Notes that the cookie has just been sent. */
 export function cookieSent(session: Session): void {
   sentAt.set(session, session.lastSeenAt.getTime());
 }
 
 /**
- * Whether to send the cookie anew. The token's age is cut into tenths of the cookie's; the first request in a tenth
- * renews, in whichever thread it comes, as all threads see the same mark. Where others make that mark first, such as
- * sockets, a thread does so when it has sent none for half of the age.
+ * Whether to send the cookie again. The time since the token was issued is divided into intervals of a tenth of the
+ * cookie's age. The first request in an interval sends the cookie, in whichever thread it arrives, as all threads see
+ * the same seen mark. If something else, such as a socket, made that mark, a thread sends the cookie once it has not
+ * done so for half of the age.
  */
 export function isResendDue(session: Session, { before, now, endedAt, endsAt, tokenIssuedAt }: Seen): boolean {
-  // What is never over has no age to renew; what ends by the absolute timeout gains nothing.
+  // A session that never ends has a cookie without an age. If the absolute timeout ends it, a new cookie would not last
+  // longer.
   if (endsAt === Number.POSITIVE_INFINITY || endsAt <= endedAt) return false;
   const tenth = Math.max(1, (endedAt - before) / 10);
   const isFirst = Math.floor(now / tenth) > Math.floor(before / tenth);

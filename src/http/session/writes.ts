@@ -1,11 +1,8 @@
-/**
- * The changes that one request has made and that are not done yet: the response waits for them. Runs in every thread of
- * the host.
- */
+/** The pending changes of one request, which the response waits for. Runs in every thread of the host. */
 
 import { isEnded, withStatus } from '../options/refusal.js';
 
-/** A promise that knows whether anybody has asked for its outcome. */
+/** A promise that knows whether its outcome is awaited. */
 class TrackedPromise<T> extends Promise<T> {
   isAwaited = false;
 
@@ -32,8 +29,8 @@ export class Writes {
   }
 
   /**
-   * Runs a change at once and remembers it until it is settled. If it fails and nobody waits for it, that is told
-   * rather than left to end the process as an unhandled rejection: that the session has ended is the client's doing.
+   * Runs a change, which is pending until it settles. If it fails and nobody awaits it, the error is reported instead
+   * of ending the process as an unhandled rejection. ERR_SESSION_ENDED is not reported: the client has logged out.
    */
   run<T>(change: () => Promise<T>): Promise<T> {
     const tracked = new TrackedPromise<T>((resolve, reject) => {
@@ -54,7 +51,7 @@ export class Writes {
     return this.#pending.size === 0;
   }
 
-  /** Resolves when all changes are settled, also those that are made meanwhile. */
+  /** Resolves when no change is pending, not even one that was made in the meantime. */
   async settled(): Promise<void> {
     while (!this.isSettled) await Promise.all(this.#pending);
   }
@@ -65,7 +62,7 @@ export class Writes {
   }
 }
 
-/** Calls a listener; what it throws harms nobody but is not hidden either. */
+/** Calls a listener. What it throws is reported as an uncaught exception, and does not stop the caller. */
 export function callListener(listener: () => void): void {
   try {
     listener();

@@ -1,18 +1,15 @@
-/**
- * What a store is handed as a session, taken apart for keeping, and put together again for each who asks. Runs in every
- * thread of the host.
- */
+/** Converts the sessions that a store is given into session data, and back. Runs in every thread of the host. */
 
 import type { Session } from '../../index.js';
 
 /**
- * What a session's cookie is like when it is got: a plain object, as express-session and @fastify/session make a cookie
- * of their own from it.
+ * The cookie of a session that `get` returns: a plain object, from which express-session and @fastify/session make a
+ * cookie of their own.
  */
 export interface StoredCookie {
-  /** How long the session may stay idle, in milliseconds; null where the cookie ends with the browser. */
+  /** The idle timeout in milliseconds; null if the cookie ends with the browser. */
   originalMaxAge: number | null;
-  /** When the session ends if nobody touches it; null where the cookie ends with the browser. */
+  /** When the session ends if it is not touched; null if the cookie ends with the browser. */
   expires?: Date | null | undefined;
   httpOnly?: boolean | undefined;
   path?: string | undefined;
@@ -22,20 +19,20 @@ export interface StoredCookie {
 }
 
 /**
- * A session as it is got: the cookie, and the application's data beside it. The caller's own: nothing of it is shared
- * or frozen.
+ * A session that `get` returns: the cookie and the application's data. It belongs to the caller: nothing is shared or
+ * frozen.
  */
 export interface StoredSession {
   cookie: StoredCookie;
 }
 
-/** A cookie as it is record. */
+/** The cookie as it is stored. */
 interface RecordCookie extends Record<string, unknown> {
   originalMaxAge?: unknown;
   expires?: unknown;
 }
 
-/** The record of a session that a store keeps. All of it has been through JSON. */
+/** The data of a session that a store has made. All of it has been through JSON. */
 export interface StoredRecord extends Record<string, unknown> {
   readonly id: string;
   readonly cookie: Readonly<RecordCookie>;
@@ -43,9 +40,9 @@ export interface StoredRecord extends Record<string, unknown> {
 }
 
 /**
- * What is kept of a session. By JSON, as the other stores of express-session do it: so `toJSON` is asked (a cookie has
- * no `expires` of its own without it), and what JSON leaves out is left out; and so is any key `__proto__`. Throws what
- * JSON throws at circular data and bigints, and a TypeError for what is no session.
+ * The data to store for a session. Converted by JSON, as in other stores: `toJSON` is called, without which a cookie
+ * has no `expires`; what JSON leaves out is left out, and so are keys `__proto__`. Throws what JSON throws for circular
+ * data and bigints, and a TypeError for what is no session.
  */
 export function toRecord(id: string, session: object): StoredRecord {
   const text = JSON.stringify(session) ?? 'null';
@@ -59,23 +56,20 @@ function withoutProto(key: string, value: unknown): unknown {
   return key === '__proto__' ? undefined : value;
 }
 
-/** The session that a store has record as the data of `held`; undefined where that is another's. */
+/** The session that a store has stored; undefined if no store has made it. */
 export function toStored(found: Session): StoredSession | undefined {
   const record = readRecord(found);
   if (record === undefined) return undefined;
   const cookie: RecordCookie = mutableCopy(record.cookie);
   const { expires, originalMaxAge } = cookie;
-  // A cookie that rolls ends when its session does: it was written when the data were, and the session has been touched
-  // since.
+  // A rolling cookie ends with its session, which may have been touched since the cookie was stored.
   if (typeof expires === 'string') {
     cookie.expires = typeof originalMaxAge === 'number' ? (found.expiresAt ?? null) : new Date(expires);
   }
   return Object.assign(mutableCopy(record.data), { cookie: cookie as unknown as StoredCookie });
 }
 
-/**
- * The data of a session, where it is what a store has record. Undefined where it is not, and once the session has ended.
- */
+/** The data that a store has stored. Undefined if no store has made the session, or it has ended. */
 export function readRecord(found: Session): StoredRecord | undefined {
   try {
     const { id, cookie, data } = found.data;
@@ -85,7 +79,7 @@ export function readRecord(found: Session): StoredRecord | undefined {
   }
 }
 
-/** A copy that is the caller's own, of what has been through JSON. No deeper than data may be. */
+/** A mutable copy of data that has been through JSON, no deeper than session data may be. */
 function mutableCopy(frozen: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(frozen).map(([key, value]) => [key, mutableValue(value)]));
 }
