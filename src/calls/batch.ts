@@ -46,6 +46,9 @@ export function readAnswer(from: ByteReader, call: Call): void {
   }
 }
 
+/** Writes or reads the fields of a call that has none. */
+export const noFields = (): undefined => undefined;
+
 /** Calls of one reply that are settled in one turn of the event loop. */
 const SETTLED_AT_ONCE = 128;
 /** The head of a batch: f64 number of the first call, u32 count. */

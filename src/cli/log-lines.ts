@@ -1,7 +1,4 @@
-/**
- * The lines of a file, of standard input or of gzip data, one at a time, however large the whole is. Runs in the main
- * thread.
- */
+/** Reads a file or standard input, plain or gzip, line by line, in bounded memory. Runs in the main thread. */
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -9,16 +6,17 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, tell } from './failure.js';
 
-/** No line of a log is longer: what is, is not held in memory, and is no log line. */
+/** A longer line is not kept in memory, and does not count as a log line. */
 export const LONGEST_LINE = 1024 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Calls `line` for each line without its line end, `undefined` for one longer than LONGEST_LINE. `-` is standard input.
- * Lines are decoded as Latin-1: each byte one character, so that two different lines never read alike. `read` is told
- * how many bytes of the source came in. Rejects with a Failure where the source cannot be read to its end.
+ * Calls `line` for each line without its line end; with undefined for a line that is longer than LONGEST_LINE. The file
+ * '-' is standard input. Lines are decoded as Latin-1, one character per byte, so that different lines stay different.
+ * `read` is called with the number of bytes read so far. Rejects with a Failure if the source cannot be read to its
+ * end.
  */
 export async function readLines(
   file: string,
@@ -48,14 +46,14 @@ export async function readLines(
   if (bytes === 0) throw new Failure(`${named(file)} is empty`);
 }
 
-/** How messages call the source. */
+/** The name of the source in messages. */
 export function named(file: string): string {
   return file === '-' ? 'standard input' : file;
 }
 
 class LineSplitter {
   readonly #line: (text: string | undefined) => void;
-  /** The beginning of a line whose end has not come yet. */
+  /** The beginning of a line whose end has not been read. */
   #parts: Buffer[] = [];
   #partBytes = 0;
   #overlong = false;
@@ -113,7 +111,7 @@ async function* withProgress(source: Readable, came: (bytes: number) => void): A
   }
 }
 
-/** The first two bytes or more, where there are so many: gzip is known by them, not by the file's name. */
+/** Reads the first two bytes, or fewer if there are no more: gzip is recognised by them, not by the file's name. */
 async function peek(chunks: AsyncGenerator<Buffer>): Promise<[Buffer, AsyncGenerator<Buffer>]> {
   let start: Buffer = Buffer.alloc(0);
   while (start.length < 2) {

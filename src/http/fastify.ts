@@ -25,7 +25,7 @@ export interface PluginOptions<D extends SessionData = Record<string, unknown>> 
 }
 
 /**
- * Set on a Fastify context, and thus visible in those below: `session` is decorated by this package, by whichever copy.
+ * Set on a Fastify context, and thus visible in those below: a copy of this package has decorated `session`.
  */
 const decorated = Symbol.for('coatcheck.fastify decorated');
 

@@ -5,6 +5,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import { noFields } from '../calls/batch.js';
 import { Connection } from '../calls/connection.js';
 import type { ConnectionListener, LinkState } from '../calls/link.js';
 import { Refused } from '../calls/refused.js';
@@ -15,18 +16,15 @@ import { CALL } from '../protocol/calls.js';
 import { isManual, readClock } from '../protocol/clock.js';
 import type { SessionErrorCode } from '../protocol/errors.js';
 import { HEADER, STATUS } from '../protocol/layout.js';
-import { TableView } from '../protocol/table.js';
 import type { ManagerFollower, Membership } from '../threads/membership.js';
 import { isOver, otherBuild } from '../threads/ticket.js';
 import type { SessionEvents } from '../types/types.js';
 import { Events } from './events.js';
 import { type WatchEnd, WatchedSessions } from './watched-sessions.js';
 
-const nothing = (): undefined => undefined;
-
 export class Attachment implements ConnectionListener, ManagerFollower {
   readonly membership: Membership;
-  readonly view: TableView;
+  readonly header: Int32Array;
   readonly now: () => number;
   readonly handles = new Handles();
   readonly connection: Connection;
@@ -39,12 +37,12 @@ export class Attachment implements ConnectionListener, ManagerFollower {
   constructor(membership: Membership, connect: (listener: ConnectionListener) => Connection) {
     const { memory, clock } = membership.ticket;
     this.membership = membership;
-    this.view = new TableView(memory);
+    this.header = new Int32Array(memory.header);
     this.now = readClock(clock);
     this.connection = connect(this);
     this.watched = new WatchedSessions(this.handles, this.connection, this, isManual(clock));
     this.events = new Events(
-      (bits) => this.connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
+      (bits) => this.connection.call(CALL.subscribe, (to) => to.u32(bits), noFields),
       (slot, generation, reason) => this.watched.notifyEnded(slot, generation, reason),
     );
     membership.follow(this);
@@ -81,7 +79,7 @@ export class Attachment implements ConnectionListener, ManagerFollower {
     // In the thread that started the manager, the ticket stays published: threads that come later learn from it how
     // the manager ended.
     if (this.membership.ended === undefined) this.membership.forget();
-    const isStopped = Atomics.load(this.view.header, HEADER.status) === STATUS.stopped;
+    const isStopped = Atomics.load(this.header, HEADER.status) === STATUS.stopped;
     if (this.#isGreeted) this.close(isStopped ? 'stopped' : 'failed');
     return isStopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
   }

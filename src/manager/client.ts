@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import { noFields } from '../calls/batch.js';
 import type { Scope } from '../calls/call-order.js';
 import { Refused } from '../calls/refused.js';
 import { clearCookie, createCookieFormat } from '../cookies/cookies.js';
@@ -17,6 +18,7 @@ import { toSessionTime } from '../protocol/clock.js';
 import { KnownKeys } from '../protocol/data/strings.js';
 import { SessionError } from '../protocol/errors.js';
 import { readStats } from '../protocol/stats.js';
+import { TableView } from '../protocol/table.js';
 import { CheckedCalls } from '../schema/checked-calls.js';
 import { callInTurn, type SessionContext, type Write } from '../session/context.js';
 import { SessionHandle } from '../session/session.js';
@@ -41,7 +43,6 @@ import { CookieClaims } from './cookie-claims.js';
 import { KeyedSessions } from './keyed-sessions.js';
 import { NewSessionCalls } from './new-session-calls.js';
 
-const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
 
 export class ManagerClient implements SessionManager<Data> {
@@ -56,8 +57,9 @@ export class ManagerClient implements SessionManager<Data> {
   #left: Promise<void> | undefined;
 
   constructor(attachment: Attachment, settings: Settings) {
-    const { membership, view, now, handles, connection, watched } = attachment;
+    const { membership, now, handles, connection, watched } = attachment;
     const { schema, ticket } = membership;
+    const view = new TableView(ticket.memory);
     this.#attachment = attachment;
     this.#settings = settings;
     this.#context = {
@@ -180,7 +182,7 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   async #stop(): Promise<void> {
-    const answer = await callInTurn(this.#context, 'all', CALL.stop, nothing, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.stop, noFields, noFields);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
     this.#attachment.close('stopped');
@@ -198,7 +200,7 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   async #leave(): Promise<void> {
-    await callInTurn(this.#context, 'all', CALL.leave, nothing, nothing);
+    await callInTurn(this.#context, 'all', CALL.leave, noFields, noFields);
     this.#attachment.close('disconnected');
     this.#membership.forget();
   }
@@ -215,7 +217,7 @@ export class ManagerClient implements SessionManager<Data> {
   async sweep(): Promise<number> {
     const until = performance.now() + this.#context.callTimeout;
     for (let swept = 0; ; ) {
-      const part = await this.#ask('all', CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
+      const part = await this.#ask('all', CALL.sweep, noFields, (from) => unpackSwept(from.u32()));
       swept += part.ended;
       if (part.isOver) return swept;
       if (performance.now() >= until) throw new Refused('ERR_TIMEOUT', 'unknown').toError();
@@ -223,7 +225,7 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   stats(): Promise<ManagerStats> {
-    return this.#ask('new', CALL.stats, nothing, readStats);
+    return this.#ask('new', CALL.stats, noFields, readStats);
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void {

@@ -3,6 +3,7 @@
  * host.
  */
 
+import { noFields } from '../calls/batch.js';
 import { Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
 import type { Settings } from '../options/settings.js';
@@ -19,8 +20,6 @@ import { drawIdInto } from '../session/tokens.js';
 import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 import { expectedUnseen } from '../validation/checking.js';
 import type { TimeoutLimits } from '../validation/durations.js';
-
-const nothing = (): undefined => undefined;
 
 export class KeyedSessions {
   readonly #context: SessionContext;
@@ -74,7 +73,7 @@ export class KeyedSessions {
       writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
       to.raw(toUtf8(note.slice(0, MAX_NOTE_LENGTH)));
     };
-    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, noFields);
     if (answer instanceof Refused) throw answer.toError();
   }
 }

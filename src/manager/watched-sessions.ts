@@ -6,20 +6,19 @@
  * asking twice does no harm. `end` is called when the manager will report nothing any more.
  */
 
+import { noFields } from '../calls/batch.js';
 import type { Connection } from '../calls/connection.js';
 import { Refused } from '../calls/refused.js';
 import type { Handles } from '../lookup/handles.js';
 import { CALL, writeTarget } from '../protocol/calls.js';
 import { HEADER, STATUS } from '../protocol/layout.js';
 import { REASONS } from '../protocol/notices.js';
-import type { SessionContext, WatchedSession } from '../session/context.js';
+import type { WatchedSession } from '../session/context.js';
 import type { EndReason } from '../types/types.js';
 import { EndDetector, type EndDetectorHost } from './end-detector.js';
 
 /** Sessions that are asked for again in one turn. While calls are refused for overload, most would be refused again. */
 const ASKS_PER_TURN = 1000;
-
-const nothing = (): undefined => undefined;
 
 /**
  * Why the manager reports no ends any more: it has failed for good, was stopped, or is not connected to this thread.
@@ -41,13 +40,13 @@ export class WatchedSessions {
   constructor(
     handles: Handles,
     connection: Pick<Connection, 'call'>,
-    { view, now }: Pick<SessionContext, 'view' | 'now'>,
+    { header, now }: Pick<EndDetectorHost, 'header' | 'now'>,
     isClockManual: boolean,
   ) {
     this.#handles = handles;
     this.#connection = connection;
     this.#host = {
-      header: view.header,
+      header,
       now,
       isClockManual,
       watched: () => handles.allWatched(),
@@ -68,7 +67,7 @@ export class WatchedSessions {
 
   #ask(session: WatchedSession): void {
     void this.#connection
-      .call(CALL.watch, (to) => writeTarget(to, session), nothing)
+      .call(CALL.watch, (to) => writeTarget(to, session), noFields)
       .then((answer) => {
         if (!(answer instanceof Refused)) this.#retry.succeeded();
         else if (answer.code === 'ERR_SESSION_ENDED') this.notifyEnded(session.slot, session.generation, undefined);

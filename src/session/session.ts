@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { noFields } from '../calls/batch.js';
 import { noToken, Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Rotation } from '../options/options.js';
 import { CALL, writeClose, writeRotate, writeSetIdleTimeout } from '../protocol/calls.js';
@@ -19,8 +20,6 @@ import { callInTurn, type Write } from './context.js';
 import { toUtf8 } from './info.js';
 import { type Data, SessionReader } from './session-reader.js';
 import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
-
-const nothing = (): undefined => undefined;
 
 /** One run of the function that `update` was given. */
 interface RunningUpdate {
@@ -67,7 +66,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
         writeSet(to, this, ifVersion);
         encodePatch(to, patch, this.context.maxSessionBytes);
       },
-      nothing,
+      noFields,
     );
   }
 
@@ -87,7 +86,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
         writeReplace(to, this, ifVersion);
         encodeData(to, data as object, this.context.maxSessionBytes);
       },
-      nothing,
+      noFields,
     );
   }
 
@@ -97,7 +96,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
       return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
     }
     const updated = (this.#updates ?? Promise.resolve()).then(() => this.#update(change));
-    this.#updates = updated.catch(nothing);
+    this.#updates = updated.catch(() => undefined);
     return updated;
   }
 
@@ -187,7 +186,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
           writeLogin(to, this, digest, user, ifVersion);
           if (patch !== undefined) encodePatch(to, patch, this.context.maxSessionBytes);
         },
-        nothing,
+        noFields,
       );
     };
     const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
@@ -208,7 +207,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     const attempt = () => {
       next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      return callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
+      return callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), noFields);
     };
     const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
     // Another thread was first: the token that it made replaces `token` here as well.
@@ -283,7 +282,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
   }
 
   async #change(which: number, write: Write): Promise<void> {
-    const answer = await callInTurn(this.context, this, which, write, nothing);
+    const answer = await callInTurn(this.context, this, which, write, noFields);
     if (answer instanceof Refused) throw answer.toError();
   }
 

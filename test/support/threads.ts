@@ -83,7 +83,7 @@ export function nextEnding(manager: SessionManager): Promise<{ id: string; reaso
   });
 }
 
-/** The number of the manager's thread, of whichever is in office. */
+/** The thread id of the table's current owner. */
 export function managerThread(manager: SessionManager): number {
   const { memory, threadId } = manager.createTicket() as unknown as JoinTicket;
   return new Int32Array(memory.header)[HEADER.threadId] || threadId;

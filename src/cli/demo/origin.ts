@@ -1,21 +1,24 @@
-/** Who may talk to the demo: browsers and programs on this machine that mean it. Runs in the main thread. */
+/**
+ * Which requests the demo accepts: those of browsers and programs on this machine, sent from its own pages. Runs in the
+ * main thread.
+ */
 
 import type { IncomingHttpHeaders } from 'node:http';
 
 const localHost = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
 
 /**
- * Whether the host named is this machine by one of its own names. A foreign site whose name was made to point here (DNS
- * rebinding) still says its own name.
+ * Whether the Host header names this machine by one of its own names. A foreign site whose name resolves to this
+ * machine (DNS rebinding) still sends its own name.
  */
 export function isLocalHost(host: string | undefined): host is string {
   return host !== undefined && localHost.test(host);
 }
 
 /**
- * Whether a change was asked for by another site's page. Browsers say where a request comes from, and a page cannot
- * make them lie; programs such as curl say nothing, and no site can make them send a cookie. Another port of this
- * machine is another site here, though not for the SameSite attribute.
+ * Whether a page of another site has sent the request. Browsers send Sec-Fetch-Site, which pages cannot change.
+ * Programs such as curl do not, but no site can make them send a cookie. Another port of this machine counts as another
+ * site here, unlike for SameSite.
  */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
@@ -23,8 +26,8 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * The same for WebSockets, with which any page may try: their `Origin` is what browsers always send, and cookies go
- * along.
+ * Whether another origin's page has sent the request, by the header `Origin`. For WebSockets, which any page may open
+ * and to which browsers send cookies, but always `Origin` too.
  */
 export function isForeignOrigin({ origin, host }: IncomingHttpHeaders): boolean {
   return origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase();

@@ -3,7 +3,7 @@
  *
  * The response itself is not touched: Node renders its head, takes its body and ends it as usual. What waits is the
  * stream beneath it, which takes bytes as for a slow client, and passes them on when the changes are done.
- * Back-pressure, 'drain', 'finish' and callbacks thus work as ever. If the stream is ended or destroyed in the
+ * Back-pressure, 'drain', 'finish' and callbacks thus work as usual. If the stream is ended or destroyed in the
  * meantime, it first passes on what it has taken.
  *
  * Only then is it known what the session adds to the head. This is inserted into the waiting bytes (HTTP/1, RFC 9112)

@@ -225,7 +225,7 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     return this.#run(() => closeOthers(this.#manager, this.current));
   }
 
-  // ------------------------------------------------------------ guarding
+  // ------------------------------------------------------------ access checks
 
   csrfToken(): Promise<string> {
     return this.#run(async () => {
