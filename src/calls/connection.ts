@@ -52,6 +52,8 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #closed: Refused | undefined;
   #isGreeted = false;
+  /** Whether the manager at the other end of the port has answered the greeting. */
+  #isWelcome = false;
   /**
    * Rejects the greeting that is under way. It must not be a closure over this object: such a cycle kept all of it
    * alive through minor garbage collections, as measured on Node 20.
@@ -74,9 +76,14 @@ export class Connection {
         if (link !== this.#link) return;
         const code = this.#listener.lost();
         if (code !== undefined) this.close(new Refused(code, 'unknown'));
-        else this.#isUp = false;
+        else this.#isUp = this.#isWelcome = false;
       },
     );
+  }
+
+  /** False from the death of a manager to its successor's first answer, as far as this thread knows. */
+  get hasManager(): boolean {
+    return this.#isWelcome && this.#closed === undefined;
   }
 
   /** The first exchange with the manager. Rejects with ERR_MANAGER_FAILED if the port closes first. */
@@ -88,7 +95,7 @@ export class Connection {
       });
       closed.catch(() => {});
       const welcome = await Promise.race([this.#link.greet(this.#memory, this.#listener.state()), closed]);
-      this.#isGreeted = true;
+      this.#isGreeted = this.#isWelcome = true;
       return welcome;
     } finally {
       this.#rejectGreeting = undefined;
@@ -112,7 +119,7 @@ export class Connection {
       port.close();
       return;
     }
-    this.#isUp = false;
+    this.#isUp = this.#isWelcome = false;
     this.#link.drain();
     this.#link.close();
     const link = this.#linkTo(port);
@@ -126,6 +133,7 @@ export class Connection {
     if (link !== this.#link || this.#closed !== undefined) return;
     link.greet(this.#memory, this.#listener.state()).then(
       (welcome) => {
+        if (link === this.#link) this.#isWelcome = welcome.accepted;
         if (welcome.accepted) this.#listener.sessionsEnded(welcome.over);
       },
       () => {},

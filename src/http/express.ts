@@ -7,6 +7,7 @@ import { HttpSessions } from './core.js';
 import { type HttpOptions, refused } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { SessionOfRequest } from './session/request-session.js';
+import { giveSession } from './session/session-property.js';
 
 export * from './face.js';
 
@@ -60,7 +61,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
 }
 
 function give(session: SessionOfRequest, request: IncomingMessage, next: () => void): void {
-  (request as { session?: unknown }).session = session;
+  giveSession(request, session);
   next();
 }
 

@@ -8,6 +8,7 @@ import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { canBeHeld } from './response/held-answer.js';
 import type { SessionOfRequest } from './session/request-session.js';
+import { sessionProperty } from './session/session-property.js';
 
 export * from './face.js';
 
@@ -33,7 +34,8 @@ const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...
   const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
   const sessions = new HttpSessions(manager, options);
   // Decorated so that all requests have one shape. A surrounding context with a manager of its own may have done so.
-  if (Reflect.get(fastify, decorated) !== true) fastify.decorateRequest('session', null as never);
+  if (Reflect.get(fastify, decorated) !== true)
+    fastify.decorateRequest('session', { getter: sessionProperty.get, setter: sessionProperty.set } as never);
   Reflect.set(fastify, decorated, true);
   fastify.addHook('onRequest', async (request, reply) => {
     if (sessions.has(request.session)) return;
@@ -44,7 +46,7 @@ const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...
     if (canBeHeld(reply.raw)) return;
     // Fastify adds its error listener only after this hook, and then still learns that the stream has failed.
     if (payload instanceof Readable) payload.on('error', () => undefined);
-    await (request.session as unknown as SessionOfRequest | null)?.settled();
+    await (request.session as unknown as SessionOfRequest | undefined)?.settled();
   });
 };
 

@@ -5,6 +5,7 @@ import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
 import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
+import { giveSession } from './session/session-property.js';
 
 export * from './face.js';
 
@@ -26,8 +27,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
     if (!sessions.has(Reflect.get(context, 'session'))) {
-      const session = await sessions.openNode(context.req, context.res);
-      Reflect.set(context, 'session', session);
+      giveSession(context, await sessions.openNode(context.req, context.res));
     }
     await next();
   };

@@ -37,7 +37,13 @@ import type {
   SessionManager,
   Ticket,
 } from '../types/types.js';
-import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter } from '../validation/arguments.js';
+import {
+  checkFilter,
+  checkSessionId,
+  checkTouch,
+  notOwnSession,
+  type ResolvedFilter,
+} from '../validation/arguments.js';
 import { Attachment } from './attachment.js';
 import { CookieClaims } from './cookie-claims.js';
 import { KeyedSessions } from './keyed-sessions.js';
@@ -72,6 +78,7 @@ export class ManagerClient implements SessionManager<Data> {
       knownKeys: new KnownKeys(),
       checked: schema === undefined ? undefined : new CheckedCalls(schema, ticket.callTimeout),
       call: (which, write, read) => connection.call(which, write, read),
+      hasManager: () => connection.hasManager,
       watch: (handle) => watched.watch(handle),
     };
     const format = createCookieFormat(settings.cookie);
@@ -94,11 +101,13 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
-    return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, touch) : undefined;
   }
 
   async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
-    return typeof cookie === 'string' ? this.#claims.load(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#claims.load(cookie, touch) : undefined;
   }
 
   getSessionById(id: SessionId): Session<Data> | undefined {
@@ -115,7 +124,8 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   getClaim(cookie: string | undefined, options?: { touch?: boolean }): Claim<Data> | undefined {
-    return typeof cookie === 'string' ? this.#claims.byCookie(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#claims.byCookie(cookie, touch) : undefined;
   }
 
   getClaimOf(session: Session<Data>): Claim<Data> {

@@ -17,7 +17,7 @@ import { packClient, toUtf8 } from '../session/info.js';
 import { checkKey, keyDigestInto } from '../session/keys.js';
 import { MAX_NOTE_LENGTH, type SessionHandle } from '../session/session.js';
 import { drawIdInto } from '../session/tokens.js';
-import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
+import { checkTouch, type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 import { expectedUnseen } from '../validation/checking.js';
 import type { TimeoutLimits } from '../validation/durations.js';
 
@@ -63,7 +63,8 @@ export class KeyedSessions {
   }
 
   get(key: unknown, options: { touch?: boolean } | undefined): SessionHandle | undefined {
-    return typeof key === 'string' ? this.#lookup.byKey(key, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof key === 'string' ? this.#lookup.byKey(key, touch) : undefined;
   }
 
   async close(key: string, note = ''): Promise<void> {

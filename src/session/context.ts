@@ -24,6 +24,8 @@ export interface SessionContext {
   /** Present if this thread has a schema: its calls go through it, in their order. */
   readonly checked: CheckedCalls | undefined;
   call<T>(which: number, write: Write, read: (from: ByteReader) => T): Promise<T | Refused>;
+  /** False while the manager's thread is being replaced: a call would wait for the next one. */
+  hasManager(): boolean;
   /** Asks the manager to tell this thread when the session ends. */
   watch(session: WatchedSession): void;
 }

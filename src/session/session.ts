@@ -225,7 +225,8 @@ export class SessionHandle extends SessionReader implements Session<Data> {
 
   /**
    * Replaces the current token if it is older than `every`. All callers in the meantime share one rotation. Resolves to
-   * the new token, to the old one if the rotation failed, to undefined if none was due.
+   * the new token, to the old one if the rotation failed, to undefined if none was due, or if the manager's thread is
+   * being replaced: the request that asks shall not wait for that.
    */
   async renew(rotation: Rotation): Promise<string | undefined> {
     const renewal = tokenRenewals.get(this) ?? this.#beginRenewal(rotation);
@@ -233,7 +234,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
   }
 
   #beginRenewal(rotation: Rotation): Promise<string> | undefined {
-    if (!this.isTokenDue(rotation)) return undefined;
+    if (!this.isTokenDue(rotation) || !this.context.hasManager()) return undefined;
     let token: string | undefined;
     try {
       token = this.currentToken();

@@ -177,6 +177,14 @@ function checkCount(what: string, value: unknown): number {
   return value;
 }
 
+/** Whether a lookup counts as being seen: the option `touch`, true by default. */
+export function checkTouch(options: unknown): boolean {
+  if (options === undefined) return true;
+  const { touch = true } = readOptions('', options, ['touch']);
+  if (typeof touch !== 'boolean') throw expected('touch', 'true or false', touch);
+  return touch;
+}
+
 /** The grace of `rotate`, in milliseconds. */
 export function checkRotateOptions(options: unknown): number {
   return checkGrace(options === undefined ? undefined : readOptions('', options, ['grace']).grace);

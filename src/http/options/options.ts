@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { parseSetCookie } from 'cookie';
 import ms from 'ms';
 import * as v from 'valibot';
-import { type Duration, SessionError, type SessionInfo, type SessionManager } from '../../index.js';
+import { SessionError, type SessionInfo, type SessionManager } from '../../index.js';
 import { type Trust, trustIn } from './address.js';
 
 /** Reported when a session comes from another client than the one it was created for. */
@@ -127,8 +127,24 @@ export function resolveHttpOptions(manager: SessionManager, options: unknown): R
   };
 }
 
+/**
+ * The options of a call that a handler makes. Throws ERR_INVALID_OPTION if they are no plain object, or have any other
+ * name.
+ */
+export function optionsOf<const N extends string>(
+  options: unknown,
+  names: readonly N[],
+): { readonly [K in N]?: unknown } {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw refused('options', 'a plain object');
+  const unknown = Object.keys(options).find((key) => !(names as readonly string[]).includes(key));
+  if (unknown !== undefined) throw refused('options', `one with no other names than ${names.join(', ')}`);
+  return options;
+}
+
 /** A duration in milliseconds. Throws ERR_INVALID_OPTION. */
-export function millisecondsOf(what: string, duration: Duration): number {
+export function millisecondsOf(what: string, duration: unknown): number {
   const milliseconds =
     typeof duration === 'string' && /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/.test(duration)
       ? ms(duration as ms.StringValue)

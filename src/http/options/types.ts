@@ -88,7 +88,8 @@ export interface RequestSession<D extends SessionData = StoredData> {
   checkCsrf(token?: unknown): void;
   /**
    * Returns the user who is logged in. Throws HttpRefusal 401: ERR_LOGIN_REQUIRED if nobody is, ERR_LOGIN_TOO_OLD if
-   * the login was longer ago than `within` (default: any time).
+   * the login was longer ago than `within` (default: any time). Throws ERR_INVALID_OPTION for any other option, and for
+   * a `within` that is there but undefined.
    */
   requireLogin(options?: { within?: Duration }): string;
 }

@@ -10,7 +10,7 @@ import {
   type SessionInfo,
   type SessionManager,
 } from '../../index.js';
-import { millisecondsOf, type ResolvedHttpOptions, refused } from '../options/options.js';
+import { millisecondsOf, optionsOf, type ResolvedHttpOptions, refused } from '../options/options.js';
 import { HttpRefusal, isEnded, withStatusOf } from '../options/refusal.js';
 import type { LogoutOptions, RequestSession } from '../options/types.js';
 import { type Exchange, isSecure } from '../request/exchange.js';
@@ -150,11 +150,12 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     );
   }
 
-  logout(options: LogoutOptions = {}): Promise<void> {
+  logout(options?: LogoutOptions): Promise<void> {
     return this.#run(() =>
       this.#inTurn(async () => {
-        const clearSiteData = clearSiteDataOf(options.clearSiteData);
-        await this.#currentSession.session?.close(options.note);
+        const checked = optionsOf(options, ['clearSiteData', 'note']) as LogoutOptions;
+        const clearSiteData = clearSiteDataOf(checked.clearSiteData);
+        await this.#currentSession.session?.close(checked.note);
         this.#currentSession.clear();
         this.#isLoggedOut = true;
         this.#clearSiteData = clearSiteData;
@@ -214,15 +215,20 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
   // ------------------------------------------------------------ the user's other sessions
 
   async listOthers(options?: { limit?: number }): Promise<SessionInfo[]> {
-    return withStatusOf(listOthers(this.#manager, this.current, options?.limit));
+    const { limit } = optionsOf(options, ['limit']) as { limit?: number };
+    return withStatusOf(listOthers(this.#manager, this.current, limit));
   }
 
   closeOther(id: unknown): Promise<boolean> {
     return this.#run(() => closeOther(this.#manager, this.current, id));
   }
 
-  closeOthers(): Promise<number> {
-    return this.#run(() => closeOthers(this.#manager, this.current));
+  closeOthers(...filter: readonly unknown[]): Promise<number> {
+    return this.#run(async () => {
+      if (filter.some((given) => given !== undefined))
+        throw refused('closeOthers', 'called without arguments: it ends all other sessions of the user');
+      return closeOthers(this.#manager, this.current);
+    });
   }
 
   // ------------------------------------------------------------ access checks
@@ -245,8 +251,10 @@ export class SessionOfRequest implements RequestSession<Data>, HeadSource {
     if (!isOwn || isCrossSite(this.#exchange.header('sec-fetch-site'))) throw new HttpRefusal('ERR_CSRF');
   }
 
-  requireLogin(options: { within?: Duration } = {}): string {
-    const within = options.within === undefined ? undefined : millisecondsOf('within', options.within);
+  requireLogin(options?: { within?: Duration }): string {
+    const checked = optionsOf(options, ['within']);
+    // Present but undefined, it is refused: a setting that is missing must not allow what it was to forbid.
+    const within = 'within' in checked ? millisecondsOf('within', checked.within) : undefined;
     const session = this.current;
     const userId = session?.userId;
     const authenticatedAt = session?.authenticatedAt;
