@@ -1,4 +1,4 @@
-/** The public face of coatcheck: re-exports, nothing else. */
+/** The public API of coatcheck: re-exports, nothing else. */
 
 export { connectSessionManager } from './manager/join.js';
 export { startSessionManager } from './manager/start.js';

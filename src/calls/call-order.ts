@@ -1,41 +1,45 @@
 /**
- * Keeps the calls of a thread in their order where some of them have to wait before they can be sent: for the
- * application's schema, or for an answer that data is checked against. Where nothing waits, a call is sent as it is
- * made. Only used with a schema. Runs in the threads that write.
+ * Keeps the calls of a thread in order although some of them have to wait before they can be sent: for the
+ * application's schema, or for a reply that their data is checked against. A call that does not have to wait is sent at
+ * once. Used only with a schema, in the threads that write.
  *
- * A call of one session waits for those of that session made before it, and for those of all sessions. A call of all
- * sessions waits for every call made before it. The making of a session waits until every call made before it has been
- * sent; calls of other sessions do not wait for it.
+ * Scopes. A call for one session waits for the earlier calls for that session, and for the earlier calls for all
+ * sessions. A call for all sessions waits for every earlier call. Creating a session waits until every earlier call has
+ * been sent; calls for other sessions do not wait for it.
  *
- * A call is waited for until nothing can come between: an unconditional call has its place once it is handed to the
- * connection, which keeps the order from there. A conditional one (a patch, checked against one version of the data) is
- * sent again where somebody else wrote, and has its place only when it is settled. It also waits for the calls before
- * it to be settled, so that it is checked against what they made.
+ * Places. A call is waited for until nothing can come between it and the next one: then it has its place. An
+ * unconditional call has its place once it is handed to the connection, which keeps the order from there. A conditional
+ * call (a patch, checked against one version of the data) is sent again if another write came first, so it has its
+ * place only when it is settled. It also waits for the calls before it to be settled, so that it is checked against
+ * their results.
  */
 
 import { MOST_CALLS, type Target } from '../protocol/calls.js';
-import { MOST_BYTES } from './connection.js';
+import { MAX_PENDING_BYTES } from './connection.js';
 import { Refused } from './refused.js';
 
-/** What a call concerns: one session; the making of one, or a question about many; or any number of sessions. */
+/**
+ * What a call concerns: one session; 'new', the creation of a session or a question about many; 'all', any number of
+ * sessions.
+ */
 export type Scope = Target | 'new' | 'all';
 
-export interface Wanted {
+export interface OrderedCall {
   readonly scope: Scope;
-  /** Whether it may be refused because somebody else wrote, and is sent again then. */
+  /** Whether the call is sent again if another write came first. */
   readonly isConditional?: boolean;
-  /** What it holds in memory while it waits. */
+  /** The memory that it takes while it waits. */
   readonly bytes?: number;
-  /** Settles before the call can be sent. Where this rejects, so does the call. */
+  /** The call waits for this promise, and rejects with it. */
   readonly until?: Promise<unknown> | undefined;
 }
 
 /**
- * A call's place among the others. A conditional call says when it was handed to the connection, and when it has to be
- * sent again.
+ * The place of a call among the others. A conditional call reports when it was handed to the connection, and when it
+ * was refused and has to be sent again.
  */
 export interface Place {
-  /** True once the call has an end, be it by its deadline: nothing may be sent for it any more. */
+  /** True once the call has its answer or its deadline has passed: nothing may be sent for it any more. */
   readonly isSettled: boolean;
   sent(): void;
   refused(): void;
@@ -44,20 +48,20 @@ export interface Place {
 export class CallOrder {
   readonly #callTimeout: number;
   /**
-   * A call that was not sent when it has no more time left than this is refused rather than sent: its answer would come
-   * too late.
+   * A call that has not been sent when it has only this many milliseconds left is refused, as its reply would come too
+   * late.
    */
   readonly #leastLeft: number;
-  /** All that are not settled, oldest first, as a list. */
+  /** The calls that are not settled, oldest first, as a linked list. */
   #first: Entry | undefined;
   #last: Entry | undefined;
   #firstUnsent: Entry | undefined;
   #firstUnplaced: Entry | undefined;
-  /** The last that is not settled of each session, by its slot, and of all sessions. */
+  /** The last unsettled call of each chain: by slot for one session, and 'all'. */
   readonly #lastOf = new Map<number | 'all', Entry>();
-  /** Those that may have got their turn. */
-  #considered: Entry[] = [];
-  #isConsidering = false;
+  /** Calls that may have their turn now. */
+  #candidates: Entry[] = [];
+  #isBeginning = false;
   #count = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -68,13 +72,13 @@ export class CallOrder {
   }
 
   /**
-   * Makes a call in its place. `begin` hands it to the connection before it returns; or, where it is conditional,
-   * whenever it is checked. Resolves to what `begin` resolves to, or by the deadline to a refusal. Rejects with what
-   * `begin` or `until` rejects with.
+   * Makes a call in its order. `begin` has to hand the call to the connection before it returns, unless the call is
+   * conditional. Resolves to what `begin` resolves to, or at the deadline to a refusal. Rejects as `begin` or `until`
+   * does.
    */
-  make<T>(wanted: Wanted, begin: (place: Place) => Promise<T | Refused>): Promise<T | Refused> {
-    const { bytes = 0, until } = wanted;
-    if (this.#count >= MOST_CALLS || this.#bytes + bytes > MOST_BYTES) {
+  make<T>(call: OrderedCall, begin: (place: Place) => Promise<T | Refused>): Promise<T | Refused> {
+    const { bytes = 0, until } = call;
+    if (this.#count >= MOST_CALLS || this.#bytes + bytes > MAX_PENDING_BYTES) {
       until?.catch(() => {});
       return Promise.resolve(new Refused('ERR_OVERLOADED'));
     }
@@ -85,17 +89,15 @@ export class CallOrder {
         begin(entry).then((answer) => this.#settle(entry, () => resolve(answer)), fail);
         if (!entry.isConditional) entry.sent();
       };
-      const entry: Entry = new Entry(wanted, performance.now() + this.#callTimeout, run, refuse, () =>
-        this.#sent(entry),
-      );
+      const entry: Entry = new Entry(call, performance.now() + this.#callTimeout, run, refuse, () => this.#sent(entry));
       this.#enter(entry);
-      this.#consider(entry);
-      // What is sent as it is made has the same deadline there, and the connection knows whether the manager has begun
-      // it.
-      entry.isWatched = !entry.isUnderWay;
+      this.#beginReady(entry);
+      // A call that was sent at once has the same deadline in the connection, which also knows whether the manager has
+      // begun it.
+      entry.isTimed = !entry.isUnderWay;
       until?.then(() => {
         entry.isReady = true;
-        this.#consider(entry);
+        this.#beginReady(entry);
       }, fail);
     });
   }
@@ -105,7 +107,7 @@ export class CallOrder {
   #enter(entry: Entry): void {
     this.#count++;
     this.#bytes += entry.bytes;
-    if (this.#timer === undefined) this.#watch(this.#callTimeout);
+    if (this.#timer === undefined) this.#setTimer(this.#callTimeout);
     else if (this.#count === 1) this.#timer.ref();
     entry.earlier = this.#last;
     if (this.#last === undefined) this.#first = entry;
@@ -122,31 +124,32 @@ export class CallOrder {
   }
 
   /**
-   * Has calls begin that have got their turn, and then those that get theirs by it. In a loop, as it may be a long way.
+   * Begins the calls that have their turn, then those that get their turn by it. A loop, as recursion could become
+   * deep.
    */
-  #consider(...entries: readonly (Entry | undefined)[]): void {
-    for (const entry of entries) if (entry !== undefined && !entry.hasBegun) this.#considered.push(entry);
-    if (this.#isConsidering) return;
-    this.#isConsidering = true;
-    for (let i = 0; i < this.#considered.length; i++) {
-      const entry = this.#considered[i] as Entry;
+  #beginReady(...entries: readonly (Entry | undefined)[]): void {
+    for (const entry of entries) if (entry !== undefined && !entry.hasBegun) this.#candidates.push(entry);
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    for (let i = 0; i < this.#candidates.length; i++) {
+      const entry = this.#candidates[i] as Entry;
       if (entry.hasBegun || !entry.isReady || entry.isSettled || !this.#hasTurn(entry)) continue;
       entry.hasBegun = true;
       entry.begin();
     }
-    this.#considered = [];
-    this.#isConsidering = false;
+    this.#candidates = [];
+    this.#isBeginning = false;
   }
 
   #hasTurn(entry: Entry): boolean {
     if (entry.chain === undefined) return entry === this.#firstUnsent;
     if (entry.chain === 'all') return entry === this.#firstUnplaced;
-    return entry.isBehind(entry.before) && entry.isBehind(entry.fence);
+    return entry.isBehind(entry.before) && entry.isBehind(entry.barrier);
   }
 
   #sent(entry: Entry): void {
     this.#advance();
-    this.#considerBehind(entry);
+    this.#beginNext(entry);
   }
 
   #advance(): void {
@@ -154,9 +157,9 @@ export class CallOrder {
     while (this.#firstUnplaced?.hasPlace) this.#firstUnplaced = this.#firstUnplaced.later;
   }
 
-  #considerBehind(entry: Entry): void {
-    for (const each of entry.held) this.#consider(each);
-    this.#consider(entry.after, this.#firstUnsent, this.#firstUnplaced);
+  #beginNext(entry: Entry): void {
+    for (const each of entry.dependents) this.#beginReady(each);
+    this.#beginReady(entry.after, this.#firstUnsent, this.#firstUnplaced);
   }
 
   #settle(entry: Entry, tell: () => void): void {
@@ -172,23 +175,24 @@ export class CallOrder {
     else earlier.later = later;
     if (later === undefined) this.#last = earlier;
     else later.earlier = earlier;
-    // Who waited for this one waits for the one before it, which may have been sent and not be settled.
+    // The calls behind this one now wait for the one before it, which may have been sent without being settled.
     if (before !== undefined) before.after = after;
     if (after !== undefined) after.before = before;
     else if (chain !== undefined && before !== undefined) this.#lastOf.set(chain, before);
     else if (chain !== undefined) this.#lastOf.delete(chain);
-    for (const each of entry.held) if (!each.isSettled) each.waitFor(before);
+    for (const each of entry.dependents) if (!each.isSettled) each.waitFor(before);
     tell();
-    this.#considerBehind(entry);
+    this.#beginNext(entry);
   }
 
   // ------------------------------------------------------------ deadlines
 
-  #watch(after: number): void {
+  #setTimer(after: number): void {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        // After a turn of the event loop: where this thread was busy for long, the answers may lie at the door.
+        // After a turn of the event loop: if this thread was blocked, replies may have arrived without having been
+        // read.
         setImmediate(() => this.#expire());
       },
       Math.max(1, Math.ceil(after)),
@@ -197,17 +201,17 @@ export class CallOrder {
 
   #expire(): void {
     const now = performance.now();
-    // None of them has its turn because another of them is over.
-    this.#isConsidering = true;
+    // While calls expire, none gets its turn because another has expired: it may expire as well.
+    this.#isBeginning = true;
     let entry = this.#first;
-    for (; entry !== undefined && entry.deadline <= now; entry = entry.later) if (entry.isWatched) entry.expire();
+    for (; entry !== undefined && entry.deadline <= now; entry = entry.later) if (entry.isTimed) entry.expire();
     for (let next = entry; next !== undefined && next.deadline <= now + this.#leastLeft; next = next.later) {
-      if (!next.isUnderWay && next.isWatched) next.expire();
+      if (!next.isUnderWay && next.isTimed) next.expire();
     }
-    this.#isConsidering = false;
-    this.#consider();
-    // One that is not watched any more is about to be refused by the connection.
-    if (this.#timer === undefined && entry !== undefined) this.#watch(entry.deadline - now);
+    this.#isBeginning = false;
+    this.#beginReady();
+    // A call without a timer here is about to be refused by the connection.
+    if (this.#timer === undefined && entry !== undefined) this.#setTimer(entry.deadline - now);
   }
 }
 
@@ -219,26 +223,27 @@ class Entry implements Place {
   readonly begin: () => void;
   readonly #refuse: (refused: Refused) => void;
   readonly #tellSent: () => void;
-  /** Its neighbours among all, and in its chain: those of the same session, or those of all sessions. */
+  /** Neighbours in the list of all calls, and in the chain: the calls for one session, or those for all sessions. */
   earlier: Entry | undefined;
   later: Entry | undefined;
   before: Entry | undefined;
   after: Entry | undefined;
   /**
-   * Of a call of one session: the last call of all sessions before it; and of such a one, those for whom it is that.
+   * For a call for one session: the last earlier call for all sessions. `dependents` are the calls whose barrier this
+   * one is.
    */
-  fence: Entry | undefined;
-  readonly held: Entry[] = [];
+  barrier: Entry | undefined;
+  readonly dependents: Entry[] = [];
   isReady: boolean;
-  isWatched = true;
+  isTimed = true;
   hasBegun = false;
   wasSent = false;
-  /** True while the manager may be at it. */
+  /** True while the manager may be processing it. */
   isUnderWay = false;
   isSettled = false;
 
   constructor(
-    { scope, isConditional = false, bytes = 0, until }: Wanted,
+    { scope, isConditional = false, bytes = 0, until }: OrderedCall,
     deadline: number,
     begin: () => void,
     refuse: (refused: Refused) => void,
@@ -262,9 +267,9 @@ class Entry implements Place {
     return other === undefined || (other.hasPlace && !this.isConditional);
   }
 
-  waitFor(fence: Entry | undefined): void {
-    this.fence = fence;
-    fence?.held.push(this);
+  waitFor(barrier: Entry | undefined): void {
+    this.barrier = barrier;
+    barrier?.dependents.push(this);
   }
 
   sent(): void {
@@ -275,7 +280,7 @@ class Entry implements Place {
 
   refused(): void {
     this.isUnderWay = false;
-    this.isWatched = true;
+    this.isTimed = true;
     if (this.deadline <= performance.now()) this.expire();
   }
 

@@ -1,7 +1,7 @@
 /**
- * This thread's end of the port to the manager: gathers the calls made in one tick into one Comlink call, keeps them
- * until they are answered, and gives each up by its deadline, come what may. When its manager dies, it goes over to the
- * next.
+ * This thread's connection to the manager. It collects the calls made in one tick into one Comlink call, keeps them
+ * until they are answered, and refuses each at its deadline. When the manager dies, it continues with the successor.
+ * Runs in every thread of the host.
  */
 
 import { types } from 'node:util';
@@ -10,55 +10,59 @@ import { type ByteReader, ByteWriter } from '../protocol/bytes.js';
 import { CONNECTION, MOST_CALLS, MOST_IN_FLIGHT } from '../protocol/calls.js';
 import { SessionError } from '../protocol/errors.js';
 import type { Welcome } from '../protocol/greeting.js';
-import { BATCH_HEADER, type Batch, lastOf, readerOf, settleSome } from './batch.js';
-import { type Call, writeCall } from './call.js';
-import { type ConnectionListener, type Line, Link } from './link.js';
+import { BATCH_HEADER, type Batch, type Call, lastOf, readerOf, settleSome, writeCall } from './batch.js';
+import { type ConnectionListener, type ConnectionMemory, Link } from './link.js';
 import { Refused, refusedAt } from './refused.js';
 
-/** Bytes that may wait in one thread. */
-export const MOST_BYTES = 64 * 1024 * 1024;
-/** Calls, or their bytes, at which a batch is full. */
-const MOST_IN_BATCH = MOST_IN_FLIGHT / 2;
-const MOST_BATCH_BYTES = 1 << 20;
+/** Bytes of calls that may be pending in one thread. */
+export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
+/** A batch is full at so many calls or bytes. */
+const MAX_BATCH_CALLS = MOST_IN_FLIGHT / 2;
+const MAX_BATCH_BYTES = 1 << 20;
 
 const overloaded = new Refused('ERR_OVERLOADED');
 
 export class Connection {
   #link: Link;
-  /** False while there is no manager to send to, or what was sent before has to be sent again first. */
+  /**
+   * False while there is no manager to send to, or the batches that were sent to the former one have not been sent
+   * again.
+   */
   #isUp = true;
-  readonly #line: Line;
+  readonly #memory: ConnectionMemory;
   readonly #words: Int32Array;
   readonly #callTimeout: number;
   readonly #listener: ConnectionListener;
   readonly #writer = new ByteWriter();
   #writing = false;
-  /** Calls made while another was being written. */
+  /** Calls that were made while another was being written. */
   readonly #nested: { readonly call: Call; readonly bytes: Uint8Array }[] = [];
-  /** What is on its way to the manager, and what waits until less is, oldest first. */
+  /** Batches under way to the manager, and batches that wait until fewer are; oldest first. */
   readonly #sent: Batch[] = [];
   readonly #waiting: Batch[] = [];
-  /** Replies that have arrived and are being told to the callers, oldest first. */
-  readonly #telling: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
-  readonly #uncount = (): number => this.#calls--;
-  #gathering: Batch | undefined;
+  /** Replies that have arrived and whose calls are being settled, oldest first. */
+  readonly #delivering: { readonly batch: Batch; readonly from: ByteReader; next: number }[] = [];
+  readonly #countSettled = (): number => this.#calls--;
+  #current: Batch | undefined;
   #next = 1;
-  /** As CONNECTION.settled has it. */
+  /** The value of CONNECTION.settled. */
   #lastSettled = 0;
   #calls = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed: Refused | undefined;
   #isGreeted = false;
+  /** Whether the manager at the other end of the port has answered the greeting. */
+  #isWelcome = false;
   /**
-   * Rejects the greeting that is under way. Not a closure of this object: kept here, it would have the collections of
-   * young objects keep all of it, as measured on Node 20.
+   * Rejects the greeting that is under way. It must not be a closure over this object: such a cycle kept all of it
+   * alive through minor garbage collections, as measured on Node 20.
    */
   #rejectGreeting: ((error: SessionError) => void) | undefined;
 
-  constructor(port: MessagePort, line: Line, callTimeout: number, listener: ConnectionListener) {
-    this.#line = line;
-    this.#words = new Int32Array(line.words);
+  constructor(port: MessagePort, memory: ConnectionMemory, callTimeout: number, listener: ConnectionListener) {
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.words);
     this.#callTimeout = callTimeout;
     this.#listener = listener;
     this.#link = this.#linkTo(port);
@@ -72,25 +76,30 @@ export class Connection {
         if (link !== this.#link) return;
         const code = this.#listener.lost();
         if (code !== undefined) this.close(new Refused(code, 'unknown'));
-        else this.#isUp = false;
+        else this.#isUp = this.#isWelcome = false;
       },
     );
   }
 
-  /** The first exchange: agrees on the build. Rejects if the port closes first. */
+  /** False from the death of a manager to its successor's first answer, as far as this thread knows. */
+  get hasManager(): boolean {
+    return this.#isWelcome && this.#closed === undefined;
+  }
+
+  /** The first exchange with the manager. Rejects with ERR_MANAGER_FAILED if the port closes first. */
   async greet(): Promise<Welcome> {
-    this.#link.hold(true);
+    this.#link.ref();
     try {
       const closed = new Promise<never>((_, reject) => {
         this.#rejectGreeting = reject;
       });
       closed.catch(() => {});
-      const welcome = await Promise.race([this.#link.greet(this.#line, this.#listener.state()), closed]);
-      this.#isGreeted = true;
+      const welcome = await Promise.race([this.#link.greet(this.#memory, this.#listener.state()), closed]);
+      this.#isGreeted = this.#isWelcome = true;
       return welcome;
     } finally {
       this.#rejectGreeting = undefined;
-      if (this.#calls === 0) this.#link.hold(false);
+      if (this.#calls === 0) this.#link.unref();
     }
   }
 
@@ -99,33 +108,33 @@ export class Connection {
   }
 
   /**
-   * Goes over to the port of a manager's successor. What the former one answered before its end is read first; then the
-   * successor is told what this thread listens to, and gets, in their order, the batches that were not answered. It
-   * knows by the journal which of their calls were done.
+   * Continues with the port to a successor of the manager. The replies of the former manager are read first. The
+   * successor is then greeted, and gets the unanswered batches in their order. It knows from the journal which of their
+   * calls were done.
    */
-  renew(port: MessagePort): void {
-    // Where the manager died before its welcome arrived, whoever joins tries anew, with ports that no former manager
-    // had.
+  reconnect(port: MessagePort): void {
+    // If the manager died before it answered the greeting, joining is tried again from the start, with new ports.
     this.#refuseGreeting();
     if (this.#closed !== undefined || !this.#isGreeted) {
       port.close();
       return;
     }
-    this.#isUp = false;
+    this.#isUp = this.#isWelcome = false;
     this.#link.drain();
     this.#link.close();
     const link = this.#linkTo(port);
     this.#link = link;
-    link.hold(this.#calls > 0);
-    // In another turn: by then the answers that were read have settled their batches.
+    if (this.#calls > 0) link.ref();
+    // In a later turn: by then the replies that were read have settled their batches.
     setImmediate(() => this.#resume(link));
   }
 
   #resume(link: Link): void {
     if (link !== this.#link || this.#closed !== undefined) return;
-    link.greet(this.#line, this.#listener.state()).then(
+    link.greet(this.#memory, this.#listener.state()).then(
       (welcome) => {
-        if (welcome.accepted) this.#listener.over(welcome.over);
+        if (link === this.#link) this.#isWelcome = welcome.accepted;
+        if (welcome.accepted) this.#listener.sessionsEnded(welcome.over);
       },
       () => {},
     );
@@ -135,8 +144,8 @@ export class Connection {
   }
 
   /**
-   * `make`, for a call that is no more than its fields. Resolves to what `read` made of the reply's, or to a `Refused`.
-   * Never rejects.
+   * As `make`, for a call without an object of its own. Resolves to what `read` returns for the reply, or to a
+   * `Refused`. Never rejects.
    */
   call<T>(which: number, write: (to: ByteWriter) => void, read: (from: ByteReader) => T): Promise<T | Refused> {
     return new Promise((settle) => {
@@ -145,7 +154,8 @@ export class Connection {
   }
 
   /**
-   * Makes a call, which is told by the deadline how it ended. What its `write` throws is thrown, and no call is made.
+   * Makes a call. One of its callbacks is called by the deadline. If `write` throws, the error is thrown, and no call
+   * is made.
    */
   make(call: Call): void {
     if (this.#closed !== undefined) {
@@ -157,7 +167,7 @@ export class Connection {
       return;
     }
     const to = this.#writer;
-    if (this.#gathering === undefined) {
+    if (this.#current === undefined) {
       to.reset();
       to.reserve(BATCH_HEADER);
     }
@@ -171,13 +181,13 @@ export class Connection {
       to.length = start + bytes;
       if (this.#nested.length > 0) this.#insertNested(start);
     }
-    if (!this.#gather(call, bytes)) to.length -= bytes;
+    if (!this.#append(call, bytes)) to.length -= bytes;
     this.#sendIfFull();
   }
 
   /**
-   * Data may run code of the application while it is written (a getter), which may call in turn: that call is written
-   * elsewhere, and takes its place before the one at hand.
+   * Writing data may run code of the application (a getter) that makes a call itself. That call is written to a buffer
+   * of its own, and takes its place before the current one.
    */
   #makeNested(call: Call): void {
     const to = new ByteWriter(256);
@@ -190,50 +200,47 @@ export class Connection {
     const behind = to.bytes.slice(start, to.length);
     to.length = start;
     for (const { call, bytes } of this.#nested.splice(0)) {
-      if (this.#gather(call, bytes.length)) to.raw(bytes);
+      if (this.#append(call, bytes.length)) to.raw(bytes);
       this.#sendIfFull();
     }
     to.raw(behind);
   }
 
-  /** Enters a call that is written into the batch; false if it is refused, as too much is pending. */
-  #gather(call: Call, bytes: number): boolean {
-    if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MOST_BYTES) {
+  /** Adds a written call to the current batch. False if it is refused, as too much is pending. */
+  #append(call: Call, bytes: number): boolean {
+    if (this.#calls >= MOST_CALLS || this.#bytes + bytes > MAX_PENDING_BYTES) {
       call.refused(overloaded);
       return false;
     }
-    if (this.#gathering === undefined) {
+    if (this.#current === undefined) {
       const deadline = performance.now() + this.#callTimeout;
-      this.#gathering = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
-      // After the promises that are settled in this tick have called what they call: then it all travels at once.
+      this.#current = { first: this.#next, calls: [], deadline, bytes: 0, message: undefined };
+      // After the promises that are settled in this tick: the calls that they trigger then travel in the same batch.
       process.nextTick(() => this.#send());
     }
-    if (this.#calls === 0) this.#hold();
-    this.#gathering.calls.push(call);
-    this.#gathering.bytes += bytes;
+    if (this.#calls === 0) this.#keepAlive();
+    this.#current.calls.push(call);
+    this.#current.bytes += bytes;
     this.#next++;
     this.#calls++;
     this.#bytes += bytes;
     return true;
   }
 
-  /**
-   * A batch that is full is on its way while this thread makes the next: so neither the manager nor the journal ever
-   * has too much at once.
-   */
+  /** Sends a full batch at once, so that neither the manager nor the journal ever has too many calls at a time. */
   #sendIfFull(): void {
-    const batch = this.#gathering;
-    if (batch !== undefined && (batch.calls.length >= MOST_IN_BATCH || batch.bytes >= MOST_BATCH_BYTES)) this.#send();
+    const batch = this.#current;
+    if (batch !== undefined && (batch.calls.length >= MAX_BATCH_CALLS || batch.bytes >= MAX_BATCH_BYTES)) this.#send();
   }
 
   #send(): void {
-    const batch = this.#gathering;
+    const batch = this.#current;
     if (batch === undefined) return;
-    this.#gathering = undefined;
+    this.#current = undefined;
     const to = this.#writer;
     to.view.setFloat64(0, batch.first, true);
     to.view.setUint32(8, batch.calls.length, true);
-    // Kept until it is answered, and so copied on its way: a manager that dies has a successor who gets it again.
+    // A copy, as it is kept until the reply: if the manager dies, its successor gets the batch again.
     batch.message = to.copy().buffer;
     to.reset();
     to.reserve(BATCH_HEADER);
@@ -241,7 +248,7 @@ export class Connection {
     this.#sendMore();
   }
 
-  /** Sends what waits, as far as the calls under way allow it. */
+  /** Sends waiting batches as long as fewer than MOST_IN_FLIGHT calls are under way. */
   #sendMore(): void {
     const waiting = this.#waiting;
     while (this.#isUp) {
@@ -255,7 +262,7 @@ export class Connection {
 
   #post(batch: Batch): void {
     this.#link.execute(batch.message as ArrayBuffer).then(
-      (reply) => this.#hear(batch, reply),
+      (reply) => this.#receive(batch, reply),
       () => {
         this.#refuse(batch, () => new Refused('ERR_MANAGER_FAILED', 'unknown'));
         this.#sendMore();
@@ -263,31 +270,31 @@ export class Connection {
     );
   }
 
-  #hear(batch: Batch, reply: unknown): void {
+  #receive(batch: Batch, reply: unknown): void {
     const at = this.#sent.indexOf(batch);
     if (at < 0) return;
     this.#sent.splice(at, 1);
     this.#settle(batch);
     this.#sendMore();
-    this.#telling.push({ batch, from: readerOf(reply), next: 0 });
-    if (this.#telling.length === 1) this.#tell();
+    this.#delivering.push({ batch, from: readerOf(reply), next: 0 });
+    if (this.#delivering.length === 1) this.#deliver();
   }
 
-  /** Tells some calls their answers, and the others in the next turns of the event loop. */
-  #tell(): void {
-    const [told] = this.#telling;
-    if (told === undefined) return;
-    told.next = settleSome(told.batch, told.from, told.next, this.#uncount);
-    if (told.next === told.batch.calls.length) {
-      this.#telling.shift();
-      this.#release(told.batch);
+  /** Settles some calls, and the rest in later turns of the event loop. */
+  #deliver(): void {
+    const [delivery] = this.#delivering;
+    if (delivery === undefined) return;
+    delivery.next = settleSome(delivery.batch, delivery.from, delivery.next, this.#countSettled);
+    if (delivery.next === delivery.batch.calls.length) {
+      this.#delivering.shift();
+      this.#release(delivery.batch);
     }
-    if (this.#telling.length > 0) setImmediate(() => this.#tell());
+    if (this.#delivering.length > 0) setImmediate(() => this.#deliver());
   }
 
   /**
-   * Says that the answers up to this batch's last have arrived, or are waited for no longer. The word never falls so
-   * far behind the numbers that it could be taken for one ahead of them.
+   * Tells the manager that the replies up to the batch's last call have arrived or are not awaited any more. The word
+   * is written for every batch, so a comparison modulo 2^32 stays correct.
    */
   #settle(batch: Batch): void {
     this.#lastSettled = Math.max(this.#lastSettled, lastOf(batch));
@@ -311,37 +318,39 @@ export class Connection {
     this.#bytes -= batch.bytes;
     if (this.#calls > 0) return;
     this.#timer?.unref();
-    this.#link.hold(false);
+    this.#link.unref();
   }
 
-  /** Keeps the thread alive while something is pending, and watches the deadlines. */
-  #hold(): void {
-    this.#link.hold(true);
-    if (this.#timer === undefined) this.#watch(this.#callTimeout);
+  /** Keeps the thread alive while calls are pending, and starts the timer of their deadlines. */
+  #keepAlive(): void {
+    this.#link.ref();
+    if (this.#timer === undefined) this.#setTimer(this.#callTimeout);
     else this.#timer.ref();
   }
 
   /**
-   * A timer that nothing waits for any more is left to run out: the next call is watched by it, as making another takes
-   * longer than a look too many.
+   * A timer that no call needs any more is left to run out, and serves the next call: making a new timer for each burst
+   * costs more than one needless expiry.
    */
-  #watch(after: number): void {
+  #setTimer(after: number): void {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        // After a turn of the event loop: where this thread was busy for long, the replies may lie at the door.
-        setImmediate(() => this.#giveUp());
+        // After a turn of the event loop: if this thread was blocked, replies may have arrived without having been
+        // read.
+        setImmediate(() => this.#expire());
       },
       Math.max(1, Math.ceil(after)),
     );
   }
 
-  #giveUp(): void {
+  #expire(): void {
     const now = performance.now();
     for (;;) {
       const batch = this.#sent[0] ?? this.#waiting[0];
       if (batch === undefined || batch.deadline > now) break;
-      // Given up before it is looked what was begun; the manager says what it begins before it looks what was given up.
+      // The order is essential: first store that the batch is given up, then load what was begun. The manager stores
+      // what it begins before it loads what was given up, so no call is refused as 'not-applied' and done all the same.
       this.#settle(batch);
       const begun = Atomics.load(this.#words, CONNECTION.begun);
       this.#refuse(batch, (call) => refusedAt(call, begun, 'ERR_TIMEOUT'));
@@ -349,18 +358,18 @@ export class Connection {
     this.#sendMore();
     if (this.#timer !== undefined) return;
     const oldest = this.#sent[0] ?? this.#waiting[0];
-    if (oldest !== undefined) this.#watch(oldest.deadline - now);
-    else if (this.#gathering !== undefined) this.#watch(this.#callTimeout);
+    if (oldest !== undefined) this.#setTimer(oldest.deadline - now);
+    else if (this.#current !== undefined) this.#setTimer(this.#callTimeout);
   }
 
-  /** Ends this end: what is pending is refused, and so is every later call. */
+  /** Closes the connection: pending calls are refused, and so is every later one. */
   close(why: Refused): void {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     this.#refuseGreeting();
-    if (this.#gathering !== undefined) this.#waiting.push(this.#gathering);
-    this.#gathering = undefined;
-    // What was not begun yet never will be.
+    if (this.#current !== undefined) this.#waiting.push(this.#current);
+    this.#current = undefined;
+    // Calls that were not begun yet never will be.
     this.#lastSettled = this.#next - 1;
     Atomics.store(this.#words, CONNECTION.settled, this.#lastSettled | 0);
     const begun = Atomics.load(this.#words, CONNECTION.begun);

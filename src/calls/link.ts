@@ -1,6 +1,6 @@
 /**
- * The way to one manager: a port, greeted and spoken to by Comlink. A thread that outlives its manager leaves one for
- * the next. Used in every thread of the host; the only file on the callers' side that knows Comlink.
+ * One port to one manager, spoken to through Comlink. A thread that outlives its manager closes its link and opens
+ * another to the successor. Used in every thread of the host; the only file on the callers' side that imports Comlink.
  */
 
 import { types } from 'node:util';
@@ -12,48 +12,48 @@ import type { Hello, Welcome } from '../protocol/greeting.js';
 import { reserveJournal } from '../protocol/journal.js';
 import { LAYOUT_VERSION } from '../protocol/layout.js';
 
-/** The memory that one connection shares with its managers, one after the other: CONNECTION words, and its journal. */
-export interface Line {
+/** The memory that one connection shares with its managers, one after the other: CONNECTION words and a journal. */
+export interface ConnectionMemory {
   readonly words: SharedArrayBuffer;
   readonly journal: SharedArrayBuffer;
 }
 
-export function reserveLine(): Line {
+export function reserveConnectionMemory(): ConnectionMemory {
   return { words: new SharedArrayBuffer(CONNECTION.words * 4), journal: reserveJournal() };
 }
 
-/** What a successor has to know of a thread: the events it listens to, as bits, and the sessions it watches. */
+/** What a manager has to know of a thread: the events that it listens to, as bits, and the sessions that it watches. */
 export type LinkState = Pick<Hello, 'events' | 'watched'>;
 
 export interface ConnectionListener {
-  /** Notices arrived; returns how many events were among them. */
+  /** Notices have arrived. Returns how many events were among them. */
   notices(bytes: Uint8Array): number;
-  /** The port has closed: why calls are refused from now on; undefined where a successor of the manager is awaited. */
+  /**
+   * The port has closed. Returns the code with which calls are refused from now on; undefined if a successor of the
+   * manager is awaited.
+   */
   lost(): SessionErrorCode | undefined;
   state(): LinkState;
-  /**
-   * Sessions that this thread watched and that ended while no manager could tell: slot, generation, place in REASONS or
-   * -1.
-   */
-  over(sessions: Int32Array): void;
+  /** Watched sessions ended while no manager could report it. Each is slot, generation, index in REASONS or -1. */
+  sessionsEnded(sessions: Int32Array): void;
 }
 
 export class Link {
   readonly #port: MessagePort;
   readonly #remote: Comlink.Remote<ManagerApi>;
   readonly #greet: Comlink.Remote<ManagerApi>['greet'];
-  readonly #heard: (message: unknown) => void;
-  /** Does a batch of calls. Kept, as each access to a Comlink proxy makes another one. */
+  readonly #received: (message: unknown) => void;
+  /** Does a batch of calls. Stored, as every access to a property of a Comlink proxy makes another proxy. */
   readonly execute: (batch: ArrayBuffer) => Promise<ArrayBuffer>;
 
   /**
-   * `heard` gets every message, the replies that are Comlink's among them; `closed` is called when the other end has
-   * closed, or its thread died.
+   * `received` gets every message, including Comlink's replies. `closed` is called when the other end has closed or its
+   * thread has ended.
    */
-  constructor(port: MessagePort, heard: (message: unknown) => void, closed: (link: Link) => void) {
+  constructor(port: MessagePort, received: (message: unknown) => void, closed: (link: Link) => void) {
     this.#port = port;
-    this.#heard = heard;
-    port.on('message', heard);
+    this.#received = received;
+    port.on('message', received);
     port.on('close', () => closed(this));
     this.#remote = Comlink.wrap<ManagerApi>(port as unknown as Comlink.Endpoint);
     this.#greet = this.#remote.greet;
@@ -62,35 +62,39 @@ export class Link {
   }
 
   /**
-   * Agrees on the build, and tells what the manager has to know. Never settles if the manager dies first; rejects where
-   * the answer is no welcome.
+   * Checks that both sides are of the same build, and hands over the connection's memory and state. Never settles if
+   * the manager dies first. Rejects if the answer is no welcome.
    */
-  async greet(line: Line, state: LinkState): Promise<Welcome> {
-    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...line, ...state });
+  async greet(memory: ConnectionMemory, state: LinkState): Promise<Welcome> {
+    const welcome: unknown = await this.#greet({ layoutVersion: LAYOUT_VERSION, ...memory, ...state });
     if (!isWelcome(welcome)) throw new TypeError('the other end of the port is no session manager');
     return welcome;
   }
 
-  /** Keeps this thread alive, or not. */
-  hold(isHeld: boolean): void {
-    if (isHeld) this.#port.ref();
-    else this.#port.unref();
+  /** Keeps the thread alive while the port is open. A new link does not. */
+  ref(): void {
+    this.#port.ref();
+  }
+
+  unref(): void {
+    this.#port.unref();
   }
 
   /**
-   * Reads what has arrived and was not read yet. The promises that it settles call what they call when this is over.
+   * Reads the messages that have arrived but were not delivered yet. The promises that they settle run their callbacks
+   * afterwards.
    */
   drain(): void {
     const port = this.#port;
     for (let queued = receiveMessageOnPort(port); queued !== undefined; queued = receiveMessageOnPort(port)) {
-      this.#heard(queued.message);
+      this.#received(queued.message);
       port.dispatchEvent(new MessageEvent('message', { data: queued.message }));
     }
   }
 
   /**
-   * Comlink registers each of its proxies, with the port, for when it is collected; the collections of young objects
-   * take that for a reason to keep both. So they are released. Once the port is closed nothing is sent for it.
+   * Comlink registers each of its proxies with a FinalizationRegistry, which keeps proxies and port alive through minor
+   * garbage collections; so they are released here. The port is closed first, so that releasing sends nothing.
    */
   close(): void {
     this.#port.removeAllListeners('message');

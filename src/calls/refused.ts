@@ -1,4 +1,4 @@
-/** Calls that were refused. Used in every thread of the host. */
+/** Refusals of calls, as data. Used in every thread of the host. */
 
 import { ANSWERS, type Answer } from '../protocol/calls.js';
 import { type Outcome, SessionError, type SessionErrorCode } from '../protocol/errors.js';
@@ -6,8 +6,8 @@ import { type Outcome, SessionError, type SessionErrorCode } from '../protocol/e
 const REPEATS = 'No unused token could be drawn: the source of random numbers repeats itself';
 
 /**
- * A call's answer that is no answer: why, and whether anything may have changed. Thrown by the method that called, so
- * that the stack is its caller's.
+ * Why a call was refused, and whether it may have changed anything. The method that made the call turns it into an
+ * error, so that the stack is that of its caller.
  */
 export class Refused {
   readonly answer: Answer | undefined;
@@ -30,7 +30,7 @@ export function noToken(): SessionError {
   return new SessionError('ERR_TOKEN_UNKNOWN', 'A session under a key of the caller has no token');
 }
 
-/** What each answer that is no 'done' means, by its place in ANSWERS. */
+/** The refusal for each answer, by its index in ANSWERS. */
 export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
   if (answer === 'malformed') return new Refused('ERR_INVALID_OPTION', 'not-applied', answer);
   if (answer === 'given-up' || answer === 'done') return new Refused('ERR_TIMEOUT', 'not-applied', answer);
@@ -45,12 +45,23 @@ export const refusals: readonly Refused[] = ANSWERS.map((answer) => {
 
 export const unreadable = new Refused('ERR_MANAGER_FAILED', 'unknown');
 
-/** True if a refusal asks for nothing but another draw, and the call that began at `since` has time for it. */
-export function drawsAgain(refused: Refused, since: number, timeout: number): boolean {
-  return refused.answer === 'used' && performance.now() - since < timeout;
+/**
+ * Repeats a call that draws a token or an id while the manager answers that a live session has it already. `first` is
+ * the answer to the first attempt. Gives up after `timeout` milliseconds, and returns the last answer.
+ */
+export async function redrawWhileUsed<T>(
+  first: T | Refused,
+  timeout: number,
+  attempt: () => Promise<T | Refused>,
+): Promise<T | Refused> {
+  const since = performance.now();
+  let answer = first;
+  while (answer instanceof Refused && answer.answer === 'used' && performance.now() - since < timeout)
+    answer = await attempt();
+  return answer;
 }
 
-/** A call that nobody will answer: whether it was done is unknown, if the manager had begun it. */
+/** The refusal of a call that will not be answered. Its outcome is unknown if the manager had begun it. */
 export function refusedAt(call: number, begun: number, code: SessionErrorCode): Refused {
   return new Refused(code, ((begun - call) | 0) >= 0 ? 'unknown' : 'not-applied');
 }

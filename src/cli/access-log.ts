@@ -1,21 +1,22 @@
 /**
- * One line of an access log in common or combined format, with or without the virtual host before it, taken apart in
- * one pass. Runs in the main thread.
+ * Parses one line of an access log in common or combined format, with or without a virtual host before it, in one pass.
+ * Runs in the main thread.
  */
 
 import { isIP } from 'node:net';
 
-/** What a replay needs to know of a request. */
+/** What a replay needs of a request. */
 export interface LoggedRequest {
-  /** Seconds since 1970, whatever zone the line was written in. */
+  /** Seconds since 1970, converted from the zone of the line. */
   readonly at: number;
   readonly address: string;
-  /** '-' in the common format, which has none. Escapes are left as they stand. */
+  /** '-' in the common format, which has no user agent. Escapes are not decoded. */
   readonly agent: string;
 }
 
 /**
- * host identity user [17/May/2015:10:05:03 +0000] "request" status bytes, and in the combined format "referer" "agent".
+ * A line is: host identity user [17/May/2015:10:05:03 +0000] "request" status bytes. The combined format adds:
+ * "referer" "agent".
  */
 const timeForm = / \[(\d\d)\/([A-Z][a-z][a-z])\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "/y;
 const statusForm = / (?:\d{3}|-) (?:\d+|-)(?= |$)/y;
@@ -28,18 +29,18 @@ const months = new Map(
   ]),
 );
 
-/** A virtual host and its port, as Apache's `vhost_combined` begins with. A client's address has no port. */
+/** A virtual host and its port, with which Apache's `vhost_combined` begins. A client's address has no port. */
 const virtualHostForm = /^(?:[^:]+|\[[^\]]+\]):\d{1,5}$/;
 
 /**
- * The request of a line without its line end, or undefined where it is no log line: cut off, another format, an
- * impossible time.
+ * The request of a line, which is given without its line end. Undefined if the line is cut off, in another format, or
+ * has an impossible time.
  */
 export function parseLogLine(line: string): LoggedRequest | undefined {
   const first = line.slice(0, line.indexOf(' '));
   if (!addressForm.test(first)) return undefined;
 
-  // Between the address and the time: identity and user, and a user's name may hold spaces and brackets.
+  // The identity and the user stand between the address and the time. A user's name may contain spaces and brackets.
   let bracket = line.indexOf(' [', first.length + 1);
   while (bracket >= 0 && !startsAt(timeForm, line, bracket)) bracket = line.indexOf(' [', bracket + 1);
   if (bracket < 0) return undefined;
@@ -56,7 +57,7 @@ export function parseLogLine(line: string): LoggedRequest | undefined {
   const rest = line.slice(statusForm.lastIndex).trimEnd();
   if (rest === '') return { at, address, agent: '-' };
 
-  // What follows the agent is a site's own addition to the format, and not looked at.
+  // What follows the user agent is an addition of the site, and ignored.
   if (!rest.startsWith(' "')) return undefined;
   const referer = closingQuote(rest, 2, (quote) => rest.startsWith(' "', quote + 1));
   if (referer < 0) return undefined;
@@ -65,8 +66,7 @@ export function parseLogLine(line: string): LoggedRequest | undefined {
 }
 
 /**
- * The client, where the first field of a line is the virtual host that served it: then there are three fields between
- * that and the time.
+ * The client, if the first field of a line is the virtual host: then there are three fields between that and the time.
  */
 function clientAfter(first: string, between: string): string | undefined {
   const [second = '', ...others] = between.split(' ', 3);
@@ -75,7 +75,8 @@ function clientAfter(first: string, between: string): string | undefined {
 }
 
 /**
- * Seconds since 1970 of a text such as `17/May/2015:10:05:03 -0730`; undefined for what is no time, or one before 1970.
+ * Seconds since 1970 for a text such as `17/May/2015:10:05:03 -0730`. Undefined for what is no time, or a time before
+ * 1970.
  */
 export function parseLogTime(text: string): number | undefined {
   timeForm.lastIndex = 0;
@@ -86,7 +87,7 @@ export function parseLogTime(text: string): number | undefined {
   ) as [number, number, number, number, number, number, number];
   const month = months.get(parts[2] ?? '');
   if (month === undefined || day < 1 || day > new Date(Date.UTC(year, month + 1, 0)).getUTCDate()) return undefined;
-  // Second 60 is a leap second, and counts as the first of the next minute.
+  // Second 60 is a leap second, and counted as the first of the next minute.
   if (hours > 23 || minutes > 59 || seconds > 60 || zoneHours > 14 || zoneMinutes > 59) return undefined;
   const offset = (zoneHours * 60 + zoneMinutes) * (parts[7] === '-' ? -60 : 60);
   const at = Date.UTC(year, month, day, hours, minutes, seconds) / 1000 - offset;
@@ -94,14 +95,14 @@ export function parseLogTime(text: string): number | undefined {
 }
 
 /**
- * Where the quoted text from `from` ends: at the first quote that no backslash escapes and that `fits`; a client may
- * send bare quotes, and some servers log them so.
+ * The index at which the quoted text from `from` ends: the first quote that is not escaped and that `fits`. Clients may
+ * send bare quotes, which some servers log unescaped.
  */
 function closingQuote(line: string, from: number, fits: (quote: number) => boolean): number {
   let quote = line.indexOf('"', from);
   let backslash = line.indexOf('\\', from);
   while (quote >= 0) {
-    // A backslash takes the character after it along, and both indexes pass over the pair.
+    // A backslash escapes the character after it: both indexes skip the pair.
     while (backslash >= 0 && backslash < quote) {
       if (backslash + 1 === quote) quote = line.indexOf('"', quote + 1);
       backslash = line.indexOf('\\', backslash + 2);

@@ -1,4 +1,4 @@
-/** What is used here of asciichart, which comes without types. */
+/** The part of asciichart that is used here; the package has no types. */
 declare module 'asciichart' {
   interface PlotOptions {
     min?: number;

@@ -1,9 +1,9 @@
-/** The timeouts as people type them. Runs in the main thread. */
+/** Timeouts as they are typed on the command line. Runs in the main thread. */
 
 import { InvalidArgumentError } from 'commander';
 import ms from 'ms';
 
-/** A timeout: what was typed, and its milliseconds or `false` for never. */
+/** A timeout as it was typed, and in milliseconds; `false` for never. */
 export interface Timeout {
   readonly text: string;
   readonly value: number | false;
@@ -12,7 +12,7 @@ export interface Timeout {
 const form = /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/;
 const CENTURY = ms('36525d');
 
-/** For commander: '90s', '30m', '8h', '14d' or 'never'. */
+/** Parses '90s', '30m', '8h', '14d' or 'never' for commander. */
 export function parseTimeout(text: string): Timeout {
   if (text === 'never') return { text, value: false };
   const value = form.test(text) ? Math.round(ms(text as ms.StringValue)) : 0;

@@ -1,7 +1,4 @@
-/**
- * The lines of a file, of standard input or of gzip data, one at a time, however large the whole is. Runs in the main
- * thread.
- */
+/** Reads a file or standard input, plain or gzip, line by line, in bounded memory. Runs in the main thread. */
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -9,16 +6,17 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, tell } from './failure.js';
 
-/** No line of a log is longer: what is, is not held in memory, and is no log line. */
+/** A longer line is not kept in memory, and does not count as a log line. */
 export const LONGEST_LINE = 1024 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Calls `line` for each line without its line end, `undefined` for one longer than LONGEST_LINE. `-` is standard input.
- * Lines are decoded as Latin-1: each byte one character, so that two different lines never read alike. `read` is told
- * how many bytes of the source came in. Rejects with a Failure where the source cannot be read to its end.
+ * Calls `line` for each line without its line end; with undefined for a line that is longer than LONGEST_LINE. The file
+ * '-' is standard input. Lines are decoded as Latin-1, one character per byte, so that different lines stay different.
+ * `read` is called with the number of bytes read so far. Rejects with a Failure if the source cannot be read to its
+ * end.
  */
 export async function readLines(
   file: string,
@@ -48,16 +46,16 @@ export async function readLines(
   if (bytes === 0) throw new Failure(`${named(file)} is empty`);
 }
 
-/** How messages call the source. */
+/** The name of the source in messages. */
 export function named(file: string): string {
   return file === '-' ? 'standard input' : file;
 }
 
 class LineSplitter {
   readonly #line: (text: string | undefined) => void;
-  /** The beginning of a line whose end has not come yet. */
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  /** The beginning of a line whose end has not been read. */
+  #parts: Buffer[] = [];
+  #partBytes = 0;
   #overlong = false;
 
   constructor(line: (text: string | undefined) => void) {
@@ -66,7 +64,7 @@ class LineSplitter {
 
   async splitAll(chunks: AsyncIterable<Buffer>): Promise<void> {
     for await (const chunk of chunks) this.#split(chunk);
-    if (this.#overlong || this.#heldBytes > 0) this.#end(Buffer.alloc(0));
+    if (this.#overlong || this.#partBytes > 0) this.#end(Buffer.alloc(0));
   }
 
   #split(chunk: Buffer): void {
@@ -75,27 +73,27 @@ class LineSplitter {
       this.#end(chunk.subarray(from, end));
       from = end + 1;
     }
-    this.#hold(chunk.subarray(from));
+    this.#append(chunk.subarray(from));
   }
 
-  #hold(part: Buffer): void {
+  #append(part: Buffer): void {
     if (part.length === 0 || this.#overlong) return;
-    this.#overlong = this.#heldBytes + part.length > LONGEST_LINE;
+    this.#overlong = this.#partBytes + part.length > LONGEST_LINE;
     if (this.#overlong) return;
-    this.#held.push(part);
-    this.#heldBytes += part.length;
+    this.#parts.push(part);
+    this.#partBytes += part.length;
   }
 
   #end(last: Buffer): void {
     let text: string | undefined;
-    if (this.#heldBytes === 0 && !this.#overlong && last.length <= LONGEST_LINE) {
+    if (this.#partBytes === 0 && !this.#overlong && last.length <= LONGEST_LINE) {
       text = textOf(last);
     } else {
-      this.#hold(last);
-      if (!this.#overlong) text = textOf(Buffer.concat(this.#held));
+      this.#append(last);
+      if (!this.#overlong) text = textOf(Buffer.concat(this.#parts));
     }
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#parts = [];
+    this.#partBytes = 0;
     this.#overlong = false;
     this.#line(text);
   }
@@ -113,7 +111,7 @@ async function* withProgress(source: Readable, came: (bytes: number) => void): A
   }
 }
 
-/** The first two bytes or more, where there are so many: gzip is known by them, not by the file's name. */
+/** Reads the first two bytes, or fewer if there are no more: gzip is recognised by them, not by the file's name. */
 async function peek(chunks: AsyncGenerator<Buffer>): Promise<[Buffer, AsyncGenerator<Buffer>]> {
   let start: Buffer = Buffer.alloc(0);
   while (start.length < 2) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `coatcheck`. Exit status: 0 done, 1 a failure told on stderr, 2 wrong usage. */
+/** The command `coatcheck`. Exit status: 0 for success, 1 for a failure reported on stderr, 2 for wrong usage. */
 
 import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -9,7 +9,7 @@ import { codeOf, tell } from './failure.js';
 import { policyCommand, policyNames } from './policy-command.js';
 import { replayCommand } from './replay-command.js';
 
-// Whoever reads our output may have seen enough, as `| head` has.
+// The reader of a pipe may close it early, as `| head` does.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (codeOf(error) === 'EPIPE') process.exit();

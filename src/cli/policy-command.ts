@@ -1,19 +1,19 @@
 /**
- * `coatcheck policy`: what a policy asks for, how each requirement is met, and where that is tested. Runs in the main
- * thread.
+ * `coatcheck policy`: prints what a policy requires, how each requirement is met, and which tests show it. Runs in the
+ * main thread.
  */
 
 import Table from 'cli-table3';
 import { type Policy, type PolicyName, policies, type Requirement, type TimeoutRule } from '../index.js';
 
-/** The names to choose from, as they are typed. */
+/** The policies, by the names that are typed. */
 export const policyNames = Object.keys(policies);
 
 export interface PolicyOptions {
   readonly json?: boolean;
 }
 
-/** Columns of the number, and of what four columns of a table need beside their texts. */
+/** The width of the first column, and of the table's borders, in characters. */
 const NUMBER_WIDTH = 13;
 const BORDERS = 5;
 const LEAST_WIDTH = 80;

@@ -1,8 +1,10 @@
-/** A progress bar on stderr, where that is a terminal. Runs in the main thread. */
+/** A progress bar on stderr, if that is a terminal. Runs in the main thread. */
 
 import { SingleBar } from 'cli-progress';
 
-/** Runs `work` under a bar from 0 to `total`; without one where stderr is no terminal or the total is not known. */
+/**
+ * Runs `work` with a progress bar from 0 to `total`. Without one if stderr is no terminal or the total is not known.
+ */
 export async function withBar<T>(
   label: string,
   total: number | undefined,
@@ -17,7 +19,7 @@ export async function withBar<T>(
     autopadding: true,
     barCompleteChar: '█',
     barIncompleteChar: '░',
-    // The terminal is left as it is, and Ctrl-C to its default: to end the process.
+    // The bar changes no terminal settings and handles no signals: Ctrl-C ends the process as usual.
     gracefulExit: false,
     linewrap: true,
     hideCursor: null,

@@ -1,4 +1,4 @@
-/** `coatcheck replay`: reads a log, replays it, prints what came of it. Runs in the main thread. */
+/** `coatcheck replay`: reads a log, replays it, and prints the result. Runs in the main thread. */
 
 import { statSync } from 'node:fs';
 import { parseLogLine } from './access-log.js';
@@ -16,7 +16,7 @@ export interface ReplayOptions {
   readonly json?: boolean;
 }
 
-/** Points of the chart's series: some for each column of a terminal. */
+/** The number of values in the chart's series: several for each column of a terminal. */
 const CHART_POINTS = 480;
 
 export async function replayCommand(file: string, options: ReplayOptions): Promise<void> {
@@ -61,7 +61,7 @@ async function readLog(file: string, read: (bytes: number) => void): Promise<Req
   return log;
 }
 
-/** For the progress bar; undefined for what has no size, and for what cannot be read, which reading will explain. */
+/** The size for the progress bar. Undefined for what has no size or cannot be read; reading it then reports why. */
 function sizeOf(file: string): number | undefined {
   if (file === '-') return undefined;
   try {

@@ -1,11 +1,11 @@
-/** What a replay found, as a person reads it: a table, and a chart of the live sessions. Runs in the main thread. */
+/** Formats the result of a replay: a table, and a chart of the live sessions. Runs in the main thread. */
 
 import asciichart from 'asciichart';
 import Table from 'cli-table3';
 import type { ReplayResult } from './replay.js';
 
 const CHART_HEIGHT = 10;
-/** Left of the chart: the highest count, a blank and the axis. */
+/** Between the label and the plot: a blank and the axis. */
 const AXIS_WIDTH = 2;
 
 export interface ReportSource {
@@ -13,7 +13,7 @@ export interface ReportSource {
   /** Seconds since 1970. */
   readonly first: number;
   readonly last: number;
-  /** As they were typed. */
+  /** As typed on the command line. */
   readonly idle: string;
   readonly absolute: string;
 }
@@ -66,7 +66,7 @@ function table(result: ReplayResult): string {
   return grid.toString();
 }
 
-/** The sentence that the settings come down to. */
+/** The result in one sentence. */
 function meaning({ opened, clients }: ReplayResult): string {
   const again = opened - clients;
   if (again === 0) return 'No client came back after its session had ended:\nnobody would have had to log in twice.';
@@ -81,13 +81,13 @@ function chart(series: readonly number[], columns: number): string {
     min: 0,
     max: most,
     height: Math.min(CHART_HEIGHT, most),
-    // In asciichart's count, the label is one column and the axis another.
+    // For asciichart, the label is one column and the axis another.
     offset: 2,
     format: (value) => `${whole(Math.round(value)).padStart(digits)} `,
   });
 }
 
-/** Below the chart: the first moment, the middle one where there is room, and the last one. */
+/** The line below the chart: the first time, the middle one if it fits, and the last. */
 function timeAxis({ first, last }: ReportSource, peak: number, columns: number): string {
   const width = plotWidth(Math.max(peak, 1), columns);
   const indent = ' '.repeat(whole(Math.max(peak, 1)).length + AXIS_WIDTH);
@@ -103,7 +103,7 @@ function plotWidth(most: number, columns: number): number {
   return Math.max(10, Math.min(columns, 120) - whole(most).length - AXIS_WIDTH - 1);
 }
 
-/** As many values as there are columns, each the highest of those it stands for. */
+/** Reduces a series to one value per column: the highest of those that the column stands for. */
 function fold(series: readonly number[], columns: number): number[] {
   return Array.from({ length: columns }, (_, column) => {
     const from = Math.floor((column * series.length) / columns);

@@ -1,5 +1,5 @@
 /**
- * Drives a real session manager by the requests of a log, at the log's own times. Runs in the main thread, beside the
+ * Drives a real session manager by the requests of a log, at the times of the log. Runs in the main thread, beside the
  * manager's.
  */
 
@@ -13,42 +13,42 @@ export interface ReplaySettings {
   readonly absoluteTimeout: number | false;
 }
 
-/** What the settings would have meant for the site of this log, and what finding out took. */
+/** What the settings would have meant for the site of the log, and what the replay cost. */
 export interface ReplayResult {
   readonly requests: number;
   readonly clients: number;
   readonly opened: number;
-  /** Most sessions alive at once. */
+  /** The largest number of sessions alive at a time. */
   readonly peak: number;
   readonly endedIdle: number;
   readonly endedByAge: number;
-  /** At the last request. */
+  /** Sessions alive at the last request. */
   readonly alive: number;
   readonly skippedLines: number;
-  /** From the manager's start to the last answer, the reading of the log not counted. */
+  /** From the manager's start to its last reply, without reading the log. */
   readonly seconds: number;
   readonly lookups: number;
-  /** Calls that the manager's thread served; a lookup is none. */
+  /** Calls that the manager thread served. Lookups are none. */
   readonly calls: number;
 }
 
 export interface ReplayWatch {
-  /** Points of time, at equal intervals over the log, at which live sessions are counted as well. Default 0. */
+  /** At so many times, at equal intervals over the log, live sessions are counted as well. Default 0. */
   readonly points?: number;
-  /** Told how many requests are done, once for each second of the log that has any. */
+  /** Called with the number of requests that are done, once for each second of the log that has any. */
   readonly progress?: (requests: number) => void;
 }
 
-/** Ended sessions that may lie in the table before they are swept out. */
+/** The number of ended sessions that may be in the table before it is swept. */
 const SLACK = 32_768;
-/** New sessions asked for at once. */
+/** New sessions that are requested at the same time. */
 const TOGETHER = 1024;
-/** Of the table's memory, at most, for one session without data. Only what is used is taken. */
+/** The most table memory that a session without data takes. Only what is used is allocated. */
 const SESSION_BYTES = 512;
 
 /**
- * Replays a sorted log of one request at least. The series has one count of live sessions for each point asked for: the
- * highest found between it and the point before.
+ * Replays a sorted log with at least one request. The series has a value for each of `points`: the highest number of
+ * live sessions counted between it and the point before.
  */
 export async function replayLog(
   log: RequestLog,
@@ -68,7 +68,7 @@ export async function replayLog(
   });
   try {
     const last = log.at(log.length - 1);
-    // A log of a single instant has but one point.
+    // A log in which all requests have the same time has one point at most.
     const points = last > log.at(0) ? (watch.points ?? 0) : Math.min(watch.points ?? 0, 1);
     const census = new Census(manager, log.at(0), last, points);
     const cookies: (string | undefined)[] = [];
@@ -90,7 +90,7 @@ export async function replayLog(
       const at = log.at(position);
       const client = log.client(position);
       if (position > 0 && at > log.at(position - 1)) {
-        // Whoever came in a second is in before the clock moves on.
+        // All sessions of a second are created before the clock moves on.
         if (opening.size > 0) await settle();
         for (const point of census.pointsUntil(at)) {
           clock.set(Math.floor(point * 1000));
@@ -125,9 +125,8 @@ export async function replayLog(
 }
 
 /**
- * Counts the living, as seldom as will do. Only an opening raises their number, so since the last count they are at
- * most that count and the openings since; while this is not above the peak, the peak stands and nothing needs to be
- * asked.
+ * Counts live sessions as seldom as possible. Only new sessions raise their number: since the last count, there are at
+ * most that many and the new ones. As long as this is not above the peak, no count is needed.
  */
 class Census {
   peak = 0;
@@ -165,7 +164,7 @@ class Census {
   }
 
   /**
-   * The points of time before this one that have not been passed yet; each is the current one while the caller has it.
+   * The points before `at` that have not been passed. Each is the current point until the caller asks for the next one.
    */
   *pointsUntil(at: number): Generator<number> {
     for (;;) {

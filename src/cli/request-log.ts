@@ -1,10 +1,10 @@
-/** All requests of a log, held in some bytes each and brought into order. Runs in the main thread. */
+/** All requests of a log, in a few bytes each, sorted by time. Runs in the main thread. */
 
 import type { LoggedRequest } from './access-log.js';
 
-/** Requests in the order they were added until `sort` is called; `at` and `client` are asked by position. */
+/** Requests are in the order in which they were added until `sort` is called. Positions start at 0. */
 export class RequestLog {
-  /** Lines that held no request. */
+  /** The number of lines that held no request. */
   skippedLines = 0;
 
   #length = 0;
@@ -17,7 +17,7 @@ export class RequestLog {
     return this.#length;
   }
 
-  /** How many different clients there are; they are numbered from 0. */
+  /** The number of different clients, which are numbered from 0. */
   get clients(): number {
     return this.#numbers.size;
   }
@@ -33,7 +33,7 @@ export class RequestLog {
 
   add(request: LoggedRequest): void {
     if (this.#length === this.#times.length) this.#grow();
-    // No line holds its own end, so two different pairs never make one key.
+    // No line contains a line end, so two different pairs never make the same key.
     const key = `${request.address}\n${request.agent}`;
     let client = this.#numbers.get(key);
     if (client === undefined) {
@@ -46,7 +46,7 @@ export class RequestLog {
     this.#length += 1;
   }
 
-  /** By time, then by line. */
+  /** Sorts by time; requests of the same time stay in their order. */
   sort(): void {
     if (this.#sorted) return;
     const order = stableOrder(this.#times.subarray(0, this.#length));
@@ -66,8 +66,8 @@ export class RequestLog {
 }
 
 /**
- * The positions of whole numbers in ascending order, equal ones as they stood: a radix sort by 16 bits at a time, as
- * many times as their range needs.
+ * The positions of whole numbers in ascending order, equal ones in their original order: a radix sort by 16 bits at a
+ * time, as often as the range of values needs.
  */
 function stableOrder(values: Float64Array): Uint32Array {
   let least = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /**
- * How a token travels over HTTP: what a cookie holds, and the Set-Cookie headers that set and remove it. Used in every
- * thread of the host.
+ * The formats 'opaque' and 'signed', and the Set-Cookie headers that set and remove the cookie. Used in every thread of
+ * the host.
  */
 
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
@@ -10,10 +10,10 @@ import { CODED_LENGTH, type CookieFormat } from './format.js';
 import { createJwtFormat, loadJwt } from './jwt.js';
 import type { ResolvedCookieOptions } from './options.js';
 
-/** Keeps these MACs from meaning anything elsewhere, whatever else the application uses its key for. */
+/** Separates these MACs from anything else for which the application uses the same key. */
 const PURPOSE = 'coatcheck cookie v1\0';
 
-/** Settings of a manager, once what their format needs has been loaded. */
+/** Loads what the cookie format of these settings needs, and resolves to the settings. */
 export async function withFormat<S extends { readonly cookie: { readonly format: string } }>(settings: S): Promise<S> {
   if (settings.cookie.format === 'jwt') await loadJwt();
   return settings;
@@ -30,7 +30,7 @@ export function createCookieFormat(
 
 const always = (): number => Number.POSITIVE_INFINITY;
 
-/** The token itself. Its digest is looked up, so that nothing but its length needs a look here. */
+/** The cookie is the token. Only its length is checked here, as the token is looked up by its digest. */
 const opaque: CookieFormat = {
   tokenOf: (cookie) => (cookie.length === CODED_LENGTH ? cookie : undefined),
   goodUntil: always,
@@ -38,7 +38,7 @@ const opaque: CookieFormat = {
   valueOf: (token) => token,
 };
 
-/** `<token>.<mac>`: a forged cookie is known without a look at the table. */
+/** `<token>.<mac>`: a forged cookie is recognised without a lookup. */
 function signed(keys: readonly KeyObject[]): CookieFormat {
   const [signingKey] = keys;
   if (signingKey === undefined) throw new TypeError('a signed cookie needs a key');
@@ -46,12 +46,12 @@ function signed(keys: readonly KeyObject[]): CookieFormat {
     tokenOf(cookie) {
       if (cookie.length !== 2 * CODED_LENGTH + 1 || cookie[CODED_LENGTH] !== '.') return undefined;
       const token = cookie.slice(0, CODED_LENGTH);
-      // The texts of the MACs are compared, not the bytes they stand for: base64url has four texts for the same 32
-      // bytes, and one of them is ours. UTF-8, as 'latin1' would cut other characters down to ones that match.
+      // The MACs are compared as text, not as bytes: base64url has four spellings of the same 32 bytes, of which only
+      // ours is accepted. Decoded as UTF-8, as 'latin1' would map other characters to matching ones.
       const came = Buffer.from(cookie.slice(CODED_LENGTH + 1), 'utf8');
       if (came.length !== CODED_LENGTH) return undefined;
       let matches = false;
-      // Every key is tried, so that the time taken does not say which one matched.
+      // Every key is tried, so that the time does not reveal which one matched.
       for (const key of keys) matches = timingSafeEqual(came, Buffer.from(macOf(key, token), 'utf8')) || matches;
       return matches ? token : undefined;
     },
@@ -61,7 +61,10 @@ function signed(keys: readonly KeyObject[]): CookieFormat {
   };
 }
 
-/** By this key, of a cookie that one of them has signed: no secret is told by how long that takes. */
+/**
+ * Whether this key has signed a cookie that is known to be signed with one of the keys. The time it takes reveals no
+ * secret.
+ */
 function isSigned(key: KeyObject, cookie: string): boolean {
   return macOf(key, cookie.slice(0, CODED_LENGTH)) === cookie.slice(CODED_LENGTH + 1);
 }
@@ -71,9 +74,9 @@ function macOf(key: KeyObject, token: string): string {
 }
 
 /**
- * The cookie that carries `value`. `maxAge` in seconds; a fraction is rounded up, as a cookie may outlive its session
- * but not the other way round. Undefined or Infinity, or `persistent: false`: no Max-Age, and the cookie ends with the
- * browser.
+ * The cookie with this value. `maxAge` is in seconds; a fraction is rounded up, as a cookie may outlive its session,
+ * but not the other way round. If it is undefined or infinite, or `persistent` is false, the cookie has no Max-Age and
+ * ends with the browser.
  */
 export function cookieData(options: ResolvedCookieOptions, value: string, maxAge: number | undefined): CookieData {
   const lasting = options.persistent && maxAge !== undefined && Number.isFinite(maxAge);
@@ -81,8 +84,7 @@ export function cookieData(options: ResolvedCookieOptions, value: string, maxAge
 }
 
 /**
- * The cookie that makes a browser drop the session's: the same name, domain and path, nothing in it, and its time is
- * up.
+ * The cookie that makes a browser delete the session's: the same name, domain and path, an empty value, and Max-Age 0.
  */
 export function clearCookie(options: ResolvedCookieOptions): CookieData {
   return new SetCookie(options, '', 0);
@@ -102,7 +104,7 @@ class SetCookie implements CookieData {
   }
 
   /**
-   * Max-Age without Expires: every browser knows it, it wins where both stand, and it does not depend on the browser's
+   * Max-Age without Expires: every browser knows Max-Age, it has precedence, and it does not depend on the browser's
    * clock.
    */
   toString(): string {

@@ -1,31 +1,31 @@
-/** What a cookie's value is made of: the one face of the formats. Used in every thread of the host. */
+/** The interface of a cookie format. Used in every thread of the host. */
 
-/** 32 bytes, a token or a SHA-256, as base64url without padding. */
+/** The length of 32 bytes, a token or a SHA-256, as base64url without padding. */
 export const CODED_LENGTH = 43;
 
 /**
- * Of the token that a cookie carries, in milliseconds of session time: when it was given out, and when its session
- * ends, however busy (Infinity: never).
+ * When the token was issued, and when its session reaches its absolute timeout (Infinity: never). In milliseconds of
+ * session time.
  */
 export interface TokenTimes {
   readonly issuedAt: number;
   readonly endsAt: number;
 }
 
-/** From a cookie's value to the token in it, and back. */
+/** Converts between a cookie's value and the token in it. */
 export interface CookieFormat {
   /**
-   * The token, or undefined for what this format cannot have made, or has made for a time that is over at `now`. Takes
-   * any string and never throws. Says nothing about whether a session has this token.
+   * The token. Undefined if this format cannot have made the cookie, or it has expired at `now`. Accepts any string and
+   * never throws. Does not tell whether a session has this token.
    */
   tokenOf(cookie: string, now: number): string | undefined;
   /**
-   * Until when a cookie that `tokenOf` has taken is good, in milliseconds of session time: Infinity where the cookie
-   * itself sets no end.
+   * When a cookie that `tokenOf` has accepted expires, in milliseconds of session time; Infinity if the format sets no
+   * end.
    */
   goodUntil(cookie: string): number;
-  /** Whether a cookie that `tokenOf` has taken was signed with a key that does not sign any more. */
+  /** Whether a cookie that `tokenOf` has accepted was signed with a key that is not the first. */
   isOutdated(cookie: string): boolean;
-  /** What a cookie holds to carry this token. */
+  /** The value of the cookie for this token. */
   valueOf(token: string, times: TokenTimes): string;
 }

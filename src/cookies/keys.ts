@@ -1,6 +1,6 @@
 /**
- * The keys of cookies: taken in any form, imported once, and held to what their algorithm wants. Runs in the thread
- * that starts a manager.
+ * Imports the keys of cookies, in any form, and checks them against their algorithm. Runs in the thread that starts a
+ * manager.
  */
 
 import { createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
@@ -9,14 +9,14 @@ import { SessionError } from '../protocol/errors.js';
 import { expectedUnseen } from '../validation/checking.js';
 import type { Algorithm } from './jwt.js';
 
-/** Each key is tried on each cookie that is seen for the first time. */
+/** Limited, as every key is tried on every new cookie. */
 const MOST_KEYS = 16;
 const LEAST_KEY_BYTES = 32;
 
-/** Of an RSA key: fewer are too weak, more would not leave the cookie its room. */
+/** Shorter RSA keys are too weak; signatures of longer ones leave too little room in a cookie. */
 const LEAST_RSA_BITS = 2048;
 const MOST_RSA_BITS = 8192;
-/** What FIPS 186-5 asks of an RSA key's public exponent; with 1, anybody signs. */
+/** The least public exponent that FIPS 186-5 allows. With 1, anybody could sign. */
 const LEAST_RSA_EXPONENT = 65_537n;
 
 type Asymmetric = Exclude<Algorithm, 'HS256'>;
@@ -28,9 +28,9 @@ const kinds: Readonly<Record<Asymmetric, string>> = {
 };
 
 /**
- * A list of keys, imported; throws ERR_INVALID_OPTION that names the key's place and shows nothing of it. `algorithm`
- * is undefined for the format 'signed'. Of secrets, copies; of other keys, the first as a private one and the rest as
- * public ones: what signs nothing need not be able to.
+ * Imports a list of keys. Throws ERR_INVALID_OPTION, which names the key's index and reveals nothing of the key.
+ * `algorithm` is undefined for the format 'signed'. Secrets are copied. Of other keys, the first is returned as a
+ * private key, the rest as public ones, as they only verify.
  */
 export function importKeys(what: string, keys: unknown, algorithm: Algorithm | undefined): readonly KeyObject[] {
   const form = `an array of 1 to ${MOST_KEYS} keys with the format ${algorithm === undefined ? "'signed'" : "'jwt'"}`;
@@ -40,7 +40,7 @@ export function importKeys(what: string, keys: unknown, algorithm: Algorithm | u
     if (count < 1 || count > MOST_KEYS) throw expectedUnseen(what, form, `an array of ${count}`);
     return Array.from({ length: count }, (_, index) => importKey(`${what}[${index}]`, keys[index], index, algorithm));
   } catch (error) {
-    // What a getter throws stays out of it: it may hold a key.
+    // What a getter throws is not shown: it may quote a key.
     throw error instanceof SessionError ? error : expectedUnseen(what, form, 'an array that cannot be read');
   }
 }
@@ -52,14 +52,14 @@ function importKey(what: string, key: unknown, index: number, algorithm: Algorit
 
 // ------------------------------------------------------------ secrets
 
-/** A copy of the key. What lay in memory on the way is wiped. */
+/** A copy of the key. Intermediate copies are wiped. */
 function importSecret(what: string, key: unknown): KeyObject {
   const form = `a secret of at least ${LEAST_KEY_BYTES} bytes: text, a Uint8Array or a secret KeyObject`;
   const bytes = secretBytes(key);
   if (bytes === undefined) throw expectedUnseen(what, form, describeKey(key));
   try {
     if (bytes.length < LEAST_KEY_BYTES) throw expectedUnseen(what, form, `one of ${bytes.length} bytes`);
-    // Whoever knows a public key could sign with it, were it taken for a secret.
+    // Taken for a secret, a public key would let everybody sign.
     if (isNoSecret(bytes)) throw expectedUnseen(what, form, 'a key of another kind of algorithm');
     return createSecretKey(bytes);
   } finally {
@@ -67,14 +67,14 @@ function importSecret(what: string, key: unknown): KeyObject {
   }
 }
 
-/** The key's bytes in memory of their own, fit to be wiped; undefined for what is no secret key. */
+/** A copy of the key's bytes, which may be wiped; undefined for what is no secret key. */
 function secretBytes(key: unknown): Uint8Array | undefined {
   if (typeof key === 'string') return new TextEncoder().encode(key);
   if (types.isUint8Array(key)) return new Uint8Array(key);
   return key instanceof KeyObject && key.type === 'secret' ? key.export() : undefined;
 }
 
-/** A key or certificate that has its algorithm with it, as PEM, JWK or DER. */
+/** Whether the bytes are a key or certificate for another kind of algorithm, as PEM, JWK or DER. */
 function isNoSecret(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   return text.includes('-----BEGIN ') || /^\s*[{[].*"kty"\s*:/s.test(text) || parseKey(bytes) !== undefined;
@@ -110,7 +110,7 @@ function fits(
   }
 }
 
-/** From a copy, as another thread may write to the memory of what came; the copy is wiped. */
+/** Parses a copy, as another thread may write to the memory of the original. The copy is wiped. */
 function parse(key: string | Uint8Array): KeyObject | undefined {
   const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : new Uint8Array(key);
   try {
@@ -120,7 +120,7 @@ function parse(key: string | Uint8Array): KeyObject | undefined {
   }
 }
 
-/** A key in one of the forms that keys are kept in; undefined for what is none, and for one under a passphrase. */
+/** A key in any of the usual forms; undefined for anything else, and for an encrypted key. */
 function parseKey(bytes: Uint8Array): KeyObject | undefined {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const ways = [
@@ -133,13 +133,13 @@ function parseKey(bytes: Uint8Array): KeyObject | undefined {
     try {
       return way();
     } catch {
-      // Another form, then.
+      // Try the next form.
     }
   }
   return undefined;
 }
 
-/** What came in the place of a key, without a trace of its content. */
+/** Describes a value that was passed as a key, without revealing any of it. */
 export function describeKey(value: unknown): string {
   if (value === null || value === undefined) return `${value}`;
   if (value instanceof KeyObject) {

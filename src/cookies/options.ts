@@ -1,6 +1,6 @@
 /**
- * The options of the cookie: every rule by which a browser would refuse it is checked before it is ever sent. Runs in
- * the thread that starts a manager.
+ * The options of the cookie: whatever a browser would refuse is refused before a cookie is sent. Runs in the thread
+ * that starts a manager.
  */
 
 import type { KeyObject } from 'node:crypto';
@@ -13,16 +13,13 @@ import { describeKey, importKeys } from './keys.js';
 
 type Format = 'opaque' | 'signed' | 'jwt';
 
-/**
- * Plain data that can be cloned, keys included: a KeyObject travels between threads, and shows nothing of itself when
- * it is printed.
- */
+/** Can be cloned, including the keys: a KeyObject can be sent to other threads, and reveals nothing when printed. */
 export interface ResolvedCookieOptions {
   readonly name: string;
   readonly format: Format;
-  /** The first signs, all verify. Empty for 'opaque'. */
+  /** The first one signs, all verify. Empty for 'opaque'. */
   readonly keys: readonly KeyObject[];
-  /** Of 'jwt' alone. */
+  /** Undefined unless the format is 'jwt'. */
   readonly algorithm: Algorithm | undefined;
   readonly secure: boolean;
   readonly sameSite: 'lax' | 'strict' | 'none';
@@ -37,12 +34,11 @@ const boolean = v.boolean('true or false');
 const nameForm = "a cookie name: 1 to 128 letters, digits or any of !#$%&'*+-.^_`|~";
 const name = v.pipe(v.string(nameForm), v.regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/, nameForm));
 
-// Browsers ignore attributes of more than 1024 bytes. Neither a space nor '<' is ever in the path of a URL that was
-// parsed.
+// Browsers ignore attributes of more than 1024 bytes. Parsed URLs have no spaces and no '<' in their paths.
 const pathForm = "a path: '/' and up to 1023 visible ASCII characters except ; and <";
 const path = v.pipe(v.string(pathForm), v.regex(/^\/[!-:=-~]{0,1023}$/, pathForm));
 
-// A cookie for all of a top-level domain is refused by browsers; 'localhost' is none.
+// Browsers refuse cookies for a top-level domain; 'localhost' counts as none.
 const domainForm =
   'a host name such as example.com, of two labels at least, without a leading or trailing dot (if international, as xn--…)';
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
@@ -66,8 +62,8 @@ const cookieSchemas = {
 };
 
 /**
- * Checks and completes the `cookie` option; throws ERR_INVALID_OPTION that names the option and shows nothing of a key.
- * `isPersistent`: where nothing is said.
+ * Checks and completes the option `cookie`. Throws ERR_INVALID_OPTION, which names the option and reveals nothing of a
+ * key. `isPersistent` is the default of `persistent`.
  */
 export function resolveCookieOptions(
   options: unknown,
@@ -85,8 +81,8 @@ export function resolveCookieOptions(
 }
 
 /**
- * What browsers demand of a name that begins so, in any letter case. HttpOnly, which the newer `__Http-` and
- * `__Host-Http-` demand, is always set.
+ * The rules of browsers for names with these prefixes, in any letter case. The newer `__Http-` and `__Host-Http-` also
+ * demand HttpOnly, which is always set.
  */
 function checkPrefix(name: string, secure: boolean, path: string, domain: string | undefined): void {
   const prefix = /^__(?:host|secure|http)-/i.exec(name)?.[0];

@@ -9,7 +9,7 @@ import { type Exchange, exchangeOf } from './request/exchange.js';
 import { findSession } from './session/find.js';
 import { SessionOfRequest } from './session/request-session.js';
 
-/** The sessions of one manager, as they come over HTTP. */
+/** Opens the sessions of one manager for HTTP requests. */
 export class HttpSessions {
   readonly #manager: SessionManager;
   readonly #options: ResolvedHttpOptions;
@@ -21,8 +21,8 @@ export class HttpSessions {
   }
 
   /**
-   * Whether what a request has already is a session of this manager. Throws ERR_INVALID_OPTION at one of another
-   * package, which goes on working with what it has put there: neither would do what it says.
+   * True if `session`, found on a request, is already a session of this manager. Throws ERR_INVALID_OPTION if it
+   * belongs to another package: that package goes on using what it has put there, and neither would work.
    */
   has(session: unknown): boolean {
     if (SessionOfRequest.isOf(this.#manager, session)) return true;
@@ -33,7 +33,10 @@ export class HttpSessions {
     );
   }
 
-  /** The session of a request; at once where a look at memory does. Never throws or rejects for what a client sent. */
+  /**
+   * The session of a request: synchronous if shared memory has it, a promise otherwise. Never throws or rejects because
+   * of what a client sent.
+   */
   open(exchange: Exchange): SessionOfRequest | Promise<SessionOfRequest> {
     const found = this.find(exchange);
     return types.isPromise(found) ? found.then((late) => this.#opened(exchange, late)) : this.#opened(exchange, found);
@@ -43,7 +46,7 @@ export class HttpSessions {
     return new SessionOfRequest(this.#manager, this.#options, exchange, found);
   }
 
-  /** What `findSession` finds. */
+  /** As `findSession`; errors of the manager get their HTTP status. */
   find(exchange: Exchange): Claim | undefined | Promise<Claim | undefined> {
     try {
       const found = findSession(this.#manager, exchange, this.#options);
@@ -54,16 +57,17 @@ export class HttpSessions {
     }
   }
 
-  /** As `open`, and the response waits for the session's changes and is told of its cookie. */
+  /** As `open`. The response waits for the session's changes and gets its cookie. */
   openNode(request: IncomingMessage, response: ServerResponse): SessionOfRequest | Promise<SessionOfRequest> {
     return this.open(exchangeOf(request, response));
   }
 }
 
 /**
- * The live session that a request's cookie opens, for requests that have no response: WebSocket upgrades, say. Checked
- * as the adapters do, and marked as seen; its token is not renewed, as that could not be sent. Throws
- * ERR_INVALID_OPTION for wrong options, never for what a client sent.
+ * Looks up the session of a request that has no response, such as a WebSocket upgrade. Checks `bind` as the adapters
+ * do, and marks the session as seen. Does not rotate the token, as the new one could not be sent. Resolves to undefined
+ * if no live session belongs to the cookie. Rejects with ERR_INVALID_OPTION for wrong options, never because of what a
+ * client sent.
  */
 export async function sessionOf<D extends SessionData>(
   manager: SessionManager<D>,

@@ -1,7 +1,4 @@
-/**
- * Sessions for Express 4 and 5, Connect, and node:http by itself: `coatcheck/express`. Runs in every thread of the
- * host.
- */
+/** Sessions for Express 4 and 5, Connect and plain node:http: `coatcheck/express`. Runs in every thread of the host. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { types } from 'node:util';
@@ -10,20 +7,21 @@ import { HttpSessions } from './core.js';
 import { type HttpOptions, refused } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { SessionOfRequest } from './session/request-session.js';
+import { giveSession } from './session/session-property.js';
 
 export * from './face.js';
 
 declare global {
   namespace Express {
-    // There also where nobody else declares it.
+    // Declared here as well, as @types/express may be missing.
     interface Request {}
   }
 }
 
-/** What the types of other packages, such as @types/express-session, say of `request.session`. */
+/** What the types of other packages, such as @types/express-session, declare for `request.session`. */
 type SessionBeside = Express.Request extends { session: infer S } ? S : unknown;
 
-// Express's own interface rather than the global one, where a second declaration of `session` is an error.
+// Express's own interface, as a second declaration of `session` in the global one would be an error.
 declare module 'express-serve-static-core' {
   interface Request<P, ResBody, ReqBody, ReqQuery, LocalsObj> {
     /** The session of this request: see `RequestSession` of `coatcheck/express`. */
@@ -32,18 +30,19 @@ declare module 'express-serve-static-core' {
 }
 
 /**
- * `(request, response, next)`, as Express, Connect and node:http have them. `next` is called once, with an error where
- * the session could not be looked up.
+ * A middleware for Express, Connect and node:http. `next` is called once; with an error if the session could not be
+ * looked up.
  */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
 /**
- * Gives every request a `session` (`RequestSession`), before whatever answers. A request that has one of this manager
- * already keeps it; one of another manager, of a site around this one, gives way. One of another package
- * (express-session) is an error, ERR_INVALID_OPTION, for `next`.
+ * A middleware that gives every request a `session` (`RequestSession`). Use it before the handlers that need one.
  *
- * `app.use(coatcheck(sessions))` in Express; `withSession(request, response, () => …)` in node:http. Throws
- * ERR_INVALID_OPTION where `options` are wrong.
+ * A session of the same manager that is already there stays; a session of another manager, set by a surrounding site,
+ * is replaced. If another package (express-session) has set one, `next` gets ERR_INVALID_OPTION.
+ *
+ * In Express: `app.use(coatcheck(sessions))`. In node:http: `withSession(request, response, () => …)`. Throws
+ * ERR_INVALID_OPTION for wrong `options`.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
@@ -62,13 +61,13 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
 }
 
 function give(session: SessionOfRequest, request: IncomingMessage, next: () => void): void {
-  (request as { session?: unknown }).session = session;
+  giveSession(request, session);
   next();
 }
 
 /**
- * The session that the middleware gave a request, where the type of the request says nothing of it, as in node:http.
- * Throws ERR_INVALID_OPTION if it gave none.
+ * The session that the middleware gave a request, for code in which the request's type does not have it, as in
+ * node:http. Throws ERR_INVALID_OPTION if there is none.
  */
 export function sessionIn<D extends SessionData = StoredData>(request: IncomingMessage): RequestSession<D> {
   const session: unknown = Reflect.get(request, 'session');

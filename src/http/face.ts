@@ -1,4 +1,4 @@
-/** What every adapter hands on beside its middleware. Runs in every thread of the host. */
+/** What every adapter exports beside its middleware. Runs in every thread of the host. */
 
 export { sessionOf } from './core.js';
 export type { BindOptions, HttpOptions, Mismatch } from './options/options.js';

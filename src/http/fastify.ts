@@ -8,6 +8,7 @@ import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { canBeHeld } from './response/held-answer.js';
 import type { SessionOfRequest } from './session/request-session.js';
+import { sessionProperty } from './session/session-property.js';
 
 export * from './face.js';
 
@@ -18,46 +19,47 @@ declare module 'fastify' {
   }
 }
 
-/** What the plugin is registered with. */
+/** The options of the plugin. */
 export interface PluginOptions<D extends SessionData = Record<string, unknown>> extends HttpOptions {
-  /** Whose sessions. */
+  /** The manager of the sessions. */
   manager: SessionManager<D>;
 }
 
-/** On a context of Fastify's, and so on those below: the name `session` is taken by this package, in whichever copy. */
+/**
+ * Set on a Fastify context, and thus visible in those below: a copy of this package has decorated `session`.
+ */
 const decorated = Symbol.for('coatcheck.fastify decorated');
 
 const plugin: FastifyPluginAsync<PluginOptions> = async (fastify, { manager, ...given }) => {
   const { prefix: _, logLevel: __, logSerializers: ___, ...options } = given as Record<string, unknown>;
   const sessions = new HttpSessions(manager, options);
-  // A property of each request's own: requests of one kind keep one shape. It is there already within a site that has
-  // a manager of its own.
-  if (Reflect.get(fastify, decorated) !== true) fastify.decorateRequest('session', null as never);
+  // Decorated so that all requests have one shape. A surrounding context with a manager of its own may have done so.
+  if (Reflect.get(fastify, decorated) !== true)
+    fastify.decorateRequest('session', { getter: sessionProperty.get, setter: sessionProperty.set } as never);
   Reflect.set(fastify, decorated, true);
   fastify.addHook('onRequest', async (request, reply) => {
     if (sessions.has(request.session)) return;
     request.session = (await sessions.openNode(request.raw, reply.raw)) as unknown as RequestSession<StoredData>;
   });
-  // The responses of `inject` have no bytes that could wait.
+  // The responses of `inject` belong to no connection whose bytes could wait: their payload waits instead.
   fastify.addHook('onSend', async (request, reply, payload) => {
     if (canBeHeld(reply.raw)) return;
-    // Fastify listens to a stream only afterwards, and then hears that it has failed.
+    // Fastify adds its error listener only after this hook, and then still learns that the stream has failed.
     if (payload instanceof Readable) payload.on('error', () => undefined);
-    await (request.session as unknown as SessionOfRequest | null)?.settled();
+    await (request.session as unknown as SessionOfRequest | undefined)?.settled();
   });
 };
 
 /**
- * Gives every request a `session` (`RequestSession`), in the context that registers it and below:
- * `app.register(coatcheck, { manager: sessions })`. Below, another manager may be registered, whose session a request
- * there has instead. The registration fails with ERR_INVALID_OPTION where the options are wrong, and with Fastify's
- * FST_ERR_DEC_ALREADY_PRESENT where another plugin has taken the name `session`.
+ * A plugin that gives every request a `session` (`RequestSession`), in the context that registers it and in those
+ * below: `app.register(coatcheck, { manager: sessions })`. A context below may register another manager, whose sessions
+ * its requests then have. Registration fails with ERR_INVALID_OPTION for wrong options, and with Fastify's
+ * FST_ERR_DEC_ALREADY_PRESENT if another plugin has taken the name `session`.
  */
 export const coatcheck: <D extends SessionData>(
   ...given: Parameters<FastifyPluginAsync<PluginOptions<D>>>
 ) => Promise<void> = Object.assign(plugin as never, {
-  // What fastify-plugin does: the decorator and the hooks belong to the context that registers, not to one of their
-  // own.
+  // As fastify-plugin does: the decorator and the hooks belong to the registering context, not to a child of it.
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'coatcheck',
   [Symbol.for('plugin-meta')]: { name: 'coatcheck', fastify: '5.x' },

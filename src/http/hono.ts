@@ -1,6 +1,6 @@
 /**
- * Sessions for Hono, in Node and wherever a Request becomes a Response: `coatcheck/hono`. Runs in every thread of the
- * host.
+ * Sessions for Hono, in Node and in other runtimes with web-standard requests: `coatcheck/hono`. Runs in every thread
+ * of the host.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -10,7 +10,7 @@ import { HttpSessions } from './core.js';
 import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
 import { type Exchange, exchangeOf, isUpgrade, webExchangeOf } from './request/exchange.js';
-import { changeHead, type HeadChanges, type TellsOfSession } from './response/head.js';
+import { changeHead, type HeadChanges, type HeadSource } from './response/head.js';
 
 export * from './face.js';
 
@@ -22,11 +22,13 @@ declare module 'hono' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`): `c.get('session')`, `c.var.session`. Before whatever answers. A
- * context that has one of this manager already keeps it; one of another manager, of a site around this one, gives way.
- * The client's address is known under `@hono/node-server`; elsewhere `bind.ip` finds none, and refuses.
+ * A middleware that gives every context a `session` (`RequestSession`): `c.get('session')` or `c.var.session`. Use it
+ * before the handlers that need one.
  *
- * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
+ * A session of the same manager that is already there stays; a session of another manager, set by a surrounding site,
+ * is replaced. The client's address is known under `@hono/node-server` only; elsewhere `bind.ip` refuses every client.
+ *
+ * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION for wrong `options`.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): MiddlewareHandler {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
@@ -38,7 +40,7 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
     await next();
     await session.settled();
     if (context.res.headers.has(ALREADY_SENT)) return;
-    exchange.isTold = true;
+    exchange.isHeadChanged = true;
     const { header } = context;
     changeHead(
       {
@@ -52,45 +54,43 @@ export function coatcheck<D extends SessionData>(manager: SessionManager<D>, opt
 }
 
 /**
- * Marks the response of a handler that answers on the `ServerResponse` of @hono/node-server: nothing else of it is
- * sent.
+ * The header by which @hono/node-server knows that a handler has answered on the `ServerResponse` itself: it then
+ * ignores Hono's response.
  */
 const ALREADY_SENT = 'x-hono-already-sent';
 
 const silent: HeadChanges = { setCookie: undefined, clearSiteData: undefined, isRead: false, isPrivate: false };
 
-/** An exchange of Hono's. */
+/** The exchange of a Hono request. */
 interface HonoExchange extends Exchange {
   /**
-   * Whether the response of Hono tells of the session, so that the server's own, which it becomes, has nothing to
-   * add.
+   * True once Hono's response has the session's headers: the server's response, which is made from it, then needs none.
    */
-  isTold: boolean;
+  isHeadChanged: boolean;
 }
 
 /**
- * Where a handler may answer past Hono, on the server's own response, that is guarded as well: whichever goes out
- * tells of the session.
+ * A handler may answer on the server's own response instead of Hono's. That one is hooked as well: the session's
+ * headers are in whichever goes out.
  */
 function exchangeFor(context: Context): HonoExchange {
   const { incoming, outgoing } = bindingsOf(context);
   const upgraded = incoming ?? { headers: { upgrade: context.req.header('upgrade') } };
-  // On an upgrade, only @hono/node-server 2 sends the headers of the response along: it names its WebSocket server
-  // then.
+  // Only @hono/node-server 2 sends the response's headers with an upgrade. It is recognised by its `wss` binding.
   const takesCookie = !isUpgrade(upgraded) || context.env?.wss !== undefined;
   const server = incoming && outgoing && exchangeOf(incoming, outgoing);
   const exchange: HonoExchange = {
     ...webExchangeOf(context.req.raw, incoming?.socket, takesCookie),
-    isTold: false,
-    guard(session) {
-      const told: TellsOfSession = {
+    isHeadChanged: false,
+    hookHead(session) {
+      const source: HeadSource = {
         get isSettled() {
           return session.isSettled;
         },
         settled: () => session.settled(),
-        headChanges: () => (exchange.isTold ? silent : session.headChanges()),
+        headChanges: () => (exchange.isHeadChanged ? silent : session.headChanges()),
       };
-      return server === undefined || server.guard(told);
+      return server === undefined || server.hookHead(source);
     },
   };
   return exchange;
@@ -101,7 +101,7 @@ interface Bindings {
   readonly outgoing?: ServerResponse | undefined;
 }
 
-/** What @hono/node-server leaves in the environment. */
+/** The Node request and response that @hono/node-server puts into the environment. */
 function bindingsOf({ env }: Context): Bindings {
   const { incoming, outgoing }: Bindings = env?.server?.incoming ? env.server : (env ?? {});
   return {

@@ -5,6 +5,7 @@ import type { SessionData, SessionManager } from '../index.js';
 import { HttpSessions } from './core.js';
 import type { HttpOptions } from './options/options.js';
 import type { RequestSession, StoredData } from './options/types.js';
+import { giveSession } from './session/session-property.js';
 
 export * from './face.js';
 
@@ -16,17 +17,17 @@ declare module 'koa' {
 }
 
 /**
- * Gives every context a `session` (`RequestSession`), before whatever answers. A context that has one of this manager
- * already keeps it; one of another manager, of a site around this one, gives way.
+ * A middleware that gives every context a `session` (`RequestSession`). Use it before the handlers that need one. A
+ * session of the same manager that is already there stays; a session of another manager, set by a surrounding site, is
+ * replaced.
  *
- * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION where `options` are wrong.
+ * `app.use(coatcheck(sessions))`. Throws ERR_INVALID_OPTION for wrong `options`.
  */
 export function coatcheck<D extends SessionData>(manager: SessionManager<D>, options?: HttpOptions): Middleware {
   const sessions = new HttpSessions(manager as unknown as SessionManager, options);
   return async (context, next) => {
     if (!sessions.has(Reflect.get(context, 'session'))) {
-      const session = await sessions.openNode(context.req, context.res);
-      Reflect.set(context, 'session', session);
+      giveSession(context, await sessions.openNode(context.req, context.res));
     }
     await next();
   };

@@ -1,6 +1,6 @@
 /**
- * Many sessions at once: listing them by reading the table slot by slot, steadily while it changes, and what to ask the
- * manager for to end them. Runs in every thread of the host.
+ * Many sessions at once: listing them by reading the table slot by slot while it changes, and writing the call that
+ * ends them. Runs in every thread of the host.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -15,11 +15,11 @@ import { toSessionInfo, toUtf8 } from '../session/info.js';
 import type { SessionId, SessionInfo } from '../types/types.js';
 import type { ResolvedFilter } from '../validation/arguments.js';
 
-/** Slots that are looked at before the thread's event loop may turn. */
+/** Slots that are read before the event loop gets a turn. */
 const SLICE = 1000;
 
-/** Writes the call that ends what a filter picks. */
-export function callToEnd({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
+/** The writer of a `closeAllSessions` call for this filter. */
+export function writerOfCloseAll({ userId, except, createdBefore, limit }: ResolvedFilter<SessionId>) {
   const call: CloseAllCall = {
     user: userId === undefined ? undefined : toUtf8(userId),
     except: except === undefined ? undefined : parseId(except),
@@ -38,19 +38,19 @@ export class Listing {
     this.#filter = filter;
   }
 
-  /** What the filter picks, while this thread's event loop goes on turning. */
+  /** The sessions that the filter selects. Gives the event loop a turn every thousand slots. */
   async *sessions(): AsyncIterableIterator<SessionInfo> {
-    for (const info of this.#infos((await this.#ofUser()) ?? this.#everything())) {
+    for (const info of this.#infos((await this.#slotsOfUser()) ?? this.#allSlots())) {
       if (info === undefined) await setImmediate();
       else yield info;
     }
   }
 
   /**
-   * The sessions of the filter's user, as the manager names them. Undefined for no user; and if the manager has died:
-   * then the whole table is read.
+   * The sessions of the filter's user, as the manager lists them. Undefined if the filter has no user, or the manager
+   * has failed: then the whole table is read.
    */
-  async #ofUser(): Promise<Iterable<Target> | undefined> {
+  async #slotsOfUser(): Promise<Iterable<Target> | undefined> {
     const { userId } = this.#filter;
     if (userId === undefined) return undefined;
     const user = toUtf8(userId);
@@ -64,21 +64,22 @@ export class Listing {
       },
       (from) => Array.from({ length: from.u32() }, () => readTarget(from)),
     );
-    if (!(answer instanceof Refused)) return once(answer);
+    if (!(answer instanceof Refused)) return withoutRepeats(answer);
     if (answer.code === 'ERR_MANAGER_FAILED') return undefined;
     throw answer.toError();
   }
 
-  /** Every slot that was ever let. A session never changes its slot, so one that lives throughout is met once. */
-  *#everything(): Iterable<Target> {
+  /**
+   * Every slot that was ever allocated. A session never changes its slot, so one that lives throughout is met exactly
+   * once.
+   */
+  *#allSlots(): Iterable<Target> {
     const { view } = this.#context;
     const touched = Atomics.load(view.header, HEADER.slotsTouched);
     for (let slot = 0; slot < touched; slot++) yield { slot, generation: view.generation(slot) };
   }
 
-  /**
-   * What the filter picks among the targets; undefined now and then, where the reader should let its event loop turn.
-   */
+  /** The selected sessions among the targets; undefined where the event loop should get a turn. */
   *#infos(targets: Iterable<Target>): Iterable<SessionInfo | undefined> {
     let left = this.#filter.limit ?? Number.POSITIVE_INFINITY;
     let looked = 0;
@@ -119,8 +120,10 @@ export class Listing {
   }
 }
 
-/** A long list is made while others change it: a session that became this user's anew meanwhile was named again. */
-function* once(targets: readonly Target[]): Iterable<Target> {
+/**
+ * The manager makes a long list in several steps. A session that loses and regains its user in between is listed twice.
+ */
+function* withoutRepeats(targets: readonly Target[]): Iterable<Target> {
   const met = new Set<number>();
   for (const target of targets) {
     if (met.has(target.slot)) continue;

@@ -1,77 +1,82 @@
-/** Looking a session up: by cookie or id, in shared memory, without a message. Runs in every thread of the host. */
+/** Looking up a session by cookie, key or id: in shared memory, without a message. Runs in every thread of the host. */
 
 import type { CookieFormat } from '../cookies/format.js';
 import type { Target } from '../protocol/calls.js';
 import { parseId } from '../protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from '../protocol/layout.js';
 import { sameDigest, type TableView } from '../protocol/table.js';
-import type { Carried } from '../session/claim.js';
+import type { PresentedToken } from '../session/claim.js';
 import type { SessionContext } from '../session/context.js';
 import { isKey, keyDigestInto } from '../session/keys.js';
 import { SessionHandle } from '../session/session.js';
-import type { Wanted } from '../session/snapshot.js';
+import type { RequestedSession } from '../session/snapshot.js';
 import { digestInto, unseal } from '../session/tokens.js';
-import { Handles, Memo, type MemoEntry } from './handles.js';
+import type { Handles } from './handles.js';
+import { Memo, type MemoEntry } from './memo.js';
 
 export class Lookup {
-  readonly handles = new Handles();
   readonly #view: TableView;
   readonly #now: () => number;
   readonly #format: CookieFormat;
   readonly #context: SessionContext;
+  readonly #handles: Handles;
   readonly #memo = new Memo();
   readonly #keys = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
-  #wanted: Wanted | undefined;
-  /** The pointer and kind of the match found last. */
+  #lastRequested: RequestedSession | undefined;
+  /** The pointer of the record that `#find` found last, and whether it matched by its previous digest. */
   #pointer = 0;
   #byPrevious = false;
 
-  constructor(view: TableView, now: () => number, format: CookieFormat, context: SessionContext) {
+  constructor(view: TableView, now: () => number, format: CookieFormat, context: SessionContext, handles: Handles) {
     this.#view = view;
     this.#now = now;
     this.#format = format;
     this.#context = context;
+    this.#handles = handles;
   }
 
   byCookie(cookie: string, touch: boolean): SessionHandle | undefined {
     return this.entryOf(cookie, touch)?.handle;
   }
 
-  /** As `byCookie`, with what is remembered of the cookie. */
+  /** As `byCookie`, but returns the memo's entry. */
   entryOf(cookie: string, touch: boolean): MemoEntry | undefined {
-    const remembered = this.#remembered(this.#memo, cookie, touch);
-    if (remembered !== null) return remembered;
+    const known = this.#fromMemo(this.#memo, cookie, touch);
+    if (known !== null) return known;
     const token = this.#format.tokenOf(cookie, this.#now());
     return token === undefined ? undefined : this.#byDigest(cookie, digestInto(token, this.#digest), token, touch);
   }
 
-  /** The token in a cookie that has just opened a session. */
-  carriedBy(cookie: string, entry: MemoEntry): Carried | undefined {
-    if (entry.carried !== undefined) return entry.carried;
+  /** The token in a cookie that was just looked up. */
+  presentedToken(cookie: string, entry: MemoEntry): PresentedToken | undefined {
+    if (entry.presented !== undefined) return entry.presented;
     const token = this.#format.tokenOf(cookie, this.#now());
     if (token === undefined) return undefined;
-    entry.carried = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
-    return entry.carried;
+    entry.presented = { token: ownText(token), isOutdated: this.#format.isOutdated(cookie) };
+    return entry.presented;
   }
 
   byKey(key: string, touch: boolean): SessionHandle | undefined {
-    const remembered = this.#remembered(this.#keys, key, touch);
-    if (remembered !== null) return remembered?.handle;
+    const known = this.#fromMemo(this.#keys, key, touch);
+    if (known !== null) return known?.handle;
     return isKey(key) ? this.#byDigest(key, keyDigestInto(key, this.#digest), undefined, touch)?.handle : undefined;
   }
 
-  /** What a cookie or key was found to mean before; null if that is not known any more. */
-  #remembered(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
+  /**
+   * The entry that is stored for a cookie or key, if it is still current; undefined if the session has ended; null if
+   * the memo does not know.
+   */
+  #fromMemo(memo: Memo, text: string, touch: boolean): MemoEntry | undefined | null {
     const entry = memo.get(text);
     if (entry === undefined) return null;
     if (this.#isCurrent(entry)) {
       const now = this.#now();
       if (now < entry.until) {
         if (entry.handle.see(now, touch)) return entry;
-        // Over; unless it was judged by a record that has been replaced meanwhile. Of a key that says nothing: it may
-        // have its next session by now, elsewhere or in the same place, where its record may even bear the same stamp,
-        // if a manager's successor found none to count on from.
+        // Ended, unless the record was replaced in the meantime. A key is looked up again in any case: it may have its
+        // next session already, in another slot or in the same one, even with the same stamp, if the manager's
+        // successor found no stamp to continue from.
         if (memo !== this.#keys && this.#isCurrent(entry)) return undefined;
       }
     }
@@ -83,7 +88,10 @@ export class Lookup {
     return this.#view.isCurrent(handle.slot, pointer, stampLow, stampHigh);
   }
 
-  /** The session with this digest: of a token, or where there is none of a key. Remembered by its text. */
+  /**
+   * The session with this digest, which is that of `token`, or of a key if `token` is undefined. Stored in the memo
+   * under `text`.
+   */
   #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): MemoEntry | undefined {
     const view = this.#view;
     const { head } = view;
@@ -96,32 +104,32 @@ export class Lookup {
       if (mark === ENDED) return undefined;
       const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
       if (now >= until || head.endsAt(view.seen(slot, mark)) <= now) {
-        // Judged by a record that has been replaced meanwhile: looked up again.
+        // The record was replaced in the meantime: look it up again.
         if (view.pointer(slot) !== pointer) continue;
         if (now >= until) this.#reportReused(slot);
         return undefined;
       }
       const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
       const { stampLow, stampHigh, length: bytes } = head;
-      const handle = this.#hold(slot);
+      const handle = this.#handleAt(slot);
       if (handle === undefined) return undefined;
       if (!handle.see(now, touch)) {
         if (view.pointer(slot) !== pointer) continue;
         return undefined;
       }
-      if (known !== undefined) handle.learn(known);
-      // A copy of its own: a string cut from a header would keep the whole header in memory.
+      if (known !== undefined) handle.learnToken(known);
+      // A copy, as a string cut from a header would keep the whole header in memory.
       const memo = token === undefined ? this.#keys : this.#memo;
       const goodUntil = token === undefined ? until : Math.min(until, this.#format.goodUntil(text));
-      const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, carried: undefined };
+      const entry = { handle, pointer, stampLow, stampHigh, bytes, until: goodUntil, presented: undefined };
       memo.set(ownText(text), entry);
       return entry;
     }
   }
 
   /**
-   * The slot whose record bears this digest, as its current or its previous one; its head is loaded. A key opens no
-   * token's session, nor a token a key's.
+   * The slot whose record has this digest, as its current or its previous one; its head is loaded then. `keyed` keeps
+   * keys and tokens apart: neither finds a session of the other kind.
    */
   #find(digest: Int32Array, keyed: boolean): number {
     const view = this.#view;
@@ -130,7 +138,7 @@ export class Lookup {
       if (pointer === 0) return false;
       const { head } = view;
       if (head.isKeyed !== keyed) return false;
-      // A key may have another session, which the one that has ended and is still to be freed shall not hide.
+      // An ended session that is not freed yet must not hide the next one under the same key.
       if (keyed && view.liveMark(slot) === ENDED) return false;
       const isCurrent = sameDigest(head.digest, digest);
       if (!isCurrent && !(head.hasPrevious && sameDigest(head.previousDigest, digest))) return false;
@@ -140,65 +148,69 @@ export class Lookup {
     };
     const keyA = digest[0] as number;
     const keyB = digest[1] as number;
-    // A token that is rotated out enters the second index before it leaves the first.
+    // A rotated token enters the second index before it leaves the first: searched in this order, it is never missed.
     const slot = view.find('digests', keyA, keyB, matches);
     return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
   }
 
   /** The handle of the session whose head was loaded last; undefined if it has ended since. */
-  #hold(slot: number): SessionHandle | undefined {
+  #handleAt(slot: number): SessionHandle | undefined {
     const { generation } = this.#view.head;
-    const held = this.handles.get(slot, generation);
-    const handle = held ?? new SessionHandle(this.#context, slot, generation);
+    const existing = this.#handles.get(slot, generation);
+    const handle = existing ?? new SessionHandle(this.#context, slot, generation);
     if (!handle.refresh()) return undefined;
-    if (held === undefined) this.handles.add(handle);
+    if (existing === undefined) this.#handles.add(handle);
     return handle;
   }
 
-  /** The handle of the session that a slot holds; undefined if it holds another, or none, by now. */
-  held({ slot, generation }: Target): SessionHandle | undefined {
+  /** The handle of this session; undefined if its slot holds another one, or none. */
+  handleOf({ slot, generation }: Target): SessionHandle | undefined {
     const isThere = this.#view.load(slot, false) !== 0 && this.#view.head.generation === generation;
-    return isThere ? this.#hold(slot) : undefined;
+    return isThere ? this.#handleAt(slot) : undefined;
   }
 
-  /** The most bytes that the data of one session may take. */
+  /** The largest size of one session's data, in bytes. */
   get maxSessionBytes(): number {
     return this.#context.maxSessionBytes;
   }
 
-  /**
-   * The handle of a session that this thread has just made. A listener that was told of it first may hold it already.
-   */
-  newborn(target: Target, token: string, id: Int32Array, createdAt: number, wanted: Wanted): SessionHandle {
+  /** The handle of a session that this thread has just made. A listener of 'created' may have looked it up already. */
+  created(
+    target: Target,
+    token: string,
+    id: Int32Array,
+    createdAt: number,
+    requested: RequestedSession,
+  ): SessionHandle {
     const { slot, generation } = target;
-    const held = this.handles.get(slot, generation);
-    if (held !== undefined) {
-      held.drew(token);
-      return held;
+    const existing = this.#handles.get(slot, generation);
+    if (existing !== undefined) {
+      existing.learnDrawnToken(token);
+      return existing;
     }
     const handle = new SessionHandle(this.#context, slot, generation);
-    handle.learn(token);
-    handle.born(id, createdAt, this.#shared(wanted));
-    this.handles.add(handle);
+    handle.learnToken(token);
+    handle.initialize(id, createdAt, this.#shared(requested));
+    this.#handles.add(handle);
     return handle;
   }
 
   /**
-   * The same as it was wanted of the session before, where it is: most are wanted alike. Never the caller's own object,
-   * which holds the data.
+   * The values of the session before, if they are the same: most sessions are created alike, and share one object.
+   * Never the caller's own object, as that refers to the data.
    */
-  #shared({ userId, client, idleTimeout, absoluteTimeout }: Wanted): Wanted {
-    const last = this.#wanted;
+  #shared({ userId, client, idleTimeout, absoluteTimeout }: RequestedSession): RequestedSession {
+    const last = this.#lastRequested;
     const alike =
       last?.userId === userId &&
       last?.client === client &&
       last?.idleTimeout === idleTimeout &&
       last?.absoluteTimeout === absoluteTimeout;
-    if (last === undefined || !alike) this.#wanted = { userId, client, idleTimeout, absoluteTimeout };
-    return this.#wanted as Wanted;
+    if (last === undefined || !alike) this.#lastRequested = { userId, client, idleTimeout, absoluteTimeout };
+    return this.#lastRequested as RequestedSession;
   }
 
-  /** The slot of a live session with this id, and its generation; undefined if there is none. */
+  /** The slot and generation of the live session with this id; undefined if there is none. */
   targetOf(id: string): { readonly slot: number; readonly generation: number } | undefined {
     const words = parseId(id);
     if (words === undefined) return undefined;
@@ -219,12 +231,12 @@ export class Lookup {
   }
 
   byId(id: string): SessionHandle | undefined {
-    return this.targetOf(id) === undefined ? undefined : this.#hold(this.#view.head.slot);
+    return this.targetOf(id) === undefined ? undefined : this.#handleAt(this.#view.head.slot);
   }
 
   /**
-   * Leaves a mark for the sweep: a token came back after its grace. Whose it was stands there first, as the slot may
-   * have its next session by now.
+   * Reports to the sweep that a token came back after its grace. The generation is stored first, as the slot may be
+   * allocated anew before the sweep reads the report.
    */
   #reportReused(slot: number): void {
     Atomics.store(this.#view.reported, slot, this.#view.head.generation);
@@ -233,7 +245,7 @@ export class Lookup {
   }
 }
 
-/** A copy of its own: a string cut from a header would keep the whole header in memory. */
+/** A copy, as a string cut from a header would keep the whole header in memory. */
 function ownText(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }

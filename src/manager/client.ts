@@ -1,23 +1,22 @@
 /**
- * The proxy to a session manager: what an application holds. Runs in every thread of the host. In the order of the
- * calls.
+ * The proxy to a session manager: the object that an application holds. Its methods stand in the order of the calls in
+ * src/protocol/calls.ts. Runs in every thread of the host.
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import { noFields } from '../calls/batch.js';
 import type { Scope } from '../calls/call-order.js';
-import { Connection } from '../calls/connection.js';
 import { Refused } from '../calls/refused.js';
-import { clearCookie, createCookieFormat, withFormat } from '../cookies/cookies.js';
-import { callToEnd, Listing } from '../lookup/listing.js';
+import { clearCookie, createCookieFormat } from '../cookies/cookies.js';
+import { Listing, writerOfCloseAll } from '../lookup/listing.js';
 import { Lookup } from '../lookup/lookup.js';
 import { timeoutLimitsUnder } from '../options/policy.js';
 import type { Settings } from '../options/settings.js';
 import type { ByteReader } from '../protocol/bytes.js';
 import { CALL, unpackSwept } from '../protocol/calls.js';
-import { isManual, readClock, toSessionTime } from '../protocol/clock.js';
+import { toSessionTime } from '../protocol/clock.js';
 import { KnownKeys } from '../protocol/data/strings.js';
 import { SessionError } from '../protocol/errors.js';
-import { HEADER, STATUS } from '../protocol/layout.js';
 import { readStats } from '../protocol/stats.js';
 import { TableView } from '../protocol/table.js';
 import { CheckedCalls } from '../schema/checked-calls.js';
@@ -25,7 +24,6 @@ import { callInTurn, type SessionContext, type Write } from '../session/context.
 import { SessionHandle } from '../session/session.js';
 import type { Data } from '../session/session-reader.js';
 import type { Membership } from '../threads/membership.js';
-import { isOver, otherBuild } from '../threads/ticket.js';
 import type {
   Claim,
   CookieData,
@@ -39,114 +37,77 @@ import type {
   SessionManager,
   Ticket,
 } from '../types/types.js';
-import { checkFilter, checkSessionId, notOwnSession, type ResolvedFilter } from '../validation/arguments.js';
-import { Claims } from './claims.js';
-import { Events } from './events.js';
+import {
+  checkFilter,
+  checkSessionId,
+  checkTouch,
+  notOwnSession,
+  type ResolvedFilter,
+} from '../validation/arguments.js';
+import { Attachment } from './attachment.js';
+import { CookieClaims } from './cookie-claims.js';
 import { KeyedSessions } from './keyed-sessions.js';
-import { Births } from './new-session-call.js';
-import { type EndOfWatching, Watching } from './watching.js';
+import { NewSessionCalls } from './new-session-calls.js';
 
-const nothing = (): undefined => undefined;
 const readCount = (from: ByteReader): number => from.u32();
 
-export class Manager implements SessionManager<Data> {
-  readonly #membership: Membership;
+export class ManagerClient implements SessionManager<Data> {
+  readonly #attachment: Attachment;
   readonly #settings: Settings;
-  readonly #connection: Connection;
-  readonly #lookup: Lookup;
-  readonly #births: Births;
-  readonly #keyed: KeyedSessions;
-  /** Public for the connection alone. */
-  readonly watching: Watching;
   readonly #context: SessionContext;
-  readonly #events: Events;
-  readonly #claims: Claims;
-  readonly #now: () => number;
+  readonly #lookup: Lookup;
+  readonly #claims: CookieClaims;
+  readonly #newSessions: NewSessionCalls;
+  readonly #keyed: KeyedSessions;
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
 
-  private constructor(membership: Membership, settings: Settings, connection: Connection, events: Events) {
-    const { invitation, schema } = membership;
-    this.#membership = membership;
+  constructor(attachment: Attachment, settings: Settings) {
+    const { membership, now, handles, connection, watched } = attachment;
+    const { schema, ticket } = membership;
+    const view = new TableView(ticket.memory);
+    this.#attachment = attachment;
     this.#settings = settings;
-    this.#connection = connection;
-    this.#events = events;
-    const view = new TableView(invitation.memory);
-    this.#now = readClock(invitation.clock);
     this.#context = {
       view,
-      now: this.#now,
-      beganAt: this.#now(),
+      now,
+      beganAt: now(),
       maxSessionBytes: settings.maxSessionBytes,
       limits: timeoutLimitsUnder(settings.policy),
-      callTimeout: invitation.callTimeout,
+      callTimeout: ticket.callTimeout,
       knownKeys: new KnownKeys(),
-      checked: schema === undefined ? undefined : new CheckedCalls(schema, invitation.callTimeout),
+      checked: schema === undefined ? undefined : new CheckedCalls(schema, ticket.callTimeout),
       call: (which, write, read) => connection.call(which, write, read),
-      watch: (handle) => this.watching.watch(handle),
+      hasManager: () => connection.hasManager,
+      watch: (handle) => watched.watch(handle),
     };
     const format = createCookieFormat(settings.cookie);
-    this.#lookup = new Lookup(view, this.#now, format, this.#context);
-    this.#claims = new Claims(this.#lookup, settings, format, this.#now);
-    this.#births = new Births(this.#context, this.#lookup, settings, connection);
+    this.#lookup = new Lookup(view, now, format, this.#context, handles);
+    this.#claims = new CookieClaims(this.#lookup, settings, format, now);
+    this.#newSessions = new NewSessionCalls(this.#context, this.#lookup, settings, connection);
     this.#keyed = new KeyedSessions(this.#context, this.#lookup, settings);
-    this.watching = new Watching(this.#lookup.handles, connection, this.#context, isManual(invitation.clock));
   }
 
-  /**
-   * Greets the manager at the other end of the port. Rejects with ERR_MANAGER_FAILED, or ERR_MANAGER_NOT_FOUND if it is
-   * of another build.
-   */
-  static async greet(port: MessagePort, membership: Membership): Promise<Manager> {
-    const header = new Int32Array(membership.invitation.memory.header);
-    let manager: Manager | undefined;
-    const events = new Events(
-      (bits) => connection.call(CALL.subscribe, (to) => to.u32(bits), nothing),
-      (slot, generation, reason) => manager?.watching.tellOver(slot, generation, reason),
-    );
-    const whyLost = () => {
-      // Where it was started, the invitation stays: whoever follows it is told what became of the manager.
-      if (membership.ended === undefined) membership.forget();
-      const isStopped = Atomics.load(header, HEADER.status) === STATUS.stopped;
-      if (manager !== undefined) manager.#close(isStopped ? 'stopped' : 'failed');
-      return isStopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED';
-    };
-    const connection = new Connection(port, membership.line, membership.invitation.callTimeout, {
-      notices: (bytes) => events.hear(bytes),
-      lost: () => {
-        if (!membership.restarts || manager === undefined || isOver(membership.invitation)) return whyLost();
-        membership.cutOff?.();
-        return undefined;
-      },
-      state: () => ({ events: events.introduce(), watched: manager?.watching.watched ?? new Int32Array(0) }),
-      over: (sessions) => manager?.watching.tellAllOver(sessions),
-    });
-    membership.follow({
-      renew: (renewed) => connection.renew(renewed),
-      restarted: (event) => events.restarted(event),
-      over: () => connection.close(new Refused(whyLost(), 'unknown')),
-    });
-    const welcome = await connection.greet();
-    if (!welcome.accepted) {
-      connection.close(new Refused('ERR_MANAGER_NOT_FOUND'));
-      throw otherBuild(membership.invitation.name, welcome.layoutVersion);
-    }
-    manager = new Manager(membership, await withFormat(welcome.settings as Settings), connection, events);
-    return manager;
+  /** Greets the manager at the other end of the port. Rejects as `Attachment.greet` does. */
+  static async greet(port: MessagePort, membership: Membership): Promise<ManagerClient> {
+    const attachment = Attachment.over(port, membership);
+    return new ManagerClient(attachment, await attachment.greet());
   }
 
   // ------------------------------------------------------------ sessions
 
   newSession(init?: NewSession<Data>): Promise<Session<Data>> {
-    return this.#births.make(init);
+    return this.#newSessions.make(init);
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
-    return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, touch) : undefined;
   }
 
   async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
-    return typeof cookie === 'string' ? this.#claims.load(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#claims.load(cookie, touch) : undefined;
   }
 
   getSessionById(id: SessionId): Session<Data> | undefined {
@@ -163,7 +124,8 @@ export class Manager implements SessionManager<Data> {
   }
 
   getClaim(cookie: string | undefined, options?: { touch?: boolean }): Claim<Data> | undefined {
-    return typeof cookie === 'string' ? this.#claims.byCookie(cookie, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof cookie === 'string' ? this.#claims.byCookie(cookie, touch) : undefined;
   }
 
   getClaimOf(session: Session<Data>): Claim<Data> {
@@ -192,13 +154,13 @@ export class Manager implements SessionManager<Data> {
   }
 
   async closeAllSessions(filter?: SessionFilter): Promise<number> {
-    return this.#ask('all', CALL.closeAllSessions, callToEnd(this.#checkFilter(filter)), readCount);
+    return this.#ask('all', CALL.closeAllSessions, writerOfCloseAll(this.#checkFilter(filter)), readCount);
   }
 
   #checkFilter(filter: SessionFilter | undefined): ResolvedFilter<SessionId> {
     const checkExcept = (value: unknown) => (this.#isOwn(value) ? value.id : checkSessionId('except', value));
-    const { clock } = this.#membership.invitation;
-    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, clock, this.#now));
+    const { clock } = this.#membership.ticket;
+    return checkFilter(filter, checkExcept, (instant) => toSessionTime(instant, clock, this.#attachment.now));
   }
 
   async sessionWantsToClose(session: Session<Data> | SessionId): Promise<void> {
@@ -230,10 +192,10 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #stop(): Promise<void> {
-    const answer = await callInTurn(this.#context, 'all', CALL.stop, nothing, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.stop, noFields, noFields);
     const over = answer instanceof Refused && /STOPPED|FAILED/.test(answer.code);
     if (answer instanceof Refused && !over && this.#membership.ended === undefined) throw answer.toError();
-    this.#close('stopped');
+    this.#attachment.close('stopped');
     await this.#membership.ended?.();
     this.#membership.forget();
   }
@@ -248,16 +210,9 @@ export class Manager implements SessionManager<Data> {
   }
 
   async #leave(): Promise<void> {
-    await callInTurn(this.#context, 'all', CALL.leave, nothing, nothing);
-    this.#close('disconnected');
+    await callInTurn(this.#context, 'all', CALL.leave, noFields, noFields);
+    this.#attachment.close('disconnected');
     this.#membership.forget();
-  }
-
-  /** From now on every call is refused, and nobody tells this thread of anything. */
-  #close(why: EndOfWatching): void {
-    this.#connection.close(new Refused(why === 'failed' ? 'ERR_MANAGER_FAILED' : 'ERR_MANAGER_STOPPED'));
-    this.#events.end();
-    this.watching.end(why);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -265,14 +220,14 @@ export class Manager implements SessionManager<Data> {
   }
 
   createTicket(): Ticket {
-    return this.#membership.invitation;
+    return this.#membership.ticket;
   }
 
-  /** In parts, each a call, so that no other call waits long. */
+  /** Sweeps in parts, each a call of its own, so that no other call has to wait long. */
   async sweep(): Promise<number> {
     const until = performance.now() + this.#context.callTimeout;
     for (let swept = 0; ; ) {
-      const part = await this.#ask('all', CALL.sweep, nothing, (from) => unpackSwept(from.u32()));
+      const part = await this.#ask('all', CALL.sweep, noFields, (from) => unpackSwept(from.u32()));
       swept += part.ended;
       if (part.isOver) return swept;
       if (performance.now() >= until) throw new Refused('ERR_TIMEOUT', 'unknown').toError();
@@ -280,14 +235,18 @@ export class Manager implements SessionManager<Data> {
   }
 
   stats(): Promise<ManagerStats> {
-    return this.#ask('new', CALL.stats, nothing, readStats);
+    return this.#ask('new', CALL.stats, noFields, readStats);
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (event: SessionEvents[E]) => void): () => void {
-    return this.#events.on(event, listener as (event: never) => void);
+    return this.#attachment.events.on(event, listener as (event: never) => void);
   }
 
   // ------------------------------------------------------------ what the calls share
+
+  get #membership(): Membership {
+    return this.#attachment.membership;
+  }
 
   async #ask<T>(scope: Scope, which: number, write: Write, read: (from: ByteReader) => T): Promise<T> {
     const answer = await callInTurn(this.#context, scope, which, write, read);

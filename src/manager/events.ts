@@ -1,4 +1,4 @@
-/** What happens in all threads, as listeners of this one hear it. Runs in every thread of the host. */
+/** The events of all threads, as the listeners of this thread hear them. Runs in every thread of the host. */
 
 import type { Refused } from '../calls/refused.js';
 import { ByteReader, MalformedBytes } from '../protocol/bytes.js';
@@ -6,9 +6,9 @@ import { expected } from '../protocol/errors.js';
 import { EVENT_BITS, EVENT_NAMES, NOTICE, REASONS, readInfo, type SessionEventName } from '../protocol/notices.js';
 import { fromUtf8, toSessionInfo } from '../session/info.js';
 import type { EndReason, SessionEvents } from '../types/types.js';
-import { Retry } from './retry.js';
+import { Retry } from './watched-sessions.js';
 
-/** Kind, and bytes. */
+/** The head of a notice: u8 kind, u32 bytes. */
 const NOTICE_HEADER = 5;
 
 type Listener = (event: never) => void;
@@ -17,94 +17,95 @@ const NAMES: readonly string[] = [...EVENT_NAMES, 'restarted', 'gap'] satisfies 
 export class Events {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #subscribe: (events: number) => Promise<Refused | undefined>;
-  readonly #over: (slot: number, generation: number, reason: EndReason) => void;
-  /** What this thread listens to, as bits. */
+  readonly #sessionEnded: (slot: number, generation: number, reason: EndReason) => void;
+  /** The events that this thread listens to, as bits. */
   #wanted = 0;
-  /** What the manager was told, as far as its answers say; undefined where a call's outcome is unknown. */
-  #told: number | undefined = 0;
-  /** The call that says so: answers are read in slices, and so those of two batches out of order. */
-  #toldBy = 0;
+  /** The events that the manager was told, as far as its replies say. Undefined if the outcome of a call is unknown. */
+  #confirmed: number | undefined = 0;
+  /** The number of the call that said so. The replies to two batches may be read out of order. */
+  #confirmedBy = 0;
   #calls = 0;
   #pending = 0;
   readonly #retry = new Retry(() => {
-    if (this.#told !== this.#wanted) this.#tell();
+    if (this.#confirmed !== this.#wanted) this.#send();
   });
 
   /**
-   * `subscribe` tells the manager what this thread listens to, as bits; `over` is told which watched session has ended.
+   * `subscribe` tells the manager what this thread listens to, as bits. `sessionEnded` is called for each watched
+   * session that has ended.
    */
   constructor(
     subscribe: (events: number) => Promise<Refused | undefined>,
-    over: (slot: number, generation: number, reason: EndReason) => void,
+    sessionEnded: (slot: number, generation: number, reason: EndReason) => void,
   ) {
     this.#subscribe = subscribe;
-    this.#over = over;
+    this.#sessionEnded = sessionEnded;
   }
 
   on(event: keyof SessionEvents, listener: Listener): () => void {
     if (!NAMES.includes(event)) throw expected('event', `one of ${NAMES.join(', ')}`, event);
     if (typeof listener !== 'function') throw expected('listener', 'a function', listener);
-    // Wrapped, so that one function may listen twice and stop once.
-    const own: Listener = (heard) => listener(heard);
+    // Wrapped, so that one function can be registered twice and removed once.
+    const own: Listener = (event) => listener(event);
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(own));
-    this.#ask();
+    this.#update();
     return () => {
       if (!listeners.delete(own)) return;
-      this.#ask();
+      this.#update();
     };
   }
 
-  /** What this thread listens to, as bits, for the greeting of a manager, which learns it by that. */
-  introduce(): number {
-    this.#told = this.#wanted;
+  /** The events that this thread listens to, as bits. For a greeting, by which the manager learns them. */
+  stateForGreeting(): number {
+    this.#confirmed = this.#wanted;
     return this.#wanted;
   }
 
-  /** Tells that another manager has taken the table over. */
+  /** Emits 'restarted': another manager has taken over the table. */
   restarted(event: SessionEvents['restarted']): void {
     this.#emit('restarted', event);
   }
 
-  #ask(): void {
+  #update(): void {
     let wanted = 0;
     for (const name of EVENT_NAMES) if ((this.#listeners.get(name)?.size ?? 0) > 0) wanted |= EVENT_BITS[name];
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
-    this.#tell();
+    this.#send();
   }
 
   /**
-   * Tells the manager what this thread listens to now, and again until it knows. Calls of one connection are done in
-   * their order, late ones too: so the last that may have been applied counts, and whether to tell again is judged when
-   * none is pending.
+   * Tells the manager what this thread listens to now, and tries again until it is confirmed. The manager does the
+   * calls of one connection in their order. So the last call that may have been applied counts, and whether to try
+   * again is decided when no call is pending.
    */
-  #tell(): void {
+  #send(): void {
     const call = ++this.#calls;
     const wanted = this.#wanted;
     this.#pending++;
     void this.#subscribe(wanted).then((refused) => {
       this.#pending--;
       const isDone = refused === undefined;
-      if (call > this.#toldBy && (isDone || refused.outcome !== 'not-applied')) {
-        this.#toldBy = call;
-        this.#told = isDone ? wanted : undefined;
+      if (call > this.#confirmedBy && (isDone || refused.outcome !== 'not-applied')) {
+        this.#confirmedBy = call;
+        this.#confirmed = isDone ? wanted : undefined;
       }
       if (isDone) this.#retry.succeeded();
-      if (this.#pending === 0 && this.#told !== this.#wanted) this.#retry.schedule();
+      if (this.#pending === 0 && this.#confirmed !== this.#wanted) this.#retry.schedule();
     });
   }
 
-  /** No manager tells this thread of anything any more. */
+  /** The manager tells this thread nothing any more. */
   end(): void {
     this.#retry.end();
   }
 
   /**
-   * Reads what the manager told, tells it on, and returns how many events there were. What makes no notice of this
-   * build is passed over.
+   * Reads notices and passes them on. Returns how many events were among them. Unknown and malformed notices are
+   * skipped.
    */
-  hear(notices: Uint8Array): number {
+  receive(notices: Uint8Array): number {
     const from = new ByteReader(notices);
     let events = 0;
     while (from.left >= NOTICE_HEADER) {
@@ -124,7 +125,8 @@ export class Events {
 
   #notice(kind: number, fields: ByteReader): void {
     if (kind === NOTICE.event) this.#event(fields);
-    else if (kind === NOTICE.over) this.#over(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
+    else if (kind === NOTICE.over)
+      this.#sessionEnded(fields.u32(), fields.u32() | 0, REASONS[fields.u8()] as EndReason);
     else if (kind === NOTICE.gap) this.#emit('gap', { missed: fields.f64() });
   }
 
@@ -147,8 +149,7 @@ export class Events {
       try {
         listener(event as never);
       } catch (error) {
-        // Thrown where nobody catches it, so that it is reported as any other programming error and harms neither the
-        // others nor us.
+        // Reported as an uncaught exception, like any other programming error; the other listeners still run.
         process.nextTick(() => {
           throw error;
         });

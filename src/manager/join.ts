@@ -1,40 +1,41 @@
 /**
- * Joining a running manager: hands it a port through the main thread, and greets it there. Runs in the thread that
- * calls it.
+ * Joining a running manager: sends it a port through the main thread, and greets it over that port. Runs in the thread
+ * that joins.
  */
 
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, postMessageToThread } from 'node:worker_threads';
-import { reserveLine } from '../calls/link.js';
+import { reserveConnectionMemory } from '../calls/link.js';
 import { expected, SessionError } from '../protocol/errors.js';
 import { HEADER, STATUS } from '../protocol/layout.js';
 import { isPort, isThreadError, type JoinMessage, type SupervisorMessage } from '../protocol/startup.js';
 import { errorFrom } from '../protocol/thread-error.js';
-import type { Follower } from '../threads/membership.js';
+import type { ManagerFollower } from '../threads/membership.js';
 import { forget, managerHere, register } from '../threads/registry.js';
 import {
   checkTicket,
-  findInvitation,
-  type Invitation,
+  findTicket,
   isOfOtherBuild,
   isOver,
+  type JoinTicket,
   notFound,
   otherBuild,
-  publishInvitation,
+  publishTicket,
   statusOf,
 } from '../threads/ticket.js';
 import type { ConnectOptions, SessionData, SessionManager, Ticket } from '../types/types.js';
 import { checkConnectOptions } from '../validation/arguments.js';
 import { defaults } from '../validation/defaults.js';
-import { Manager } from './client.js';
+import { ManagerClient } from './client.js';
 
-/** How long to wait, in milliseconds, before a manager is looked for again. */
+/** Milliseconds between two attempts, and between two looks at who owns the table. */
 const RETRY_AFTER = 20;
 
 /**
- * Joins a running manager, by its name (default 'default') or by a ticket. In a thread that has started or joined it
- * already, the same proxy is returned. Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED, ERR_MANAGER_FAILED, or
- * ERR_TIMEOUT while the main thread is blocked.
+ * Joins a running manager. `where` is its name (default 'default') or a ticket. In a thread that has started or joined
+ * the manager already, resolves to the same proxy. Rejects with ERR_MANAGER_NOT_FOUND, ERR_MANAGER_STOPPED or
+ * ERR_MANAGER_FAILED, with ERR_TIMEOUT if the manager's `callTimeout` passes first (the main thread is blocked), and
+ * with ERR_INVALID_OPTION if this thread has joined with another `schema`.
  */
 export async function connectSessionManager<D extends SessionData = Record<string, unknown>>(
   where: string | Ticket = defaults.name,
@@ -42,28 +43,28 @@ export async function connectSessionManager<D extends SessionData = Record<strin
 ): Promise<SessionManager<D>> {
   if (typeof where === 'string' && where === '') throw expected('where', 'the name of a manager or a ticket', where);
   const { schema } = checkConnectOptions(options);
-  const ticket = typeof where === 'string' ? undefined : checkTicket(where);
-  const name = ticket?.name ?? (where as string);
-  const here = managerHere(name, ticket);
-  const invitation = here?.invitation ?? ticket ?? findInvitation(name);
-  if (invitation !== undefined && isOfOtherBuild(invitation)) throw otherBuild(name, invitation.coatcheck);
+  const given = typeof where === 'string' ? undefined : checkTicket(where);
+  const name = given?.name ?? (where as string);
+  const here = managerHere(name, given);
+  const ticket = here?.ticket ?? given ?? findTicket(name);
+  if (ticket !== undefined && isOfOtherBuild(ticket)) throw otherBuild(name, ticket.coatcheck);
   if (here !== undefined) {
     if (schema !== undefined && schema !== here.schema) {
       throw new SessionError('ERR_INVALID_OPTION', 'This thread has joined the manager already, with another `schema`');
     }
     return here.manager as unknown as Promise<SessionManager<D>>;
   }
-  if (invitation === undefined) throw notFound(name);
-  const manager: Promise<Manager> = join(invitation, schema, () => forget(manager as never));
-  return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
+  if (ticket === undefined) throw notFound(name);
+  const manager: Promise<ManagerClient> = join(ticket, schema, () => forget(manager as never));
+  return register(name, { manager: manager as never, schema, ticket }) as unknown as Promise<SessionManager<D>>;
 }
 
 async function join(
-  invitation: Invitation,
+  ticket: JoinTicket,
   schema: ReturnType<typeof checkConnectOptions>['schema'],
   forgotten: () => void,
-): Promise<Manager> {
-  // Waiting for another thread's answer keeps nothing alive: this timer does, and ends the wait.
+): Promise<ManagerClient> {
+  // Awaiting another thread's answer does not keep this thread alive; the timer does, and ends the wait.
   let late: (() => void) | undefined;
   const deadline = new Promise<never>((_, reject) => {
     late = () =>
@@ -72,22 +73,22 @@ async function join(
       );
   });
   deadline.catch(() => {});
-  // Behind a turn of the event loop: where this thread was blocked, the answer may have arrived and not been read.
-  const timer = setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout);
-  const latest = performance.now() + invitation.callTimeout;
+  // After a turn of the event loop: if this thread was blocked, the answer may have arrived without having been read.
+  const timer = setTimeout(() => setImmediate(() => late?.()), ticket.callTimeout);
+  const latest = performance.now() + ticket.callTimeout;
   try {
     for (;;) {
-      refuseIfOver(invitation);
+      refuseIfOver(ticket);
       try {
-        const manager = await attempt(invitation, schema, forgotten, deadline);
-        if (managerHere(invitation.name)?.invitation === invitation) publishInvitation(invitation);
+        const manager = await attempt(ticket, schema, forgotten, deadline);
+        if (managerHere(ticket.name)?.ticket === ticket) publishTicket(ticket);
         return manager;
       } catch (error) {
         if (error instanceof SessionError && error.code === 'ERR_TIMEOUT') throw error;
-        refuseIfOver(invitation);
+        refuseIfOver(ticket);
         if (error instanceof SessionError && error.code !== 'ERR_MANAGER_FAILED') throw error;
-        // Between two managers: the next may be there in a moment.
-        if (invitation.restarts && performance.now() + RETRY_AFTER < latest) await setTimeoutAsync(RETRY_AFTER);
+        // The manager may be between two owners: the successor may be up in a moment.
+        if (ticket.restarts && performance.now() + RETRY_AFTER < latest) await setTimeoutAsync(RETRY_AFTER);
         else if (error instanceof SessionError) throw error;
         else throw new SessionError('ERR_MANAGER_FAILED', undefined, { cause: error });
       }
@@ -97,46 +98,43 @@ async function join(
   }
 }
 
-/** One try: with ports of its own, to the manager that is in office. */
+/** One attempt to join the current owner of the table, with ports of its own. */
 async function attempt(
-  invitation: Invitation,
+  ticket: JoinTicket,
   schema: ReturnType<typeof checkConnectOptions>['schema'],
   forgotten: () => void,
   deadline: Promise<never>,
-): Promise<Manager> {
+): Promise<ManagerClient> {
   const { port1, port2 } = new MessageChannel();
   const { port1: second, port2: forSupervisor } = new MessageChannel();
-  const message: JoinMessage = { coatcheck: 'join', name: invitation.name };
-  let lettingGo: NodeJS.Timeout | undefined;
+  const message: JoinMessage = { coatcheck: 'join', name: ticket.name };
+  let abandoning: NodeJS.Timeout | undefined;
   const forget = () => {
-    clearInterval(lettingGo);
+    clearInterval(abandoning);
     second.close();
     forgotten();
   };
-  const header = new Int32Array(invitation.memory.header);
-  // Of the manager that this thread has its port from: the one that is asked now, or this try fails; afterwards, the
-  // one whose port the supervisor hands on.
+  const header = new Int32Array(ticket.memory.header);
+  // The epoch of the manager that this thread's port leads to: during the attempt, that of the manager that was asked;
+  // later, that of the last successor whose port the supervisor has sent.
   let epoch = Atomics.load(header, HEADER.ownerEpoch);
-  const renewed = (next: number) => {
-    clearInterval(lettingGo);
+  const reconnected = (next: number) => {
+    clearInterval(abandoning);
     epoch = next;
   };
-  const follow = (follower: Follower) => followSupervisor(second, follower, renewed);
-  const { restarts } = invitation;
-  const line = reserveLine();
-  const cutOff = () => {
-    clearInterval(lettingGo);
-    lettingGo = onceAlive(header, epoch, () => second.close());
+  const follow = (follower: ManagerFollower) => followSupervisor(second, follower, reconnected);
+  const { restarts } = ticket;
+  const memory = reserveConnectionMemory();
+  const portClosed = () => {
+    clearInterval(abandoning);
+    abandoning = whenStillAlive(header, epoch, () => second.close());
   };
-  const membership = { invitation, schema, ended: undefined, forget, line, restarts, follow, cutOff };
-  const { replaced, watching } = watchOffice(invitation);
+  const membership = { ticket, schema, ended: undefined, forget, memory, restarts, follow, portClosed };
+  const { replaced, watching } = watchOwner(ticket);
   try {
     const joined = Promise.all([
-      Manager.greet(port1, membership),
-      postMessageToThread(threadOf(invitation), { ...message, port: port2, second: forSupervisor }, [
-        port2,
-        forSupervisor,
-      ]),
+      ManagerClient.greet(port1, membership),
+      postMessageToThread(threadOf(ticket), { ...message, port: port2, second: forSupervisor }, [port2, forSupervisor]),
     ]);
     const [manager] = await Promise.race([joined, deadline, replaced]);
     return manager;
@@ -149,17 +147,15 @@ async function attempt(
   }
 }
 
-/**
- * Rejects when another manager is in office: the one that was asked may be blocked, and hold its ports open, for good.
- */
-function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watching: NodeJS.Timeout } {
+/** Rejects when the table has another owner. The manager that was asked may be blocked and never close its ports. */
+function watchOwner({ memory }: JoinTicket): { replaced: Promise<never>; watching: NodeJS.Timeout } {
   const header = new Int32Array(memory.header);
-  const office = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
-  const asked = office();
+  const owner = () => `${Atomics.load(header, HEADER.ownerEpoch)} ${Atomics.load(header, HEADER.threadId)}`;
+  const asked = owner();
   let watching: NodeJS.Timeout | undefined;
   const replaced = new Promise<never>((_, reject) => {
     watching = setInterval(() => {
-      if (office() !== asked) reject(new SessionError('ERR_MANAGER_FAILED'));
+      if (owner() !== asked) reject(new SessionError('ERR_MANAGER_FAILED'));
     }, RETRY_AFTER);
   });
   replaced.catch(() => {});
@@ -167,42 +163,44 @@ function watchOffice({ memory }: Invitation): { replaced: Promise<never>; watchi
 }
 
 /**
- * The port to the manager of this epoch has closed. A dead one has a successor; where its heart goes on beating nobody
- * will come, and this thread lets go: it may join anew.
+ * For a port that closed although the manager of `epoch` was not replaced. If that manager goes on beating, it is alive
+ * and no successor will come: `abandon` is called, and this thread may join again.
  */
-function onceAlive(header: Int32Array, epoch: number, letGo: () => void): NodeJS.Timeout {
+function whenStillAlive(header: Int32Array, epoch: number, abandon: () => void): NodeJS.Timeout {
   const beat = Atomics.load(header, HEADER.heartbeat);
   const watching = setInterval(() => {
-    // A beat is read before the epoch is: whoever beats afterwards is of this epoch, or a later one is seen.
+    // The heartbeat is read before the epoch. A beat of a later manager is thus never taken for one of this epoch.
     const hasBeaten = ((Atomics.load(header, HEADER.heartbeat) - beat) | 0) > 1;
     if (Atomics.load(header, HEADER.ownerEpoch) !== epoch) clearInterval(watching);
-    else if (hasBeaten) letGo();
+    else if (hasBeaten) abandon();
   }, RETRY_AFTER);
   return watching.unref();
 }
 
-/** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
-function followSupervisor(second: MessagePort, follower: Follower, renewed: (epoch: number) => void): void {
+/**
+ * Listens to the supervisor. It closes its end of the port when there will be no successor, or when its thread ends.
+ */
+function followSupervisor(second: MessagePort, follower: ManagerFollower, reconnected: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
     if (message?.coatcheck === 'renew' && isPort(message.port)) {
-      renewed(message.epoch);
-      follower.renew(message.port as MessagePort);
+      reconnected(message.epoch);
+      follower.reconnect(message.port as MessagePort);
     } else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {
       const { why, restarts, recovered } = message;
       follower.restarted({ cause: errorFrom(why), restarts, recovered });
     }
   });
-  second.on('close', () => follower.over());
+  second.on('close', () => follower.managerEnded());
   second.unref();
 }
 
-/** The thread of the manager in office; the first one's, until that has come up. */
-function threadOf({ memory, threadId }: Invitation): number {
+/** The thread of the current owner; the first manager's until that is up. */
+function threadOf({ memory, threadId }: JoinTicket): number {
   return Atomics.load(new Int32Array(memory.header), HEADER.threadId) || threadId;
 }
 
-function refuseIfOver(invitation: Invitation): void {
-  if (!isOver(invitation)) return;
-  const stopped = statusOf(invitation) === STATUS.stopped;
+function refuseIfOver(ticket: JoinTicket): void {
+  if (!isOver(ticket)) return;
+  const stopped = statusOf(ticket) === STATUS.stopped;
   throw new SessionError(stopped ? 'ERR_MANAGER_STOPPED' : 'ERR_MANAGER_FAILED');
 }

@@ -1,6 +1,10 @@
-/** Sessions under a caller's own key: what the manager's proxy does for adapters. Runs in every thread of the host. */
+/**
+ * Sessions under the caller's own keys, for adapters that draw session ids themselves. Runs in every thread of the
+ * host.
+ */
 
-import { drawsAgain, Refused } from '../calls/refused.js';
+import { noFields } from '../calls/batch.js';
+import { Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
 import type { Settings } from '../options/settings.js';
 import { CALL, readTarget, writeNewSession } from '../protocol/calls.js';
@@ -11,13 +15,11 @@ import { DIGEST_WORDS, ID_WORDS } from '../protocol/layout.js';
 import { callInTurn, type SessionContext, type Write } from '../session/context.js';
 import { packClient, toUtf8 } from '../session/info.js';
 import { checkKey, keyDigestInto } from '../session/keys.js';
-import { MOST_NOTE, type SessionHandle } from '../session/session.js';
+import { MAX_NOTE_LENGTH, type SessionHandle } from '../session/session.js';
 import { drawIdInto } from '../session/tokens.js';
-import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
+import { checkTouch, type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 import { expectedUnseen } from '../validation/checking.js';
 import type { TimeoutLimits } from '../validation/durations.js';
-
-const nothing = (): undefined => undefined;
 
 export class KeyedSessions {
   readonly #context: SessionContext;
@@ -34,17 +36,16 @@ export class KeyedSessions {
     const digest = keyDigestInto(checkKey(key), new Int32Array(DIGEST_WORDS));
     const resolved = checkPut(init, this.#settings, this.#context.limits);
     const { checked, callTimeout } = this.#context;
-    for (const since = performance.now(); ; ) {
-      const target = await (checked === undefined
+    const attempt = () =>
+      checked === undefined
         ? this.#put(digest, resolved, resolved.data)
-        : checked.whole('all', resolved.data, (data) => this.#put(digest, resolved, data)));
-      if (target instanceof Refused && drawsAgain(target, since, callTimeout)) continue;
-      if (target instanceof Refused) throw target.toError();
-      const session = this.#lookup.held(target);
-      // It was put, and has ended before this thread heard of it.
-      if (session === undefined) throw new SessionError('ERR_SESSION_ENDED', undefined, { outcome: 'applied' });
-      return session;
-    }
+        : checked.whole('all', resolved.data, (data) => this.#put(digest, resolved, data));
+    const target = await redrawWhileUsed(await attempt(), callTimeout, attempt);
+    if (target instanceof Refused) throw target.toError();
+    const session = this.#lookup.handleOf(target);
+    // The session was stored, but ended before the reply arrived here.
+    if (session === undefined) throw new SessionError('ERR_SESSION_ENDED', undefined, { outcome: 'applied' });
+    return session;
   }
 
   #put(digest: Int32Array, { userId, client, ...resolved }: ResolvedNewSession, data: unknown) {
@@ -62,7 +63,8 @@ export class KeyedSessions {
   }
 
   get(key: unknown, options: { touch?: boolean } | undefined): SessionHandle | undefined {
-    return typeof key === 'string' ? this.#lookup.byKey(key, options?.touch !== false) : undefined;
+    const touch = checkTouch(options);
+    return typeof key === 'string' ? this.#lookup.byKey(key, touch) : undefined;
   }
 
   async close(key: string, note = ''): Promise<void> {
@@ -70,17 +72,14 @@ export class KeyedSessions {
     if (typeof note !== 'string') throw expected('note', 'a string', note);
     const write: Write = (to) => {
       writeCloseByKey(to, digest, this.#settings.absoluteTimeout);
-      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+      to.raw(toUtf8(note.slice(0, MAX_NOTE_LENGTH)));
     };
-    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, nothing);
+    const answer = await callInTurn(this.#context, 'all', CALL.closeSessionByKey, write, noFields);
     if (answer instanceof Refused) throw answer.toError();
   }
 }
 
-/**
- * As for `newSession`; but there has to be data, and a session under a key is everybody's who knows the key, and no one
- * thread's.
- */
+/** As for `newSession`, but `data` is required, and `linked` is refused: a session under a key belongs to no thread. */
 function checkPut(init: unknown, settings: Settings, limits: TimeoutLimits): ResolvedNewSession {
   const resolved = resolveNewSession(init, settings, limits);
   if (resolved.data === undefined) throw expected('data', 'an object', undefined);

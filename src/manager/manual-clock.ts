@@ -1,21 +1,21 @@
 /**
- * A clock that stands still until it is moved, in every thread at once; for tests and replays. It is moved in the
- * thread that made it.
+ * A clock that stands still until it is moved, in every thread at once. For tests and replays. Only the thread that
+ * made it can move it.
  */
 
 import { types } from 'node:util';
 import { type ClockMemory, clockOffset, reserveClock, setClockOffset } from '../protocol/clock.js';
 import { expected } from '../protocol/errors.js';
 import type { Duration, ManualClock } from '../types/types.js';
-import { CENTURY, checkDuration } from '../validation/durations.js';
+import { checkDuration, graceLimits } from '../validation/durations.js';
 
 const memories = new WeakMap<object, ClockMemory>();
 /** The last instant that a Date can be. */
 const LAST_INSTANT = 8.64e15;
 
 /**
- * Makes a manual clock. `start`: milliseconds since 1970 or a Date, default the present. Session time never goes back:
- * `set` to an earlier instant is refused.
+ * Makes a manual clock that stands at `start` (a Date, or milliseconds since 1970; default: now). Session time never
+ * goes back: setting it to an earlier instant throws ERR_INVALID_OPTION.
  */
 export function createManualClock(start: number | Date = Date.now()): ManualClock {
   const memory = reserveClock(toTime('start', start, 0), true);
@@ -24,12 +24,7 @@ export function createManualClock(start: number | Date = Date.now()): ManualCloc
     now,
     set: (time) => setClockOffset(memory, toTime('time', time, now())),
     advance: (by: Duration) => {
-      const milliseconds = checkDuration('by', by, {
-        least: 0,
-        most: CENTURY,
-        mostInWords: '100 years',
-        orFalse: false,
-      });
+      const milliseconds = checkDuration('by', by, graceLimits);
       setClockOffset(memory, toTime('by', now() + milliseconds, now()));
     },
   };

@@ -1,64 +1,64 @@
 /**
  * Starting a manager: reserves the table, has a supervisor start the thread that owns it, and greets that thread. Runs
- * in the thread that calls it.
+ * in the thread that starts the manager.
  */
 
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
-import { type Line, reserveLine } from '../calls/link.js';
+import { type ConnectionMemory, reserveConnectionMemory } from '../calls/link.js';
 import { type ResolvedOptions, resolveOptions } from '../options/options.js';
 import { settingsOf } from '../options/settings.js';
 import { type ClockMemory, monotonic, reserveClock } from '../protocol/clock.js';
 import { SessionError } from '../protocol/errors.js';
 import { HEADER, LAYOUT_VERSION, reserveTable, shapeFor, type TableMemory } from '../protocol/layout.js';
 import { errorFrom } from '../protocol/thread-error.js';
-import type { Follower } from '../threads/membership.js';
+import type { ManagerFollower } from '../threads/membership.js';
 import { warnOfOtherProcesses } from '../threads/processes.js';
 import { forget, managerHere, register } from '../threads/registry.js';
-import { type Post, Supervisor } from '../threads/supervisor.js';
-import { findInvitation, type Invitation, isOver, publishInvitation, withdrawInvitation } from '../threads/ticket.js';
+import { Supervisor, type SupervisorOptions } from '../threads/supervisor.js';
+import { findTicket, isOver, type JoinTicket, publishTicket, withdrawTicket } from '../threads/ticket.js';
 import type { ManagerOptions, SessionData, SessionManager } from '../types/types.js';
-import { Manager } from './client.js';
+import { ManagerClient } from './client.js';
 import { isManualClock, memoryOf } from './manual-clock.js';
 
 /**
- * Where the manager's thread begins: the one place that knows. Not asked for where a bundle, which may not know where
- * it lies, names another.
+ * The URL of the manager's module. Evaluated only if the option `worker` is absent: in a bundle, `import.meta.url` may
+ * be missing.
  */
 const besideThis = () => new URL('../../worker/main.js', import.meta.url);
 
 /**
- * Starts the one thread that owns the session table, and returns this thread's proxy to it. It lives as long as the
- * thread that called, or until `stop`. Rejects with ERR_INVALID_OPTION before any thread is started, with
- * ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED and the cause.
+ * Starts the one thread that owns the session table, and resolves to this thread's proxy to it. The manager lives until
+ * `stop` is called or the calling thread ends. Rejects with ERR_INVALID_OPTION before a thread is started, with
+ * ERR_NAME_IN_USE, or with ERR_MANAGER_FAILED, whose `cause` says why the thread did not come up.
  */
 export async function startSessionManager<D extends SessionData = Record<string, unknown>>(
   options?: ManagerOptions<D>,
 ): Promise<SessionManager<D>> {
   const resolved = resolveOptions(options, isManualClock);
   const { name, schema } = resolved;
-  const inherited = findInvitation(name);
+  const inherited = findTicket(name);
   if (managerHere(name) !== undefined || (inherited !== undefined && !isOver(inherited))) {
     throw new SessionError('ERR_NAME_IN_USE');
   }
   warnOfOtherProcesses();
-  let invitation: Invitation | undefined;
-  const manager: Promise<Manager> = start(
+  let ticket: JoinTicket | undefined;
+  const manager: Promise<ManagerClient> = start(
     resolved,
     () => forget(manager as never),
     (made) => {
-      invitation = made;
+      ticket = made;
     },
   );
-  return register(name, { manager: manager as never, schema, invitation }) as unknown as Promise<SessionManager<D>>;
+  return register(name, { manager: manager as never, schema, ticket }) as unknown as Promise<SessionManager<D>>;
 }
 
 async function start(
   options: ResolvedOptions,
   forgotten: () => void,
-  invited: (invitation: Invitation) => void,
-): Promise<Manager> {
+  published: (ticket: JoinTicket) => void,
+): Promise<ManagerClient> {
   const memory = reserve(options);
   const clock = options.clock === undefined ? wallClock() : memoryOf(options.clock);
   const worker = options.worker ?? startable(besideThis);
@@ -70,10 +70,10 @@ async function start(
     restarts: options.restarts,
     resourceLimits: options.resourceLimits,
   });
-  const line = reserveLine();
-  const { follow, first } = enterThisThread(supervisor, line, memory);
+  const ownMemory = reserveConnectionMemory();
+  const { follow, first } = addThisThread(supervisor, ownMemory, memory);
   startable(() => supervisor.start(), worker);
-  const invitation: Invitation = {
+  const ticket: JoinTicket = {
     coatcheck: LAYOUT_VERSION,
     name: options.name,
     threadId: supervisor.threadId,
@@ -82,56 +82,59 @@ async function start(
     memory,
     clock,
   };
-  invited(Object.freeze(invitation));
+  published(Object.freeze(ticket));
   const forgetAll = () => {
-    if (findInvitation(options.name)?.threadId === invitation.threadId) withdrawInvitation(options.name);
+    if (findTicket(options.name)?.threadId === ticket.threadId) withdrawTicket(options.name);
     forgotten();
   };
   try {
-    const manager = await Manager.greet(first(), {
-      invitation,
+    const manager = await ManagerClient.greet(first(), {
+      ticket,
       schema: options.schema,
       ended: () => supervisor.end(),
       forget: forgetAll,
-      line,
-      restarts: invitation.restarts,
+      memory: ownMemory,
+      restarts: ticket.restarts,
       follow,
-      cutOff: () => supervisor.cutOff(),
+      portClosed: () => supervisor.portClosed(),
     });
-    publishInvitation(invitation);
+    publishTicket(ticket);
     return manager;
   } catch (error) {
-    // What is known before the thread is ended from here, as that gives it an exit code of its own.
+    // Read before `abort`, which ends the thread with an exit code of its own.
     const known = supervisor.cause ?? (isPortClosed(error) ? undefined : error);
     await supervisor.abort();
     throw notStarted(known ?? supervisor.cause ?? error, worker);
   }
 }
 
-/** Whether an error says only that the port to the manager closed: its thread died, of what that thread says. */
+/** Whether an error says only that the port closed. Why it closed is known to the supervisor. */
 function isPortClosed(error: unknown): boolean {
   return error instanceof SessionError && error.code === 'ERR_MANAGER_FAILED';
 }
 
-/** Makes this thread the first that the supervisor tells of restarts: without a port, as it lives here itself. */
-function enterThisThread(supervisor: Supervisor, line: Line, memory: TableMemory) {
+/**
+ * Adds this thread to those that the supervisor tells of restarts. It is told by a function call, as the supervisor
+ * runs in this thread. `first` returns the port to the first manager, which arrives before a follower is set.
+ */
+function addThisThread(supervisor: Supervisor, ownMemory: ConnectionMemory, table: TableMemory) {
   let port: MessagePort | undefined;
-  let follower: Follower | undefined;
-  const header = new Int32Array(memory.header);
-  supervisor.enter({
+  let follower: ManagerFollower | undefined;
+  const header = new Int32Array(table.header);
+  supervisor.add({
     number: Atomics.add(header, HEADER.connections, 1) + 1,
-    ...line,
-    renew: (renewed) => {
-      port = renewed;
-      follower?.renew(renewed);
+    ...ownMemory,
+    reconnect: (next) => {
+      port = next;
+      follower?.reconnect(next);
     },
     restarted: (why, restarts, recovered) => follower?.restarted({ cause: errorFrom(why), restarts, recovered }),
-    over: () => follower?.over(),
+    managerEnded: () => follower?.managerEnded(),
   });
   return {
     first: () => port as MessagePort,
-    follow: (made: Follower) => {
-      follower = made;
+    follow: (given: ManagerFollower) => {
+      follower = given;
     },
   };
 }
@@ -146,7 +149,7 @@ function reserve(options: ResolvedOptions): TableMemory {
   }
 }
 
-function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMemory): Post['startup'] {
+function startupOf(options: ResolvedOptions, memory: TableMemory, clock: ClockMemory): SupervisorOptions['startup'] {
   const { maxBytes, maxSessionBytes, maxSessionsPerUser, whenOverLimit, whenFull, whenReused, sweep } = options;
   return {
     layoutVersion: LAYOUT_VERSION,
@@ -168,7 +171,7 @@ function wallClock(): ClockMemory {
   return reserveClock(Date.now() - monotonic()(), false);
 }
 
-/** What a step towards the first manager comes to. Throws ERR_MANAGER_FAILED. */
+/** The result of `step`, which starts something. Throws ERR_MANAGER_FAILED if it throws. */
 function startable<T>(step: () => T, worker?: URL): T {
   try {
     return step();
@@ -177,7 +180,7 @@ function startable<T>(step: () => T, worker?: URL): T {
   }
 }
 
-/** The refusal where no thread came up. `worker`: undefined where it is not known where its file would lie. */
+/** The error for a thread that did not come up. `worker` is undefined if its URL is not known. */
 function notStarted(cause: unknown, worker: URL | undefined): SessionError {
   const isMissing = worker === undefined || (worker.protocol === 'file:' && !existsSync(worker));
   const why = isMissing

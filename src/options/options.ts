@@ -1,6 +1,6 @@
 /**
- * The options of `startSessionManager`, checked and completed before any thread starts. Runs in the thread that starts
- * a manager.
+ * The options of `startSessionManager`, checked and completed before any thread is started. Runs in the thread that
+ * starts a manager.
  */
 
 import type { ResourceLimits } from 'node:worker_threads';
@@ -28,14 +28,14 @@ import {
   timeoutLimitsUnder,
 } from './policy.js';
 
-/** When tokens are renewed mid-session, in milliseconds. */
+/** When tokens are rotated while a session is in use, in milliseconds. */
 export interface Rotation {
   readonly every: number;
   readonly grace: number;
 }
 
 /**
- * Options with nothing left open. Durations are milliseconds, Infinity for never. All of it can be cloned but `schema`,
+ * The complete options. Durations are milliseconds, Infinity for never. Everything can be cloned except `schema`,
  * `worker` and `clock`.
  */
 export interface ResolvedOptions {
@@ -51,7 +51,7 @@ export interface ResolvedOptions {
   /** Infinity: no limit. */
   readonly maxSessionsPerUser: number;
   readonly whenOverLimit: 'reject' | 'end-oldest';
-  /** Undefined: tokens are renewed only on `login` and `rotate`. */
+  /** Undefined: tokens are replaced on `login` and `rotate` only. */
   readonly rotation: Rotation | undefined;
   readonly whenReused: 'report' | 'end-session';
   readonly cookie: ResolvedCookieOptions;
@@ -72,7 +72,7 @@ const GiB = 1024 * MiB;
 const nameForm = 'a text of 1 to 64 characters';
 const limitForm = 'a positive integer or Infinity';
 
-// Beyond these, V8 ends the whole process rather than the thread: tried with stacks of 100 KiB and code ranges of a
+// Beyond these limits V8 ends the process instead of the thread, as tried with stacks of 100 KiB and code ranges of a
 // petabyte.
 const limitSchemas = {
   maxYoungGenerationSizeMb: v.optional(megabytes(1, 1_048_576), defaults.resourceLimits.maxYoungGenerationSizeMb),
@@ -94,7 +94,7 @@ const rotationSchemas = {
 const optionSchemas = {
   name: v.optional(v.pipe(v.string(nameForm), v.minLength(1, nameForm), v.maxLength(64, nameForm)), defaults.name),
   policy: v.optional(choiceOption(...POLICY_NAMES)),
-  // Checked when the policy is known.
+  // Checked later, when the policy is known.
   idleTimeout: v.optional(v.unknown()),
   absoluteTimeout: v.optional(v.unknown()),
   maxSessions: v.optional(integer(1, 16_000_000), defaults.maxSessions),
@@ -124,15 +124,15 @@ const optionSchemas = {
 };
 
 /**
- * Checks everything, in this thread and at once; throws ERR_INVALID_OPTION that names the option. An option that is
- * present but undefined counts as absent. `isManualClock` tells the clocks that `createManualClock` made from
- * lookalikes, which no other thread could read.
+ * Checks and completes all options. Throws ERR_INVALID_OPTION, which names the option. An option that is present but
+ * undefined counts as absent. `isManualClock` recognises clocks made by `createManualClock`: no other thread could read
+ * a lookalike.
  */
 export function resolveOptions(options: unknown, isManualClock: (value: unknown) => boolean): ResolvedOptions {
   const checked = checkOptions('', options === undefined ? {} : options, optionSchemas);
   const { policy, cookie, resourceLimits, restarts, rotation, store, clock, worker, maxBytes } = checked;
 
-  // A store's URL may hold a password: what came is described, not shown.
+  // The URL of a store may hold a password, so the value is described instead of shown.
   if (store !== 'memory')
     throw expectedUnseen('store', "'memory' (no other is supported yet by this version)", `another ${typeof store}`);
   if (clock !== undefined && !isClock(clock, isManualClock))
@@ -167,7 +167,7 @@ export function resolveOptions(options: unknown, isManualClock: (value: unknown)
 
 function resolveRotation(rotation: unknown): Rotation {
   const { every, grace } = checkOptions('rotation', rotation, rotationSchemas);
-  // A token that is renewed while the one before is still honoured would end that before its time.
+  // Rotating a token while the one before it is still honoured would end the grace of that one early.
   if (grace > every) throw expected('rotation.grace', `no longer than \`rotation.every\`, which is ${every} ms`, grace);
   return { every, grace };
 }
@@ -218,14 +218,14 @@ function isWithin(value: number, least: number, most: number): boolean {
 }
 
 /**
- * node-cron writes ranges out before it looks at their size, and '1-2000000000 * * * *' takes the process with it: no
- * field has numbers of three digits.
+ * node-cron expands ranges before it checks their size: '1-2000000000 * * * *' would exhaust the memory. No field of a
+ * cron expression needs three digits.
  */
 function isSweep(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 100 && !/\d{3}/.test(value) && isCron(value);
 }
 
-/** Of whichever realm: what has an address, as a URL has. */
+/** A URL of any realm is recognised by its `href`. */
 function isFileUrl(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { href } = value as { href?: unknown };

@@ -1,7 +1,4 @@
-/**
- * What a policy allows of timeouts and cookies, and what it sets where nothing is said. Used in every thread of the
- * host.
- */
+/** What a policy allows for timeouts and cookies, and its defaults. Used in every thread of the host. */
 
 import type { ResolvedCookieOptions } from '../cookies/options.js';
 import { expected } from '../protocol/errors.js';
@@ -13,7 +10,7 @@ import type { TimeoutRule } from './policies/requirement.js';
 
 export const POLICY_NAMES = Object.keys(policies) as readonly PolicyName[];
 
-/** What timeouts are held to, those of single sessions included. */
+/** The limits of timeouts, also for those of single sessions. */
 export function timeoutLimitsUnder(policy: PolicyName | undefined): TimeoutLimits {
   if (policy === undefined) return { idle: timeoutLimits, absolute: timeoutLimits };
   const { idleTimeout, absoluteTimeout } = policies[policy];
@@ -31,7 +28,9 @@ function limitsOf(policy: PolicyName, rule: TimeoutRule | undefined): DurationLi
   };
 }
 
-/** The usual timeouts, in milliseconds, or the policy's where those are shorter: a policy never loosens anything. */
+/**
+ * The default timeouts, in milliseconds, or the policy's limits if those are shorter: a policy never loosens a default.
+ */
 export function defaultTimeoutsUnder(policy: PolicyName | undefined): { idle: number; absolute: number } {
   const { idle, absolute } = timeoutLimitsUnder(policy);
   return {
@@ -40,57 +39,57 @@ export function defaultTimeoutsUnder(policy: PolicyName | undefined): { idle: nu
   };
 }
 
-/** Whether a cookie outlives the browser where nothing is said. */
+/** The default of `cookie.persistent`. */
 export function isPersistentUnder(policy: PolicyName | undefined): boolean {
   return policy?.startsWith('nist-') ? false : defaults.cookie.persistent;
 }
 
-/** One thing that a policy asks of the cookie. */
+/** One requirement of a policy for the cookie. */
 interface CookieRule {
   readonly requirement: string;
   readonly option: 'secure' | 'name' | 'sameSite' | 'format';
   readonly tobe: string;
-  isKept(cookie: ResolvedCookieOptions): boolean;
+  isMet(cookie: ResolvedCookieOptions): boolean;
 }
 
-// The prefixes letter by letter: not every browser takes them in another case.
+// Case-sensitive, as not every browser recognises the prefixes in another case.
 const isOfOneHost = ({ name }: ResolvedCookieOptions) => name.startsWith('__Host-');
 const isSecure = ({ secure }: ResolvedCookieOptions) => secure;
 const isSameSite = ({ sameSite }: ResolvedCookieOptions) => sameSite !== 'none';
 
 const asvsL1: readonly CookieRule[] = [
-  { requirement: '3.3.1', option: 'secure', tobe: 'true', isKept: isSecure },
+  { requirement: '3.3.1', option: 'secure', tobe: 'true', isMet: isSecure },
   {
     requirement: '3.3.1',
     option: 'name',
     tobe: 'a name that begins with __Host- or __Secure-',
-    isKept: (cookie) => isOfOneHost(cookie) || cookie.name.startsWith('__Secure-'),
+    isMet: (cookie) => isOfOneHost(cookie) || cookie.name.startsWith('__Secure-'),
   },
 ];
 const asvsL2: readonly CookieRule[] = [
   ...asvsL1,
-  { requirement: '3.3.2', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  { requirement: '3.3.2', option: 'sameSite', tobe: "'lax' or 'strict'", isMet: isSameSite },
   {
     requirement: '3.3.3',
     option: 'name',
     tobe: 'a name that begins with __Host-, as no `cookie.domain` is given',
-    isKept: (cookie) => isOfOneHost(cookie) || cookie.domain !== undefined,
+    isMet: (cookie) => isOfOneHost(cookie) || cookie.domain !== undefined,
   },
 ];
 const nist: readonly CookieRule[] = [
-  { requirement: '5.1.1 (1)', option: 'secure', tobe: 'true', isKept: isSecure },
+  { requirement: '5.1.1 (1)', option: 'secure', tobe: 'true', isMet: isSecure },
   {
     requirement: '5.1.1 (2) and (5)',
     option: 'name',
     tobe: 'a name that begins with __Host-',
-    isKept: isOfOneHost,
+    isMet: isOfOneHost,
   },
-  { requirement: '5.1.1 (6)', option: 'sameSite', tobe: "'lax' or 'strict'", isKept: isSameSite },
+  { requirement: '5.1.1 (6)', option: 'sameSite', tobe: "'lax' or 'strict'", isMet: isSameSite },
   {
     requirement: '5.1.1 (7)',
     option: 'format',
     tobe: "'opaque' or 'signed'",
-    isKept: ({ format }) => format !== 'jwt',
+    isMet: ({ format }) => format !== 'jwt',
   },
 ];
 
@@ -102,16 +101,16 @@ const cookieRules: Readonly<Record<PolicyName, readonly CookieRule[]>> = {
   'nist-aal3': nist,
 };
 
-/** Throws ERR_INVALID_OPTION that names the option, the policy and the requirement. */
+/** Throws ERR_INVALID_OPTION, which names the option, the policy and the requirement. */
 export function checkCookieUnder(policy: PolicyName | undefined, cookie: ResolvedCookieOptions): void {
   if (policy === undefined) return;
-  const broken = cookieRules[policy].find((rule) => !rule.isKept(cookie));
+  const broken = cookieRules[policy].find((rule) => !rule.isMet(cookie));
   if (broken === undefined) return;
   const { option, tobe, requirement } = broken;
   throw expected(`cookie.${option}`, `${tobe}${because(policy, requirement)}`, cookie[option]);
 }
 
-/** The reason for a refusal: what the policy is, and which requirement of which standard. */
+/** The end of an error text: the policy, and the requirement of the standard. */
 function because(policy: PolicyName, requirement: string): string {
   return ` (policy '${policy}': ${policies[policy].standard}, ${requirement})`;
 }

@@ -1,6 +1,6 @@
 /**
- * What every thread that joins a manager has to know beside the table. It comes from the manager, over the joined port:
- * it may hold cookie keys.
+ * The settings that every thread needs in addition to the table. The manager sends them over the port of a thread that
+ * joins, as they may hold cookie keys. Used in every thread of the host.
  */
 
 import type { ResolvedCookieOptions } from '../cookies/options.js';

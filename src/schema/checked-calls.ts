@@ -1,4 +1,4 @@
-/** Calls of a thread that has a schema: each checked, and sent in its turn. Runs in the threads that write. */
+/** The calls of a thread that has a schema: each is checked, and sent in its order. Runs in the threads that write. */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { CallOrder, type Scope } from '../calls/call-order.js';
@@ -13,12 +13,13 @@ import { after, checkData, checkPatch, checkRemoval, isPromise, type MaybePromis
 
 type Data = Record<string, unknown>;
 
-/** The data as it is stored, with its version. Throws ERR_SESSION_ENDED. */
+/** The stored data and its version. Throws ERR_SESSION_ENDED. */
 export type ReadStored = () => { readonly data: Readonly<Data>; readonly version: number };
 export type Sending<D, T> = (checked: D, ifVersion: number) => Promise<T | Refused>;
 
 /**
- * What is no patch is refused as it is without a schema, which is asked about the whole data and never sees the patch.
+ * Refuses what is no patch in the same way as without a schema: the schema checks the resulting data, and never sees
+ * the patch.
  */
 function checkForm(patch: Patch<Data>): Patch<Data> {
   let isPatch = false;
@@ -40,12 +41,12 @@ export class CheckedCalls {
     this.#order = new CallOrder(callTimeout);
   }
 
-  /** A call that brings no data. */
+  /** A call without data. */
   plain<T>(scope: Scope, send: () => Promise<T | Refused>): Promise<T | Refused> {
     return this.#order.make({ scope }, send);
   }
 
-  /** A call that brings whole data, which is checked at once: it does not depend on what is stored. */
+  /** A call that carries all data of a session. It can be checked at once, as it does not depend on what is stored. */
   whole<T>(scope: Scope, data: unknown, send: (checked: unknown) => Promise<T | Refused>): Promise<T | Refused> {
     const { value, bytes } = copyData(data);
     let output: Output | undefined;
@@ -61,7 +62,7 @@ export class CheckedCalls {
     return this.#compareAndSet(target, bytes, read, (stored) => checkPatch(this.#schema, stored, value), send);
   }
 
-  /** `send` is handed what takes the place of the key; undefined where there is none to remove. */
+  /** `send` gets the patch that goes with the removal; undefined if the key does not exist. */
   removal<T>(
     target: Target,
     key: string,
@@ -72,8 +73,8 @@ export class CheckedCalls {
   }
 
   /**
-   * Checks what a change would make of what is stored, and sends it on condition that it is stored still; otherwise
-   * again.
+   * Checks the data that a change would make, and sends the change on condition that the stored data has not changed.
+   * If it has, tries again.
    */
   #compareAndSet<D, T>(
     scope: Target,
@@ -86,9 +87,9 @@ export class CheckedCalls {
       for (;;) {
         const { data, version } = read();
         const checking = check(data);
-        // Not awaited where it is there: a call that need not wait is sent as it is made.
+        // Awaited only if it is a promise: a call that does not have to wait is sent at once.
         const checked = isPromise(checking) ? await checking : checking;
-        // Too late: it was told so.
+        // The deadline has passed: the caller has been told.
         if (place.isSettled) return new Refused('ERR_TIMEOUT');
         const sending = send(checked, version);
         place.sent();

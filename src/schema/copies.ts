@@ -1,25 +1,25 @@
 /**
- * Data as it is when a call is made, for calls that may have to wait: what is stored is what was checked, whatever
- * becomes of the caller's objects. Runs in the threads that write.
+ * Copies the data of a call that may have to wait: what is checked is then what is stored, even if the caller changes
+ * its objects in the meantime. Runs in the threads that write.
  */
 
 import { isArrayPrototype, isPlainPrototype, kindOf } from '../protocol/data/kinds.js';
 import { MAX_LEVELS } from '../protocol/data/tags.js';
 import { SessionError } from '../protocol/errors.js';
 
-/** What a value counts for, in bytes, beside the characters or bytes in it. */
+/** What a value counts, in bytes, in addition to its characters or bytes. */
 const VALUE_BYTES = 8;
 
 export interface Copied<T> {
   readonly value: T;
-  /** About as many as the copy takes. */
+  /** The approximate size of the copy. */
   readonly bytes: number;
 }
 
 /**
- * A deep copy, made by reading each property once. What cannot be stored (instances of classes, functions, what lies
- * too deep) is taken over as it is: a schema may make data of it, and what is left of it is refused where it is
- * encoded. Throws ERR_INVALID_DATA for what throws when it is read.
+ * A deep copy, for which each property is read once. What cannot be stored (class instances, functions, what lies too
+ * deep) is taken over as it is: the schema may convert it, and the encoder refuses what is left. Throws
+ * ERR_INVALID_DATA if reading a property throws.
  */
 export function copyData<T>(data: T): Copied<T> {
   const copies = new Copies();
@@ -37,10 +37,7 @@ export function unreadable(): SessionError {
 
 class Copies {
   bytes = 0;
-  /**
-   * A value that is met twice is copied once: so that this takes no longer than the data is large, and ends where it
-   * holds itself.
-   */
+  /** Each object is copied once, so that repeated references cost nothing and circular data ends. */
   readonly #copies = new Map<object, unknown>();
 
   of(value: unknown, depth: number): unknown {
@@ -81,7 +78,7 @@ class Copies {
       this.bytes += copy.byteLength;
       return this.#begin(value, copy);
     }
-    // One with properties of its own is refused where it is encoded.
+    // The encoder refuses a built-in object with properties of its own.
     if (kind === undefined || Reflect.ownKeys(value).length > 0) return value;
     if (kind === 'Date') return this.#begin(value, new Date(Date.prototype.getTime.call(value)));
     if (kind === 'ArrayBuffer') {

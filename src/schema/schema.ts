@@ -1,6 +1,6 @@
 /**
- * Checking data by the application's own schema (Standard Schema 1): what is to be stored of new data, and of a change
- * of stored data. A result is a promise only where the schema's is. Runs in the threads that write.
+ * Checks data by the application's schema (Standard Schema 1), and says what is to be stored. Results are promises only
+ * if the schema's are. Runs in the threads that write.
  */
 
 import { isDeepStrictEqual, types } from 'node:util';
@@ -11,14 +11,14 @@ import type { Patch } from '../types/types.js';
 type Data = Record<string, unknown>;
 export type MaybePromise<T> = T | Promise<T>;
 
-/** In a box, so that it is not taken for a promise whatever it is. */
+/** Boxed: a value that has a `then` method must not be taken for a promise. */
 export interface Output {
   readonly value: unknown;
 }
 
 /**
- * The schema's output for whole data. Throws, or rejects, with ERR_INVALID_DATA; ERR_INVALID_OPTION if it does not
- * accept its own output.
+ * The schema's output for all data of a session. Fails with ERR_INVALID_DATA, or with ERR_INVALID_OPTION if the schema
+ * does not accept its own output.
  */
 export function checkData(schema: StandardSchemaV1, data: unknown): MaybePromise<Output> {
   return after(accepted(schema, data), (output) => {
@@ -28,9 +28,9 @@ export function checkData(schema: StandardSchemaV1, data: unknown): MaybePromise
 }
 
 /**
- * What is to be stored of a patch of `stored`: the whole that it would make is checked, and kept of the output are the
- * values of the patch's keys and of those that are not stored (defaults). Other values stay as they are: they are
- * output already, and a schema may make something else of its output.
+ * What is to be stored for a patch of `stored`. The data that the patch would make is checked. Of the output, the
+ * values of the patch's keys are stored, and of keys that were not stored before (defaults). Other values stay as they
+ * are: they are output already, and a schema may convert its output once more.
  */
 export function checkPatch(
   schema: StandardSchemaV1,
@@ -51,7 +51,7 @@ export function checkPatch(
   });
 }
 
-/** As `checkPatch`, for the removal of one key: what takes its place. */
+/** As `checkPatch`, for the removal of one key: the patch that goes with it. */
 export function checkRemoval(
   schema: StandardSchemaV1,
   stored: Readonly<Data>,
@@ -65,8 +65,8 @@ export function checkRemoval(
 }
 
 /**
- * What is stored is checked again with every change of it: a schema that refuses it could never change the data of any
- * session.
+ * Stored data is checked again with every change: if the schema refused its own output, no session could be changed any
+ * more.
  */
 function checkOutput(schema: StandardSchemaV1, input: unknown, output: unknown): MaybePromise<unknown> {
   if (isSame(output, input)) return undefined;
@@ -85,14 +85,14 @@ function isSame(output: unknown, input: unknown): boolean {
   try {
     return output === input || isDeepStrictEqual(output, input);
   } catch {
-    // Something in it cannot be read: that is for the schema to say.
+    // If a value cannot be read, the schema has to decide.
     return false;
   }
 }
 
 /**
- * The schema's output. Its messages are left out of the error, as they may quote what they are about; and so is what it
- * throws.
+ * The schema's output. Its messages may quote the data, so they are left out of the error; what it throws is left out
+ * as well.
  */
 function accepted(schema: StandardSchemaV1, data: unknown): MaybePromise<Output> {
   const result = recover(() => settling(schema['~standard'].validate(data)), threw);
@@ -129,13 +129,13 @@ function patched(stored: Readonly<Data>, patch: Patch<Data>): Data {
   return whole;
 }
 
-/** As an assignment, but for a key `__proto__`, which is then refused where data is encoded. */
+/** An assignment that also works for the key `__proto__`, which the encoder then refuses. */
 function define(object: Data, key: string, value: unknown): void {
   if (key !== '__proto__') object[key] = value;
   else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** A promise of this realm, whatever a schema returns for one. */
+/** A promise of this realm for any thenable that a schema returns. */
 function settling<T extends object>(result: MaybePromise<T>): MaybePromise<T> {
   return typeof (result as { then?: unknown }).then === 'function' ? Promise.resolve(result) : result;
 }

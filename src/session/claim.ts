@@ -1,6 +1,6 @@
 /**
- * What a client holds of a session: the token that its cookie carried, and whichever followed it by right. Used in
- * every thread of the host.
+ * What one client may do with a session: it has the token that its cookie carried, and any token that replaced it while
+ * it was honoured. Used in every thread of the host.
  */
 
 import { createHmac } from 'node:crypto';
@@ -15,30 +15,33 @@ export interface ClaimContext {
   cookieOf(session: SessionHandle, token: string): CookieData;
 }
 
-/** What a cookie carries. */
-export interface Carried {
+/** The token that a cookie carried. */
+export interface PresentedToken {
   readonly token: string;
-  /** Whether the key that signs now would have made another. */
+  /**
+   * True if the cookie was signed with a key that is not the first of the list any more: the client should get a new
+   * one.
+   */
   readonly isOutdated: boolean;
 }
 
-/** Keeps these MACs from meaning anything elsewhere: what else is derived of a token has another label. */
+/** Separates these MACs from everything else that is derived from a token. */
 const PURPOSE = 'coatcheck claim v1\0';
 
 export class SessionClaim implements Claim {
   readonly #context: ClaimContext;
   readonly #session: SessionHandle;
-  /** Undefined for a client that is still to be sent a cookie. */
-  readonly #came: Carried | undefined;
-  /** The last token that this client was known to have a right to. */
+  /** Undefined for a client that has not been sent a cookie yet. */
+  readonly #presented: PresentedToken | undefined;
+  /** The newest token that this client was found to have a right to. */
   #token: string;
   #seen: Seen | undefined;
 
-  constructor(context: ClaimContext, session: SessionHandle, token: string, came?: Carried, seen?: Seen) {
+  constructor(context: ClaimContext, session: SessionHandle, token: string, presented?: PresentedToken, seen?: Seen) {
     this.#context = context;
     this.#session = session;
     this.#token = token;
-    this.#came = came;
+    this.#presented = presented;
     this.#seen = seen;
   }
 
@@ -46,22 +49,22 @@ export class SessionClaim implements Claim {
     return this.#session;
   }
 
-  /** Never by a look-up, which would report a token whose grace has passed meanwhile as reused. */
-  #newest(): string | undefined {
-    const token = this.#session.newest(this.#token);
+  /** Reads the record, and never looks the token up: a lookup would report a token whose grace has passed as reused. */
+  #newestToken(): string | undefined {
+    const token = this.#session.newestTokenFor(this.#token);
     if (token !== undefined) this.#token = token;
     return token;
   }
 
   get isGood(): boolean {
-    return this.#newest() !== undefined;
+    return this.#newestToken() !== undefined;
   }
 
   get isNews(): boolean {
-    const came = this.#came;
-    if (came !== undefined && !came.isOutdated && this.#session.bears(came.token)) return false;
-    const token = this.#newest();
-    return token !== undefined && (token !== came?.token || came.isOutdated);
+    const presented = this.#presented;
+    if (presented !== undefined && !presented.isOutdated && this.#session.hasToken(presented.token)) return false;
+    const token = this.#newestToken();
+    return token !== undefined && (token !== presented?.token || presented.isOutdated);
   }
 
   get seen(): Seen | undefined {
@@ -69,13 +72,13 @@ export class SessionClaim implements Claim {
   }
 
   see(): boolean {
-    const lives = this.#session.touch();
-    this.#seen = lives ? this.#session.seen : undefined;
-    return lives;
+    const isAlive = this.#session.touch();
+    this.#seen = isAlive ? this.#session.seen : undefined;
+    return isAlive;
   }
 
   getCookieData(): CookieData | undefined {
-    const token = this.#newest();
+    const token = this.#newestToken();
     return token === undefined ? undefined : this.#context.cookieOf(this.#session, token);
   }
 
@@ -86,13 +89,14 @@ export class SessionClaim implements Claim {
 
   async #renew(rotation: Rotation): Promise<void> {
     const token = await this.#session.renew(rotation);
-    // Where that took longer than the grace, its outcome is this client's all the same.
-    if (token !== undefined && this.#newest() === undefined) this.#token = token;
+    // If the rotation took longer than the grace, the old token is not honoured any more. The client still gets the new
+    // one, as it was made for this client.
+    if (token !== undefined && this.#newestToken() === undefined) this.#token = token;
   }
 
   secrets(label: string): readonly Buffer[] {
-    const newest = this.#newest() ?? this.#token;
-    const masks = [...new Set([newest, this.#came?.token ?? newest])].map(maskOf);
+    const newest = this.#newestToken() ?? this.#token;
+    const masks = [...new Set([newest, this.#presented?.token ?? newest])].map(maskOf);
     const before = this.#session.maskBefore(newest);
     if (before !== undefined) masks.push(before);
     return masks.map((mask) => createHmac('sha256', mask).update(PURPOSE).update(label).digest());

@@ -1,4 +1,4 @@
-/** What all sessions of one manager share in a thread. Used in every thread of the host. */
+/** What all sessions of one manager share in one thread. Used in every thread of the host. */
 
 import type { Scope } from '../calls/call-order.js';
 import type { Refused } from '../calls/refused.js';
@@ -15,20 +15,24 @@ export type Write = (to: ByteWriter) => void;
 export interface SessionContext {
   readonly view: TableView;
   readonly now: () => number;
-  /** An instant from which those of new sessions are counted. */
+  /** The instant from which the creation times of new sessions are counted, so that they fit a small integer. */
   readonly beganAt: number;
   readonly maxSessionBytes: number;
   readonly limits: TimeoutLimits;
   readonly callTimeout: number;
   readonly knownKeys: KnownKeys;
-  /** Where this thread has a schema: what its calls go through. */
+  /** Present if this thread has a schema: its calls go through it, in their order. */
   readonly checked: CheckedCalls | undefined;
   call<T>(which: number, write: Write, read: (from: ByteReader) => T): Promise<T | Refused>;
-  /** Asks to be told when this session ends. */
-  watch(session: Watched): void;
+  /** False while the manager's thread is being replaced: a call would wait for the next one. */
+  hasManager(): boolean;
+  /** Asks the manager to tell this thread when the session ends. */
+  watch(session: WatchedSession): void;
 }
 
-/** A call that brings no data, in its turn. */
+/**
+ * Makes a call that carries no data. If the thread has a schema, the call waits for its turn among the checked ones.
+ */
 export function callInTurn<T>(
   { call, checked }: SessionContext,
   scope: Scope,
@@ -39,12 +43,15 @@ export function callInTurn<T>(
   return checked === undefined ? call(which, write, read) : checked.plain(scope, () => call(which, write, read));
 }
 
-/** A session whose end somebody wants to know of. */
-export interface Watched extends Target {
+/** A session whose `signal` is in use. */
+export interface WatchedSession extends Target {
   readonly alive: boolean;
   readonly expiresAt: Date | undefined;
-  /** It has ended; where the reason is undefined, it is read from shared memory or told from the session's times. */
-  over(reason: EndReason | undefined): void;
-  /** It may live on, but this thread will not notice its end. */
-  forsake(reason: SignalReason): void;
+  /**
+   * The session has ended. If the reason is undefined, it is read from shared memory, or else derived from the
+   * session's times.
+   */
+  markEnded(reason: EndReason | undefined): void;
+  /** The session may still be alive, but this thread will not learn of its end: its signal aborts with this reason. */
+  detach(reason: SignalReason): void;
 }

@@ -1,6 +1,6 @@
 /**
- * What may be shown of a session: user, client and times, from the table's form to the public one. Used in every thread
- * of the host.
+ * What may be shown of a session (user, client, times), converted from the form in the table to the public one. Used in
+ * every thread of the host.
  */
 
 import { ByteReader, ByteWriter } from '../protocol/bytes.js';
@@ -11,7 +11,6 @@ import type { ClientTexts } from '../validation/arguments.js';
 const CLIENT_KEYS = ['ip', 'userAgent', 'label'] as const;
 const NOTHING = new Uint8Array(0);
 
-/** A text of UTF-8. */
 export function toUtf8(text: string): Uint8Array {
   return text === '' ? NOTHING : Buffer.from(text, 'utf8');
 }
@@ -21,8 +20,8 @@ export function fromUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * The client as a record holds it: for each of its three texts, the number of its bytes plus one (0: absent), then the
- * bytes.
+ * The client as a record stores it. For each of its three texts: the number of its bytes plus one as u16 (0: absent),
+ * then the bytes.
  */
 export function packClient(client: ClientTexts): Uint8Array {
   if (CLIENT_KEYS.every((key) => client[key] === undefined)) return NOTHING;
@@ -45,7 +44,7 @@ export function unpackClient(bytes: Uint8Array): ClientTexts {
   if (bytes.length === 0) return client;
   const from = new ByteReader(bytes);
   for (const key of CLIENT_KEYS) {
-    // The manager keeps these bytes unread: what the thread that sent them did not pack as above ends here.
+    // The manager stores these bytes unchecked. Bytes that were not packed as above end the reading here.
     if (from.left < 2) break;
     const length = from.u16();
     if (length > from.left + 1) break;
@@ -68,7 +67,7 @@ export function toSessionInfo(info: Info): SessionInfo {
   };
 }
 
-/** An instant, or undefined for never. */
+/** Undefined for an infinite time: never. */
 export function toInstant(time: number): Date | undefined {
   return Number.isFinite(time) ? new Date(time) : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * One session as a thread reads it: from shared memory, each time what is current, without a message. Runs in every
- * thread of the host.
+ * The reading half of a session: every property is read from shared memory at the moment of access, without a message.
+ * Runs in every thread of the host.
  */
 
 import { noToken } from '../calls/refused.js';
@@ -14,37 +14,37 @@ import { markPlace } from '../protocol/table.js';
 import type { EndReason, Seen, Session, SessionId, SignalReason } from '../types/types.js';
 import type { SessionContext } from './context.js';
 import { toInstant } from './info.js';
-import { Facts, newAbort, type Wanted } from './snapshot.js';
-import { newestOf } from './tokens.js';
+import { newAbort, type RequestedSession, Snapshot } from './snapshot.js';
+import { newestTokenOf } from './tokens.js';
 
 export type Data = Record<string, unknown>;
 
-export class SessionView {
-  // Private, as all of it: whoever copies or prints a session finds no way to the table in it.
+export class SessionReader {
+  // All state is private: copying or printing a session must not reveal the table.
   readonly #context: SessionContext;
   readonly #slot: number;
   readonly #generation: number;
   /**
-   * The token that this thread knows of this session; it may have been replaced since. Private, so that no inspection
-   * shows it.
+   * The newest token of this session that this thread knows; the session may have another by now. Private, so that no
+   * inspection shows it.
    */
   #token: string | undefined;
   /**
-   * What is known of it; nothing before the first look, as most sessions are made for a cookie and never looked at by
-   * their maker. Told by methods: V8 takes long for private getters.
+   * What was read last. Undefined before the first read, as most sessions are made for a cookie and never read by the
+   * thread that made them. Read through methods, as private getters are slow in V8.
    */
-  #known: Facts | undefined;
-  // Until then, for one that was made in this thread: its id's words, when it was made after the context's beginning,
-  // and how it was wanted. Small integers, which lie in the object itself: much of what a new session costs is to keep
-  // it through the collections of garbage that follow.
+  #lastSnapshot: Snapshot | undefined;
+  // For a session that this thread made, until the first snapshot: the words of its id, its creation time counted from
+  // `beganAt`, and the requested values. They are stored as Smis in the object itself: most of the cost of a new
+  // session is that the garbage collector has to copy what it refers to.
   #idA = 0;
   #idB = 0;
   #idC = 0;
   #idD = 0;
-  #bornAfter = 0;
-  #wanted: Wanted | undefined;
-  /** See `Handles`: who is held with whom. */
-  #group: readonly SessionView[] | undefined;
+  #createdAfter = 0;
+  #requested: RequestedSession | undefined;
+  /** The handles that live as long as this one: see `Handles`. */
+  #group: readonly SessionReader[] | undefined;
 
   constructor(context: SessionContext, slot: number, generation: number) {
     this.#context = context;
@@ -64,105 +64,108 @@ export class SessionView {
     return this.#context;
   }
 
-  /** True for a session of the manager whose context this is. */
+  /** True if the session belongs to the manager with this context. */
   isOf(context: SessionContext): boolean {
     return this.#context === context;
   }
 
   /**
-   * Says what is known of a session that was just made, so that it can be told even if it ends before it is first read.
+   * Stores what is known of a session that was just made, so that it can be told even if the session ends before it is
+   * read.
    */
-  born(id: Int32Array, createdAt: number, wanted: Wanted): void {
+  initialize(id: Int32Array, createdAt: number, requested: RequestedSession): void {
     this.#idA = id[0] as number;
     this.#idB = id[1] as number;
     this.#idC = id[2] as number;
     this.#idD = id[3] as number;
-    this.#bornAfter = createdAt - this.#context.beganAt;
-    this.#wanted = wanted;
+    this.#createdAfter = createdAt - this.#context.beganAt;
+    this.#requested = requested;
   }
 
-  /** The sessions that stay in memory for as long as this one is held; undefined before it has joined them. */
-  get group(): readonly SessionView[] | undefined {
+  /** The handles that stay in memory as long as this one does; undefined until it is put into a group. */
+  get group(): readonly SessionReader[] | undefined {
     return this.#group;
   }
 
-  join(group: readonly SessionView[]): void {
+  setGroup(group: readonly SessionReader[]): void {
     this.#group = group;
   }
 
-  #facts(): Facts {
-    return this.#known ?? this.#firstFacts();
+  #snapshot(): Snapshot {
+    return this.#lastSnapshot ?? this.#firstSnapshot();
   }
 
-  #firstFacts(): Facts {
-    const facts = new Facts();
-    this.#known = facts;
-    if (this.#wanted === undefined) return facts;
+  #firstSnapshot(): Snapshot {
+    const snapshot = new Snapshot();
+    this.#lastSnapshot = snapshot;
+    if (this.#requested === undefined) return snapshot;
     const id = formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD));
-    facts.begin(id, this.#context.beganAt + this.#bornAfter, this.#wanted);
-    this.#wanted = undefined;
-    return facts;
+    snapshot.initialize(id, this.#context.beganAt + this.#createdAfter, this.#requested);
+    this.#requested = undefined;
+    return snapshot;
   }
 
   // ------------------------------------------------------------ reading
 
-  /** Reads the record anew if there is another. False if the slot holds this session no more. */
+  /** Reads the record if it has changed. False if the slot does not hold this session any more. */
   refresh(): boolean {
     const { view } = this.#context;
-    const facts = this.#facts();
-    if (facts.pointer !== 0 && view.isCurrent(this.#slot, facts.pointer, facts.stampLow, facts.stampHigh)) return true;
+    const snapshot = this.#snapshot();
+    if (snapshot.pointer !== 0 && view.isCurrent(this.#slot, snapshot.pointer, snapshot.stampLow, snapshot.stampHigh))
+      return true;
     const pointer = view.load(this.#slot, false);
     if (pointer === 0 || view.head.generation !== this.#generation) return false;
-    // What belongs to the body is proved only with the whole of it.
+    // The checksum covers the body too: what lies in it can be trusted only if the whole record is read.
     if (view.head.userBytes > 0 || view.head.clientBytes > 0) return this.#read();
-    facts.take(view, pointer, false);
+    snapshot.load(view, pointer, false);
     return true;
   }
 
-  /** Reads the whole record. */
   #read(): boolean {
     const { view } = this.#context;
     const pointer = view.load(this.#slot, true);
     if (pointer === 0 || view.head.generation !== this.#generation) return false;
-    this.#facts().take(view, pointer, true);
+    this.#snapshot().load(view, pointer, true);
     return true;
   }
 
-  /** True if the session lives at `now`; then, if asked to, marks it as seen. What was read of it must be current. */
+  /**
+   * True if the session is alive at `now`, judged by the snapshot, which must be current. If `touch` is set, marks it
+   * as seen.
+   */
   see(now: number, touch: boolean): boolean {
     const { slots } = this.#context.view;
-    const facts = this.#facts();
+    const snapshot = this.#snapshot();
     const at = markPlace(this.#slot);
     const mark = Atomics.load(slots, at);
-    // The generation after the mark: see `TableView.liveMark`.
+    // The generation has to be loaded after the mark: see `TableView.liveMark`.
     if (mark === ENDED || this.#context.view.generation(this.#slot) !== this.#generation) return false;
-    const seen = seenAt(slots, at, mark, facts.createdAt);
-    if (Math.min(seen + facts.idle, facts.absoluteAt) <= now) return false;
-    facts.lastSeenAt = seen;
+    const seen = seenAt(slots, at, mark, snapshot.createdAt);
+    if (Math.min(seen + snapshot.idle, snapshot.absoluteAt) <= now) return false;
+    snapshot.lastSeenAt = seen;
     if (!touch) return true;
-    facts.touchedAt = now;
-    return raiseMark(slots, at, mark, facts.createdAt, now);
+    snapshot.touchedAt = now;
+    return raiseMark(slots, at, mark, snapshot.createdAt, now);
   }
 
-  /** Reads what is current, and says whether the session lives. */
+  /** Brings the snapshot up to date. True if the session is alive. */
   #current(): boolean {
-    if (this.#facts().endedBy !== undefined) return false;
+    if (this.#snapshot().endedBy !== undefined) return false;
     while (this.refresh()) {
-      const { pointer } = this.#facts();
+      const { pointer } = this.#snapshot();
       if (this.see(this.#context.now(), false)) return true;
-      // Over; unless it was judged by a record that has been replaced meanwhile.
+      // Ended, unless the snapshot was replaced by another record in the meantime: then it is judged again.
       if (this.#context.view.pointer(this.#slot) === pointer) return false;
     }
     return false;
   }
 
   /**
-   * What is known, brought up to date: the current record while the session lives, the last one that was read once it
-   * has ended.
+   * The snapshot, brought up to date: the current record of a live session, the last one that was read of an ended one.
    */
-  #latest(): Facts {
+  #latest(): Snapshot {
     this.#current();
-    return this.#facts();
+    return this.#snapshot();
   }
 
   get alive(): boolean {
@@ -170,7 +173,7 @@ export class SessionView {
   }
 
   get id(): SessionId {
-    return this.#facts().id;
+    return this.#snapshot().id;
   }
 
   get userId(): string | undefined {
@@ -182,7 +185,7 @@ export class SessionView {
   }
 
   get createdAt(): Date {
-    return new Date(this.#facts().createdAt);
+    return new Date(this.#snapshot().createdAt);
   }
 
   get lastSeenAt(): Date {
@@ -212,70 +215,76 @@ export class SessionView {
 
   get data(): Readonly<Data> {
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    const facts = this.#facts();
-    if (facts.data !== undefined) return facts.data;
+    const snapshot = this.#snapshot();
+    if (snapshot.data !== undefined) return snapshot.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
     const { head, bytes } = this.#context.view;
     try {
-      facts.data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
+      snapshot.data = decodeData(
+        bytes.subarray(head.dataStart, head.length),
+        this.#context.knownKeys,
+      ) as Readonly<Data>;
     } catch (cause) {
       throw new SessionError('ERR_INVALID_DATA', 'The session holds data that this build has not written', { cause });
     }
-    return facts.data;
+    return snapshot.data;
   }
 
-  /** The data with its version: both of the same record. */
-  protected snapshot(): { readonly data: Readonly<Data>; readonly version: number } {
+  /** The data and the version of one and the same record. */
+  protected stored(): { readonly data: Readonly<Data>; readonly version: number } {
     const { data } = this;
-    return { data, version: this.#facts().version };
+    return { data, version: this.#snapshot().version };
   }
 
   get signal(): AbortSignal {
-    const facts = this.#facts();
-    if (facts.abort === undefined) {
-      facts.abort = newAbort();
+    const snapshot = this.#snapshot();
+    if (snapshot.abort === undefined) {
+      snapshot.abort = newAbort();
       if (this.#current()) this.#context.watch(this);
-      else this.over(facts.endedBy);
+      else this.markEnded(snapshot.endedBy);
     }
-    return facts.abort.signal;
+    return snapshot.abort.signal;
   }
 
-  /** The session is over: whoever hangs on its signal is told. */
-  over(reason: EndReason | undefined): void {
-    this.#facts().over(reason ?? this.#context.view.reasonOf(this.#slot, this.#generation), this.#context.now());
+  /** The session has ended: aborts its signal. */
+  markEnded(reason: EndReason | undefined): void {
+    this.#snapshot().markEnded(
+      reason ?? this.#context.view.reasonOf(this.#slot, this.#generation),
+      this.#context.now(),
+    );
   }
 
-  forsake(reason: SignalReason): void {
-    this.#facts().abort?.abort(reason);
+  detach(reason: SignalReason): void {
+    this.#snapshot().abort?.abort(reason);
   }
 
   touch(): boolean {
     return this.refresh() && this.see(this.#context.now(), true);
   }
 
-  /** What that has changed, or a lookup that marked it as seen. */
+  /** What the last `touch`, or the last lookup that marked the session as seen, has changed. */
   get seen(): Seen {
-    return this.#facts().seen;
+    return this.#snapshot().seen;
   }
 
-  /** This thread was shown the token that this session has now. */
-  learn(token: string): void {
+  /** Stores the current token, as a lookup found it. */
+  learnToken(token: string): void {
     this.#token = token;
   }
 
   /**
-   * This thread has drawn a token that this session was given. Before it is told so it may have been shown one that
-   * came later: then it keeps that.
+   * Stores a token that this thread has drawn, once the manager has accepted it. The reply may arrive after this thread
+   * has already learned of a later token: then that one stays.
    */
-  drew(token: string): void {
+  learnDrawnToken(token: string): void {
     const shown = this.#token;
     this.#token = token;
     if (this.#newestToken() === undefined) this.#token = shown ?? token;
   }
 
   /**
-   * The token that this session has now, if this thread knows it, or can open what was sealed for the one it knows.
-   * Undefined if it cannot. Throws ERR_SESSION_ENDED.
+   * The current token. Undefined if this thread knows neither it nor a token for which it was sealed. Throws
+   * ERR_SESSION_ENDED; ERR_TOKEN_UNKNOWN for a session under a key.
    */
   currentToken(): string | undefined {
     const token = this.#newestToken();
@@ -286,31 +295,34 @@ export class SessionView {
   }
 
   #newestToken(): string | undefined {
-    const newest = this.#token === undefined ? undefined : this.newest(this.#token);
+    const newest = this.#token === undefined ? undefined : this.newestTokenFor(this.#token);
     this.#token = newest ?? this.#token;
     return newest;
   }
 
   /**
-   * The token for whoever holds this one: itself, or within its grace the one that followed it. Undefined if it is none
-   * of this session's, or that has ended.
+   * The token that the holder of `token` may use: `token` itself if it is current, or within its grace the one that
+   * replaced it. Undefined if it is none of this session's tokens, or the session has ended.
    */
-  newest(token: string): string | undefined {
+  newestTokenFor(token: string): string | undefined {
     const { view, now } = this.#context;
     if (!this.#current()) return undefined;
-    const facts = this.#facts();
-    if (facts.token === token) return token;
+    const snapshot = this.#snapshot();
+    if (snapshot.token === token) return token;
     const pointer = view.load(this.#slot, false);
     const { head } = view;
     if (pointer === 0 || head.generation !== this.#generation) return undefined;
-    const newest = newestOf(token, head, now());
-    if (newest === token && facts.isOf(pointer, head)) facts.token = token;
+    const newest = newestTokenOf(token, head, now());
+    if (newest === token && snapshot.isOfRecord(pointer, head)) snapshot.token = token;
     return newest;
   }
 
-  /** Whether this was found to be its token, by the record that it has still. Whether it lives is not looked at. */
-  bears(token: string): boolean {
-    const { token: proved, pointer, stampLow, stampHigh } = this.#facts();
+  /**
+   * True if `token` was found to be the current one, and the record has not changed since. Does not check whether the
+   * session is alive.
+   */
+  hasToken(token: string): boolean {
+    const { token: proved, pointer, stampLow, stampHigh } = this.#snapshot();
     return proved === token && this.#context.view.isCurrent(this.#slot, pointer, stampLow, stampHigh);
   }
 

@@ -1,10 +1,11 @@
 /**
- * One session as a thread holds it: what `SessionView` reads, and the calls that change it. Runs in every thread of the
- * host.
+ * A session as the application holds it: `SessionReader` and the calls that change the session. Runs in every thread of
+ * the host.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { drawsAgain, noToken, Refused } from '../calls/refused.js';
+import { noFields } from '../calls/batch.js';
+import { noToken, Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Rotation } from '../options/options.js';
 import { CALL, writeClose, writeRotate, writeSetIdleTimeout } from '../protocol/calls.js';
 import { decodeValue } from '../protocol/data/decode.js';
@@ -17,31 +18,32 @@ import { readOptions } from '../validation/checking.js';
 import { checkDuration } from '../validation/durations.js';
 import { callInTurn, type Write } from './context.js';
 import { toUtf8 } from './info.js';
-import { type Data, SessionView } from './session-reader.js';
+import { type Data, SessionReader } from './session-reader.js';
 import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
 
-const nothing = (): undefined => undefined;
-
-/** One run of an update's `change`. */
-interface Change {
+/** One run of the function that `update` was given. */
+interface RunningUpdate {
   readonly of: SessionHandle;
   isRunning: boolean;
 }
 
-/** The changes on the way to the code that runs. Timers and connections made in one inherit it and may outlive it. */
-const changing = new AsyncLocalStorage<readonly Change[]>();
-const running = (): Change[] => (changing.getStore() ?? []).filter(({ isRunning }) => isRunning);
+/**
+ * The runs of `change` functions that the current code was called from. Timers and connections that such a function
+ * makes inherit this, and may outlive it.
+ */
+const updatesAbove = new AsyncLocalStorage<readonly RunningUpdate[]>();
+const runningUpdates = (): RunningUpdate[] => (updatesAbove.getStore() ?? []).filter(({ isRunning }) => isRunning);
 
-/** The renewals of tokens that are under way. */
-const renewals = new WeakMap<SessionHandle, Promise<string>>();
+/** The rotations under way for the option `rotation`, so that a session has one at a time in this thread. */
+const tokenRenewals = new WeakMap<SessionHandle, Promise<string>>();
 
-export class SessionHandle extends SessionView implements Session<Data> {
-  /** True for a session that this copy of the package made, and for no lookalike or proxy of one. */
+export class SessionHandle extends SessionReader implements Session<Data> {
+  /** True for a session that this copy of the package made; false for lookalikes and proxies. */
   static is(value: unknown): value is SessionHandle {
     return typeof value === 'object' && value !== null && #updates in value;
   }
 
-  /** Updates of one session queue up; undefined before the first. */
+  /** The end of the queue of updates; undefined before the first. */
   #updates: Promise<unknown> | undefined;
 
   async set(patch: Patch<Data>): Promise<void> {
@@ -51,8 +53,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
       : checked.patch(
           this,
           patch,
-          () => this.snapshot(),
-          (...fitting) => this.#set(...fitting),
+          () => this.stored(),
+          (...checkedData) => this.#set(...checkedData),
         ));
     if (answer instanceof Refused) throw answer.toError();
   }
@@ -64,7 +66,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
         writeSet(to, this, ifVersion);
         encodePatch(to, patch, this.context.maxSessionBytes);
       },
-      nothing,
+      noFields,
     );
   }
 
@@ -73,7 +75,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     const { checked } = this.context;
     const answer = await (checked === undefined
       ? this.#replace(data, ifVersion)
-      : checked.whole(this, data, (fitting) => this.#replace(fitting, ifVersion)));
+      : checked.whole(this, data, (checkedData) => this.#replace(checkedData, ifVersion)));
     if (answer instanceof Refused) throw answer.toError();
   }
 
@@ -84,17 +86,17 @@ export class SessionHandle extends SessionView implements Session<Data> {
         writeReplace(to, this, ifVersion);
         encodeData(to, data as object, this.context.maxSessionBytes);
       },
-      nothing,
+      noFields,
     );
   }
 
   update(change: (data: Readonly<Data>) => Data | Promise<Data>): Promise<void> {
-    if (running().some(({ of }) => of === this)) {
+    if (runningUpdates().some(({ of }) => of === this)) {
       const text = 'An update of this session is under way in this very call: it would wait for itself';
       return Promise.reject(new SessionError('ERR_INVALID_OPTION', text));
     }
     const updated = (this.#updates ?? Promise.resolve()).then(() => this.#update(change));
-    this.#updates = updated.catch(nothing);
+    this.#updates = updated.catch(() => undefined);
     return updated;
   }
 
@@ -102,23 +104,23 @@ export class SessionHandle extends SessionView implements Session<Data> {
     if (typeof change !== 'function') throw expected('change', 'a function', change);
     const since = performance.now();
     for (let tries = 1; ; tries++) {
-      const { data, version: ifVersion } = this.snapshot();
+      const { data, version: ifVersion } = this.stored();
       const changed = await this.#run(() => change(data));
       try {
         await this.replace(changed, { ifVersion });
         return;
       } catch (error) {
         if (!(error instanceof SessionError && error.code === 'ERR_SESSION_CONFLICT')) throw error;
-        // Somebody writes each time: most likely `change` itself.
-        if (tries >= MOST_TRIES && performance.now() - since > this.context.callTimeout) throw error;
+        // After so many conflicts within the timeout, `change` itself most likely writes to the session.
+        if (tries >= MAX_TRIES && performance.now() - since > this.context.callTimeout) throw error;
       }
     }
   }
 
   async #run(change: () => Data | Promise<Data>): Promise<Data> {
-    const own: Change = { of: this, isRunning: true };
+    const own: RunningUpdate = { of: this, isRunning: true };
     try {
-      return await changing.run([...running(), own], change);
+      return await updatesAbove.run([...runningUpdates(), own], change);
     } finally {
       own.isRunning = false;
     }
@@ -126,7 +128,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
 
   async take<K extends string>(key: K): Promise<unknown> {
     if (typeof key !== 'string') throw expected('key', 'a string', key);
-    // No data holds a key of that length: there is nothing to take, and nothing to send.
+    // No data can hold so long a key: there is nothing to take.
     if (key.length > this.context.maxSessionBytes && this.alive) return undefined;
     const { checked } = this.context;
     const taken = await (checked === undefined
@@ -134,7 +136,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
       : checked.removal(
           this,
           key,
-          () => this.snapshot(),
+          () => this.stored(),
           (...instead) => this.#take(key, ...instead),
         ));
     if (taken instanceof Refused) throw taken.toError();
@@ -166,28 +168,30 @@ export class SessionHandle extends SessionView implements Session<Data> {
         : checked.patch(
             this,
             patch,
-            () => this.snapshot(),
-            (...fitting) => this.#login(user, ...fitting),
+            () => this.stored(),
+            (...checkedData) => this.#login(user, ...checkedData),
           ));
     if (answer instanceof Refused && answer.code === 'ERR_TOKEN_UNKNOWN') throw noToken();
     if (answer instanceof Refused) throw answer.toError();
   }
 
   async #login(user: Uint8Array, patch: Patch<Data> | undefined, ifVersion?: number): Promise<undefined | Refused> {
-    for (const since = performance.now(); ; ) {
-      const token = drawToken();
-      const answer = await this.context.call(
+    let token = '';
+    const attempt = () => {
+      token = drawToken();
+      const digest = digestOf(token);
+      return this.context.call(
         CALL.login,
         (to) => {
-          writeLogin(to, this, digestOf(token), user, ifVersion);
+          writeLogin(to, this, digest, user, ifVersion);
           if (patch !== undefined) encodePatch(to, patch, this.context.maxSessionBytes);
         },
-        nothing,
+        noFields,
       );
-      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
-      if (!(answer instanceof Refused)) this.drew(token);
-      return answer;
-    }
+    };
+    const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
+    if (!(answer instanceof Refused)) this.learnDrawnToken(token);
+    return answer;
   }
 
   async rotate(options?: { grace?: Duration }): Promise<void> {
@@ -197,61 +201,62 @@ export class SessionHandle extends SessionView implements Session<Data> {
     await this.#rotate(token, grace);
   }
 
-  /** Resolves to the token that follows this one. */
+  /** Resolves to the token that replaces `token`. */
   async #rotate(token: string, grace: number): Promise<string> {
-    for (const since = performance.now(); ; ) {
-      const next = drawToken();
+    let next = '';
+    const attempt = () => {
+      next = drawToken();
       const call = { target: this, from: digestOf(token), to: digestOf(next), grace, sealed: seal(token, next) };
-      const answer = await callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), nothing);
-      if (answer instanceof Refused && drawsAgain(answer, since, this.context.callTimeout)) continue;
-      // Another thread was first: its new token is this one's as well.
-      if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
-        return this.newest(token) ?? token;
-      if (answer instanceof Refused) throw answer.toError();
-      this.drew(next);
-      return next;
-    }
+      return callInTurn(this.context, this, CALL.rotate, (to) => writeRotate(to, call), noFields);
+    };
+    const answer = await redrawWhileUsed(await attempt(), this.context.callTimeout, attempt);
+    // Another thread was first: the token that it made replaces `token` here as well.
+    if (answer instanceof Refused && answer.answer === 'moved' && this.currentToken() !== undefined)
+      return this.newestTokenFor(token) ?? token;
+    if (answer instanceof Refused) throw answer.toError();
+    this.learnDrawnToken(next);
+    return next;
   }
 
-  /** Whether the token is older than `every`. */
+  /** Whether the current token is older than `every`. */
   isTokenDue({ every }: Rotation): boolean {
     return this.context.now() - this.tokenIssuedAt.getTime() >= every;
   }
 
   /**
-   * Gives the session a new token if the one it has is older than `every`; all who ask in the meantime wait for the
-   * same. Resolves to what followed the token that was due, or to that itself where nothing did; to undefined where
-   * none was.
+   * Replaces the current token if it is older than `every`. All callers in the meantime share one rotation. Resolves to
+   * the new token, to the old one if the rotation failed, to undefined if none was due, or if the manager's thread is
+   * being replaced: the request that asks shall not wait for that.
    */
   async renew(rotation: Rotation): Promise<string | undefined> {
-    const renewal = renewals.get(this) ?? this.#beginRenewal(rotation);
+    const renewal = tokenRenewals.get(this) ?? this.#beginRenewal(rotation);
     return renewal;
   }
 
   #beginRenewal(rotation: Rotation): Promise<string> | undefined {
-    if (!this.isTokenDue(rotation)) return undefined;
+    if (!this.isTokenDue(rotation) || !this.context.hasManager()) return undefined;
     let token: string | undefined;
     try {
       token = this.currentToken();
     } catch {
       return undefined;
     }
-    // Once more, by the record that this token was found in: what another thread has renewed in this moment is not
-    // renewed again.
+    // Judged again by the record in which `token` was found: another thread may have rotated in the meantime.
     const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
     if (token === undefined || !isStillDue) return undefined;
     const due = token;
-    // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
+    // A rotation that fails (a full manager, a restart, a login elsewhere) is left to the next request: no request
+    // fails because of it.
     const renewal = this.#rotate(due, rotation.grace)
       .catch(() => due)
-      .finally(() => renewals.delete(this));
-    renewals.set(this, renewal);
+      .finally(() => tokenRenewals.delete(this));
+    tokenRenewals.set(this, renewal);
     return renewal;
   }
 
   /**
-   * What the secrets of the token before this one are derived from, while that one is honoured. Undefined if this is
-   * not the token that the session has now.
+   * The mask of the token before this one: what that token's secrets are derived from. Undefined once its grace has
+   * passed, or if `token` is not the current one.
    */
   maskBefore(token: string): Uint8Array | undefined {
     const { view, now } = this.context;
@@ -269,16 +274,16 @@ export class SessionHandle extends SessionView implements Session<Data> {
     await this.end(false, note);
   }
 
-  /** Closes, or purges as `terminated`. */
+  /** Ends the session, with the reason 'terminated' or 'closed'. */
   async end(terminated: boolean, note = ''): Promise<void> {
     await this.#change(CALL.close, (to) => {
       writeClose(to, this, terminated);
-      to.raw(toUtf8(note.slice(0, MOST_NOTE)));
+      to.raw(toUtf8(note.slice(0, MAX_NOTE_LENGTH)));
     });
   }
 
   async #change(which: number, write: Write): Promise<void> {
-    const answer = await callInTurn(this.context, this, which, write, nothing);
+    const answer = await callInTurn(this.context, this, which, write, noFields);
     if (answer instanceof Refused) throw answer.toError();
   }
 
@@ -295,11 +300,11 @@ export class SessionHandle extends SessionView implements Session<Data> {
   }
 }
 
-/** Tries of an update that somebody else's writes may cost, however long they take; more, only within `callTimeout`. */
-const MOST_TRIES = 100;
+/** An update is tried so often whatever time it takes, and after that only within `callTimeout`. */
+const MAX_TRIES = 100;
 
-/** Characters of a note that are kept. */
-export const MOST_NOTE = 1024;
+/** Characters of a note that are sent. */
+export const MAX_NOTE_LENGTH = 1024;
 
 function checkIfVersion(options: unknown): number | undefined {
   if (options === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What a thread knows of a session: what its record said when it was read last. Used in every thread of the host. */
+/** What a thread read of a session when it last looked at its record. Used in every thread of the host. */
 
 import { setMaxListeners } from 'node:events';
 import { formatId } from '../protocol/ids.js';
@@ -8,10 +8,10 @@ import type { EndReason, Seen, Session, SessionId } from '../types/types.js';
 import { fromUtf8, unpackClient } from './info.js';
 
 /**
- * What is known of a session before its record is first read, as its maker wanted it. Durations in milliseconds,
+ * The values that a session was created with, known to its maker before the record is read. Durations in milliseconds,
  * Infinity for never.
  */
-export interface Wanted {
+export interface RequestedSession {
   readonly userId: string | undefined;
   readonly client: Session['client'];
   readonly idleTimeout: number;
@@ -20,14 +20,14 @@ export interface Wanted {
 
 const NO_CLIENT: Session['client'] = Object.freeze({});
 
-/** For a signal that any number of sockets and jobs may hang on. */
+/** Any number of sockets and jobs may listen to the signal: Node does not warn. */
 export function newAbort(): AbortController {
   const abort = new AbortController();
   setMaxListeners(0, abort.signal);
   return abort;
 }
 
-export class Facts {
+export class Snapshot {
   pointer = 0;
   stampLow = 0;
   stampHigh = 0;
@@ -41,33 +41,38 @@ export class Facts {
   authenticatedAt = Number.NaN;
   version = 0;
   lastSeenAt = 0;
-  /** When this thread last marked it as seen; `lastSeenAt` is as it was before, until it is read again. */
+  /**
+   * When this thread last marked the session as seen. `lastSeenAt` stays as it was before that, until it is read again.
+   */
   touchedAt = 0;
   data: Readonly<Record<string, unknown>> | undefined;
-  /** The session's token, where this record was found to bear its digest: to prove that takes long. */
+  /**
+   * The current token, once its digest was compared with this record's: hashing it again for every request would be
+   * slow.
+   */
   token: string | undefined;
 
-  /** Aborts when the session ends, if anybody hangs on that. */
+  /** Undefined until somebody asks for the session's `signal`. */
   abort: AbortController | undefined;
   endedBy: EndReason | undefined;
 
-  /** Facts of a session that was just made. */
-  begin(id: string, createdAt: number, wanted: Wanted): void {
+  /** Sets the values of a session that was just made. */
+  initialize(id: string, createdAt: number, requested: RequestedSession): void {
     this.id = id as SessionId;
-    this.userId = wanted.userId;
-    this.client = Object.freeze(wanted.client);
+    this.userId = requested.userId;
+    this.client = Object.freeze(requested.client);
     this.createdAt = createdAt;
     this.lastSeenAt = createdAt;
     this.tokenIssuedAt = createdAt;
-    this.idle = wanted.idleTimeout;
-    this.absoluteAt = createdAt + wanted.absoluteTimeout;
+    this.idle = requested.idleTimeout;
+    this.absoluteAt = createdAt + requested.absoluteTimeout;
   }
 
   /**
-   * Takes over what the view has loaded from under `pointer`: `whole`, or the head alone of a record without user and
-   * client.
+   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the head was loaded, which is
+   * enough for a record without user and client.
    */
-  take({ head, bytes }: TableView, pointer: number, whole: boolean): void {
+  load({ head, bytes }: TableView, pointer: number, whole: boolean): void {
     if (head.version !== this.version) this.data = undefined;
     this.token = undefined;
     this.pointer = pointer;
@@ -80,7 +85,7 @@ export class Facts {
     this.tokenIssuedAt = head.tokenIssuedAt;
     this.authenticatedAt = head.authenticatedAt;
     this.version = head.version;
-    // A session under a key may lose either again.
+    // `putSession` may remove the user or the client of an existing session.
     if (head.userBytes === 0) this.userId = undefined;
     if (head.clientBytes === 0) this.client = NO_CLIENT;
     if (!whole) return;
@@ -91,8 +96,8 @@ export class Facts {
     this.client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
   }
 
-  /** Whether this is what was read of that record. */
-  isOf(pointer: number, { stampLow, stampHigh }: Head): boolean {
+  /** Whether this snapshot was taken from that record. */
+  isOfRecord(pointer: number, { stampLow, stampHigh }: Head): boolean {
     return this.pointer === pointer && this.stampLow === stampLow && this.stampHigh === stampHigh;
   }
 
@@ -101,22 +106,19 @@ export class Facts {
     return Math.min(this.lastSeenAt + this.idle, this.absoluteAt);
   }
 
-  /** What this thread's last mark has changed. */
+  /** What the last mark of this thread has changed. */
   get seen(): Seen {
     const { lastSeenAt, idle, absoluteAt, tokenIssuedAt } = this;
     const seenAt = Math.max(lastSeenAt, this.touchedAt);
-    // Small integers, unlike instants since 1970: nothing but the object itself takes memory.
+    // Differences are Smis, unlike instants since 1970: the object needs no further memory.
     const before = lastSeenAt - tokenIssuedAt;
     const now = seenAt - tokenIssuedAt;
-    const over = absoluteAt - tokenIssuedAt;
-    return { before, now, endedAt: Math.min(before + idle, over), endsAt: Math.min(now + idle, over), tokenIssuedAt };
+    const end = absoluteAt - tokenIssuedAt;
+    return { before, now, endedAt: Math.min(before + idle, end), endsAt: Math.min(now + idle, end), tokenIssuedAt };
   }
 
-  /**
-   * The session is over: whoever hangs on its signal is told. Where the reason is not known, it is judged by the
-   * session's times.
-   */
-  over(reason: EndReason | undefined, now: number): void {
+  /** The session has ended: aborts its signal. If the reason is undefined, it is derived from the session's times. */
+  markEnded(reason: EndReason | undefined, now: number): void {
     this.endedBy ??= reason ?? this.#reasonAt(now);
     this.abort?.abort(this.endedBy);
   }

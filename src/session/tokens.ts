@@ -1,6 +1,6 @@
 /**
- * Tokens and ids: drawn here, in the thread that needs them; digests, and the sealing of a new token for whoever holds
- * the old.
+ * Drawing tokens and ids, their digests, and sealing a new token for the holder of the old one. Used in every thread of
+ * the host.
  */
 
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomFillSync } from 'node:crypto';
@@ -11,15 +11,15 @@ import { sameDigest } from '../protocol/table.js';
 const TOKEN_BYTES = 32;
 const BLOCK_BYTES = 4096;
 
-/** Where randomness comes from; a test may put its own `fill` here to force what is drawn. */
+/** The source of random bytes; tests replace `fill` to determine what is drawn. */
 export const randomness = { fill: (bytes: Uint8Array): void => void randomFillSync(bytes) };
 
-// Drawn in blocks, as a call for 32 bytes costs nearly as much as one for 4096.
+// Drawn in blocks of 4096 bytes, as a call for 32 bytes costs nearly as much.
 const block = Buffer.from(new ArrayBuffer(BLOCK_BYTES));
 const blockWords = new Int32Array(block.buffer);
 let used = BLOCK_BYTES;
 
-/** Moves over so many random bytes, whole words of them, and returns where they start in `block`. */
+/** Consumes `count` random bytes (a multiple of four), and returns their offset in `block`. */
 function draw(count: number): number {
   if (used + count > BLOCK_BYTES) {
     randomness.fill(block);
@@ -33,21 +33,22 @@ function draw(count: number): number {
 export function drawToken(): string {
   const at = draw(TOKEN_BYTES);
   const token = block.toString('base64url', at, at + TOKEN_BYTES);
-  // It shall not lie about here as well.
+  // Erased: a drawn token must not stay in memory here.
   for (let word = at >>> 2; word < (at + TOKEN_BYTES) >>> 2; word++) blockWords[word] = 0;
   return token;
 }
 
-/** A new session's id, 128 random bits, put into `words`. */
+/** Writes a new session's id, 128 random bits, to `words`. */
 export function drawIdInto(words: Int32Array): Int32Array {
   const at = draw(ID_WORDS * 4) >>> 2;
   for (let i = 0; i < ID_WORDS; i++) words[i] = blockWords[at + i] as number;
   return words;
 }
 
-/** A token's SHA-256, put into `words`. */
+/** Writes a token's SHA-256 to `words`. */
 export function digestInto(token: string, words: Int32Array): Int32Array {
-  // As latin1 text this costs a third of what it does as a Buffer; the types know only its older name.
+  // As latin1 text this costs a third of what it does as a Buffer. 'binary' is the only name of that encoding which the
+  // types know.
   const digest = hash('sha256', token, 'binary');
   for (let i = 0, at = 0; i < DIGEST_WORDS; i++, at += 4) {
     words[i] =
@@ -64,8 +65,8 @@ export function digestOf(token: string): Int32Array {
 }
 
 /**
- * Seals the next token of a session for whoever holds this one: AES-256-GCM under a key that HKDF-SHA-256 (RFC 5869)
- * derives from it. Each token seals once, so its key never meets a second nonce.
+ * Seals the next token of a session for the holder of this one: AES-256-GCM under a key derived from this one by
+ * HKDF-SHA-256 (RFC 5869). Each token seals once, so a fixed nonce is safe.
  */
 export function seal(token: string, next: string): Int32Array {
   const { key, nonce } = sealKey(token);
@@ -77,7 +78,7 @@ export function seal(token: string, next: string): Int32Array {
   return new Int32Array(sealed.buffer);
 }
 
-/** What `seal` sealed, or undefined if it was not sealed for this token. */
+/** The token that `seal` sealed; undefined if it was not sealed for this token. */
 export function unseal(token: string, sealed: Int32Array): string | undefined {
   const bytes = new Uint8Array(sealed.slice().buffer);
   const { key, nonce } = sealKey(token);
@@ -91,10 +92,10 @@ export function unseal(token: string, sealed: Int32Array): string | undefined {
 }
 
 /**
- * The token of the session with this head, by one that it has or had: itself, or within its grace what was sealed for
- * it. Undefined for any other.
+ * The token that the holder of `token` may use, by the head of the session's record: `token` itself if it is current,
+ * or within its grace the one that was sealed for it. Undefined otherwise.
  */
-export function newestOf(token: string, head: Head, now: number): string | undefined {
+export function newestTokenOf(token: string, head: Head, now: number): string | undefined {
   const digest = digestOf(token);
   if (sameDigest(head.digest, digest)) return token;
   const isHonoured = head.hasPrevious && sameDigest(head.previousDigest, digest) && now < head.graceUntil;
@@ -102,9 +103,8 @@ export function newestOf(token: string, head: Head, now: number): string | undef
 }
 
 /**
- * What the secrets of a token are derived from: the key stream under which `seal` puts the token that follows it. Of
- * 32 bytes; it tells nothing of the token, and whoever holds the one that follows finds it in the record
- * (`maskBefore`).
+ * The mask of a token, 32 bytes from which its secrets are derived: the key stream with which `seal` encrypts the next
+ * token. It does not reveal the token. The holder of the next token can compute it from the record (`maskBefore`).
  */
 export function maskOf(token: string): Uint8Array {
   const { key, nonce } = sealKey(token);
@@ -112,7 +112,7 @@ export function maskOf(token: string): Uint8Array {
 }
 
 /**
- * The mask of the token that a session had before this one, which it has now; undefined once the grace of that has
+ * The mask of the token before `token`, which has to be the current one. Undefined once the grace of the one before has
  * passed, or if there was none.
  */
 export function maskBefore(token: string, head: Head, now: number): Uint8Array | undefined {

@@ -1,14 +1,14 @@
 /**
- * Decides whether a manager's thread hangs or fails to start, from looks at its heartbeat. Pure: the caller passes the
- * time and the heartbeat of each look. Used by the supervisor, in the thread that started the manager.
+ * Decides from periodic looks at the heartbeat whether a manager's thread hangs or fails to start. Pure: the caller
+ * passes the time and the heartbeat of each look. Used by the supervisor, in the thread that started the manager.
  *
- * What is measured is time in which the looking thread ran. Looks are due every TICK; one that comes late shows that
- * this thread, or the whole machine, was held up, and of the time since the look before it counts one TICK at most. So
- * a host that was blocked or a process that was stopped for minutes adds 0.1 s, after which a healthy manager has
- * beaten again; and a host whose every look is late still notices a hang, after ten looks without a beat.
+ * Only time in which the looking thread ran is counted. Looks are due every TICK. A late look shows that this thread or
+ * the whole machine was held up, so the time since the look before counts as one TICK at most. A host that was blocked,
+ * or a process that was suspended for minutes, thus adds 0.1 s, after which a healthy manager has beaten again. A host
+ * whose every look is late still detects a hang, after ten looks without a beat.
  */
 
-/** How often the heartbeat is looked at, in milliseconds. */
+/** Milliseconds between two looks. */
 export const TICK = 100;
 /** How long the heartbeat may stand still, in milliseconds in which the looking thread ran. */
 const HUNG_AFTER = 1000;
@@ -29,8 +29,8 @@ export class HangDetector {
   }
 
   /**
-   * A manager was started. `beat` is the heartbeat before its first; `startTimeout` how long it may take, in
-   * milliseconds.
+   * A manager was started. `beat` is the heartbeat before its first beat, `startTimeout` how many milliseconds it may
+   * take to come up.
    */
   started(beat: number, startTimeout: number): void {
     this.#beat = beat;
@@ -45,14 +45,14 @@ export class HangDetector {
     return this.#isRunning;
   }
 
-  /** The manager said that it is up. */
+  /** The manager has reported that it is up. */
   running(): void {
     this.#isRunning = true;
   }
 
   /**
-   * One look. Until its first beat only the time to start counts, as loading its modules may take longer than a beat
-   * may. A verdict is repeated at every look until another manager is started.
+   * One look. Until the first beat only the start timeout counts, as loading the modules may take longer than
+   * HUNG_AFTER. A verdict is repeated at every look until another manager is started.
    */
   look(now: number, beat: number): Verdict | undefined {
     const ran = Math.min(now - this.#lookedAt, TICK);

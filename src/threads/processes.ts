@@ -1,23 +1,23 @@
 /**
- * Whether this process is one of several that serve one site, as far as its environment shows: threads share
+ * Whether this process is one of several that serve one site, as far as the environment shows it. Threads share
  * sessions, processes do not. Runs in every thread of the host.
  */
 
 /**
- * How this process shows to be one of several of its kind; undefined where it does not. Of node:cluster, only the
- * main thread of a worker knows.
+ * What made this process one of several; undefined if nothing shows it. In a worker of node:cluster, only the main
+ * thread knows that it is one.
  */
 function kindOfWorker(): string | undefined {
   const { pm_id: pm2, exec_mode: mode } = process.env;
   if (pm2 !== undefined && mode === 'cluster_mode') return "PM2's cluster mode";
-  // Only a process with a channel to another can be such a worker; in all others the module is not even loaded.
+  // A cluster worker has an IPC channel. In other processes the module is not even loaded.
   if (process.send === undefined) return undefined;
   return Reflect.get(process.getBuiltinModule('node:cluster'), 'isWorker') === true ? 'node:cluster' : undefined;
 }
 
 let isWarned = false;
 
-/** Warns, once, where a manager is started in one of several processes: each has sessions of its own. */
+/** Emits a warning, once, if a manager is started in one of several processes: each process has sessions of its own. */
 export function warnOfOtherProcesses(): void {
   const kind = kindOfWorker();
   if (kind === undefined || isWarned) return;
@@ -30,8 +30,8 @@ export function warnOfOtherProcesses(): void {
 }
 
 /**
- * What to add where a manager was not found: that it may be in another process. Empty where there is no sign of
- * another.
+ * What to add to ERR_MANAGER_NOT_FOUND: that the manager may be in another process. Empty if nothing shows another
+ * process.
  */
 export function hintOfOtherProcess(): string {
   const kind = kindOfWorker();

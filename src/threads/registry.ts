@@ -1,19 +1,19 @@
 /**
- * The managers that this thread has started or joined, by name. It hangs on the global object, so that two copies of
- * the package in one thread find the same.
+ * The managers that this thread has started or joined, by name. Stored on the global object, so that two copies of the
+ * package in one thread share it. Used in every thread of the host.
  */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { SessionManager } from '../types/types.js';
-import { type Invitation, isOver } from './ticket.js';
+import { isOver, type JoinTicket } from './ticket.js';
 
 type Data = Record<string, unknown>;
 
 export interface Registered {
   readonly manager: Promise<SessionManager<Data>>;
   readonly schema: StandardSchemaV1 | undefined;
-  /** Which manager it is; undefined only until its thread is spawned. */
-  invitation: Invitation | undefined;
+  /** Undefined only until the manager's thread is spawned. */
+  ticket: JoinTicket | undefined;
 }
 
 const KEY = Symbol.for('coatcheck.managers');
@@ -25,23 +25,23 @@ function managersHere(): Map<string, Registered> {
 }
 
 /**
- * The manager of this name that this thread has started or joined, unless it has ended; with an invitation: that very
- * one.
+ * The manager of this name that this thread has started or joined, unless it has ended. With a ticket: the very manager
+ * of that ticket.
  */
-export function managerHere(name: string, invitation?: Invitation): Registered | undefined {
+export function managerHere(name: string, ticket?: JoinTicket): Registered | undefined {
   const here = managersHere();
-  for (const [key, registered] of here) if (registered.invitation && isOver(registered.invitation)) here.delete(key);
-  if (invitation === undefined) return here.get(name);
-  return [...here.values()].find((registered) => registered.invitation?.threadId === invitation.threadId);
+  for (const [key, registered] of here) if (registered.ticket && isOver(registered.ticket)) here.delete(key);
+  if (ticket === undefined) return here.get(name);
+  return [...here.values()].find((registered) => registered.ticket?.threadId === ticket.threadId);
 }
 
 /**
- * Registers a manager while it starts or is joined, and strikes it again if that fails. Under its name, unless another
- * has taken that here.
+ * Registers a manager while it is being started or joined, and removes it if that fails. If its name is taken here by
+ * another manager, it is registered under a longer one.
  */
 export function register(name: string, registered: Registered): Promise<SessionManager<Data>> {
   const here = managersHere();
-  here.set(here.has(name) ? `${name} of thread ${registered.invitation?.threadId}` : name, registered);
+  here.set(here.has(name) ? `${name} of thread ${registered.ticket?.threadId}` : name, registered);
   registered.manager.catch(() => forget(registered.manager));
   return registered.manager;
 }

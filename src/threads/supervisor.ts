@@ -1,9 +1,10 @@
 /**
- * The supervisor: starts the manager's thread, notices when it is dead, and starts another on the same table. Runs in
- * the thread that started the manager.
+ * The supervisor: starts the manager's thread, detects its death, and starts a successor on the same table. Runs in the
+ * thread that started the manager.
  *
- * A thread that ends emits `exit`. One that hangs emits nothing: `HangDetector` judges its heartbeat. What was given up
- * may still run: the owner epoch is raised before anything else is done, and from then on it writes nothing.
+ * A thread that ends emits 'exit'. A thread that hangs emits nothing: `HangDetector` judges its heartbeat. A thread
+ * that was given up may still run, so the owner epoch is raised first: from then on the thread is fenced, and writes
+ * nothing.
  */
 
 import {
@@ -25,14 +26,17 @@ import {
 } from '../protocol/startup.js';
 import { errorFor, errorFrom } from '../protocol/thread-error.js';
 import { HangDetector, TICK, type Verdict } from './hang-detector.js';
-import { type Member, memberOf } from './members.js';
-import { Suspicion } from './poison-record.js';
+import { type Member, memberOf } from './membership.js';
+import { PoisonRecord } from './poison-record.js';
 
-/** How long a thread may take to start, in milliseconds; a call's timeout where that is longer. */
+/** Milliseconds that a thread may take to start, or the call timeout if that is longer. */
 const START_TIMEOUT = 10_000;
-/** How long a thread that was given up is waited for: one in a system call never ends. */
+/**
+ * Milliseconds to wait for the exit of a thread that was given up. A thread that is blocked in a system call never
+ * exits.
+ */
 const PATIENCE = 250;
-/** The pause after a manager that served nothing; it doubles each time, up to the longest. */
+/** The pause before a restart if the last manager served nothing; it doubles each time, up to the longest. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2000;
 
@@ -41,8 +45,8 @@ const reasons: Readonly<Record<Verdict, string>> = {
   'not started': 'it did not start in time',
 };
 
-/** What a manager is started with, whichever it is. */
-export interface Post {
+/** What every manager of this supervisor is started with. */
+export interface SupervisorOptions {
   readonly startup: Omit<ManagerStartup, 'ownerEpoch' | 'connections' | 'suspect'>;
   readonly worker: URL;
   readonly name: string;
@@ -52,7 +56,7 @@ export interface Post {
 }
 
 export class Supervisor {
-  readonly #post: Post;
+  readonly #options: SupervisorOptions;
   readonly #header: Int32Array;
   readonly #members = new Map<number, Member>();
   #worker: Worker | undefined;
@@ -60,26 +64,26 @@ export class Supervisor {
   readonly #detector = new HangDetector(performance.now());
   #pausing: NodeJS.Timeout | undefined;
   readonly #pulse: NodeJS.Timeout;
-  /** Whether its end was asked for, and whether no manager will come any more. */
+  /** Whether `end` or `abort` was called, and whether there will be no further manager. */
   #ending = false;
   #over = false;
-  /** When the last restarts were, and how long the next pause is. */
+  /** When the last restarts were. */
   readonly #restartedAt: number[] = [];
   #pause = FIRST_PAUSE;
-  /** What the manager in office dies of, as far as is known, and whether it is by its own doing. */
+  /** Why the current manager is dying, as far as is known, and whether it failed by itself. */
   #cause: ThreadError | undefined;
   #thrown: unknown;
   #byItself = false;
-  readonly #suspicion: Suspicion;
+  readonly #poisonRecord: PoisonRecord;
   #settleEnd: () => void = () => {};
   readonly #ended = new Promise<void>((resolve) => {
     this.#settleEnd = resolve;
   });
 
-  constructor(post: Post) {
-    this.#post = post;
-    this.#header = new Int32Array(post.startup.memory.header);
-    this.#suspicion = new Suspicion(this.#header);
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#header = new Int32Array(options.startup.memory.header);
+    this.#poisonRecord = new PoisonRecord(this.#header);
     this.#header[HEADER.ownerEpoch] = FIRST_EPOCH - 1;
     this.#pulse = setInterval(() => this.#look(), TICK).unref();
   }
@@ -88,32 +92,32 @@ export class Supervisor {
     return this.#worker?.threadId ?? -1;
   }
 
-  /** Why the manager is dead. */
+  /** Why the manager died. */
   get cause(): unknown {
     return this.#thrown ?? (this.#cause && errorFrom(this.#cause));
   }
 
-  /** Enters a thread that is told of every restart from now on. */
-  enter(member: Member): void {
+  /** Adds a thread, which is told of every restart from now on. */
+  add(member: Member): void {
     this.#members.set(member.number, member);
   }
 
   /**
-   * Strikes a thread that is gone. A manager may not have noticed it by itself, if its port was still on the way when
-   * that thread died.
+   * Removes a thread that has ended, and tells the manager. The manager does not notice by itself if the thread died
+   * while its port was still under way.
    */
-  leave(number: number): void {
+  remove(number: number): void {
     this.#worker?.postMessage({ coatcheck: 'gone', number } satisfies Gone);
     this.#members.delete(number);
   }
 
   // ------------------------------------------------------------ a manager's life
 
-  /** Starts a manager, and gives each member the port to it. Throws what the making of a thread throws. */
+  /** Starts a manager, and hands each member a port to it. Throws what the Worker constructor throws. */
   start(): void {
     this.#byItself = false;
     this.#header[HEADER.served] = 0;
-    const timeout = Math.max(START_TIMEOUT, this.#post.callTimeout);
+    const timeout = Math.max(START_TIMEOUT, this.#options.callTimeout);
     this.#detector.started(Atomics.load(this.#header, HEADER.heartbeat), timeout);
     this.#header[HEADER.workAt] = WORK.nothing;
     this.#epoch = Atomics.add(this.#header, HEADER.ownerEpoch, 1) + 1;
@@ -125,17 +129,17 @@ export class Supervisor {
       journal,
     }));
     const startup: ManagerStartup = {
-      ...this.#post.startup,
+      ...this.#options.startup,
       ownerEpoch: this.#epoch,
       connections,
-      suspect: this.#suspicion.slot,
+      suspect: this.#poisonRecord.slot,
     };
-    const { worker: module, name, resourceLimits } = this.#post;
+    const { worker: module, name, resourceLimits } = this.#options;
     const worker = new Worker(module, {
       name: `coatcheck ${name}`,
       workerData: startup,
       transferList: connections.map(({ port }) => port) as TransferListItem[],
-      // What the host preloads is for the host's own threads.
+      // Modules that the host preloads are meant for the host's own threads.
       execArgv: [],
       resourceLimits,
     });
@@ -153,9 +157,9 @@ export class Supervisor {
       if (worker === this.#worker) this.#cause ??= errorFor(new Error(`the thread ended with exit code ${code}`));
       this.#dead(worker);
     });
-    // After its listeners: one for messages would keep this thread alive.
+    // After the listeners: adding one for 'message' refs the worker.
     worker.unref();
-    for (const { member, port1 } of channels) member.renew(port1, this.#epoch);
+    for (const { member, port1 } of channels) member.reconnect(port1, this.#epoch);
   }
 
   #hear(worker: Worker, report: ManagerReport): void {
@@ -166,7 +170,7 @@ export class Supervisor {
       this.#byItself = true;
     } else if (report.coatcheck === 'running') {
       this.#detector.running();
-      this.#suspicion.clear();
+      this.#poisonRecord.clear();
       for (const id of report.setAside) {
         process.emitWarning(`The record of a session was broken, or broke its manager, and was set aside: ${id}`, {
           code: 'COATCHECK_SET_ASIDE',
@@ -183,7 +187,7 @@ export class Supervisor {
   #join(joined: Joined): void {
     if (!isPort(joined.second)) return;
     if (this.#over) (joined.second as MessagePort).close();
-    else this.enter(memberOf(joined, () => this.leave(joined.number)));
+    else this.add(memberOf(joined, () => this.remove(joined.number)));
   }
 
   // ------------------------------------------------------------ its death
@@ -193,15 +197,15 @@ export class Supervisor {
     const verdict = this.#detector.look(performance.now(), Atomics.load(this.#header, HEADER.heartbeat));
     if (worker === undefined || verdict === undefined) return;
     if (verdict === 'hung') this.#giveUp(worker, reasons.hung);
-    // The message that it is up may have arrived and not been read.
+    // The report that the manager is up may have arrived without having been read.
     else setImmediate(() => this.#detector.isRunning || this.#giveUp(worker, reasons[verdict]));
   }
 
   /**
-   * A port to it has closed. That comes before a death as well; a thread that lives on behind it is reached by nobody
-   * any more.
+   * The port to the manager has closed. Its thread may be about to die. If it stays alive, no thread can reach it, and
+   * it is given up.
    */
-  cutOff(): void {
+  portClosed(): void {
     const worker = this.#worker;
     if (worker !== undefined) afterTurn(PATIENCE, () => this.#giveUp(worker, 'its port was closed')).unref();
   }
@@ -210,7 +214,7 @@ export class Supervisor {
     if (worker !== this.#worker) return;
     this.#cause ??= errorFor(new Error(`the thread was given up: ${why}`));
     this.#byItself = true;
-    // From here on it writes nothing, wherever it stands.
+    // From here on the thread is fenced: it writes nothing.
     Atomics.add(this.#header, HEADER.ownerEpoch, 1);
     void worker.terminate();
     afterTurn(PATIENCE, () => this.#dead(worker)).unref();
@@ -227,7 +231,7 @@ export class Supervisor {
   }
 
   #mayRestart(): boolean {
-    const { most, within } = this.#post.restarts;
+    const { most, within } = this.#options.restarts;
     const now = performance.now();
     while (this.#restartedAt.length > 0 && now - (this.#restartedAt[0] as number) > within) this.#restartedAt.shift();
     return this.#restartedAt.length < most;
@@ -235,7 +239,7 @@ export class Supervisor {
 
   #restart(): void {
     const header = this.#header;
-    this.#suspicion.died(this.#byItself);
+    this.#poisonRecord.died(this.#byItself);
     const hasServed = (header[HEADER.served] as number) > 0;
     const isFirst = this.#restartedAt.length === 0;
     const pause = hasServed || isFirst ? 0 : this.#pause;
@@ -258,17 +262,14 @@ export class Supervisor {
 
   // ------------------------------------------------------------ the end
 
-  /**
-   * Waits until the manager's thread has ended, and ends it if it does not by itself: whoever asked for the end shall
-   * not wait for ever.
-   */
+  /** Waits until the manager's thread has ended, and terminates it if that takes longer than the call timeout. */
   async end(): Promise<void> {
     this.#ending = true;
     const worker = this.#worker;
     clearTimeout(this.#pausing);
     if (worker === undefined) this.#finish(STATUS.stopped);
     worker?.ref();
-    const patience = afterTurn(this.#post.callTimeout, () => {
+    const patience = afterTurn(this.#options.callTimeout, () => {
       void worker?.terminate();
       afterTurn(PATIENCE, () => worker && this.#dead(worker));
     });
@@ -277,7 +278,7 @@ export class Supervisor {
     Atomics.store(this.#header, HEADER.status, STATUS.stopped);
   }
 
-  /** Ends a manager that has not come up. */
+  /** Terminates a manager that has not come up. */
   async abort(): Promise<void> {
     this.#ending = true;
     const worker = this.#worker;
@@ -294,15 +295,15 @@ export class Supervisor {
     this.#over = true;
     clearInterval(this.#pulse);
     Atomics.store(this.#header, HEADER.status, status);
-    for (const member of [...this.#members.values()]) member.over();
+    for (const member of [...this.#members.values()]) member.managerEnded();
     this.#members.clear();
     this.#settleEnd();
   }
 }
 
 /**
- * As setTimeout, and after a turn of the event loop: where this thread was blocked, what has arrived meanwhile is read
- * first.
+ * A timeout that waits for one more turn of the event loop: if this thread was blocked, messages that have arrived are
+ * read first.
  */
 function afterTurn(milliseconds: number, then: () => unknown): NodeJS.Timeout {
   return setTimeout(() => setImmediate(then), milliseconds);

@@ -1,6 +1,6 @@
 /**
- * Invitations: what a thread needs to join a manager, as plain data; by name in the environment data that spawned
- * threads inherit, or as a ticket.
+ * Tickets: the plain data by which a thread joins a manager. A thread finds a ticket by name in the environment data
+ * that it inherited, or is given one. Used in every thread of the host.
  */
 
 import { types } from 'node:util';
@@ -11,13 +11,13 @@ import { HEADER, LAYOUT_VERSION, STATUS, type TableMemory } from '../protocol/la
 import type { Ticket } from '../types/types.js';
 import { hintOfOtherProcess } from './processes.js';
 
-/** Holds shared memory and a thread's number: no port, no key. */
-export interface Invitation extends Ticket {
+/** A ticket as this package reads it. It holds shared memory and a thread's id, but no port and no key. */
+export interface JoinTicket extends Ticket {
   readonly coatcheck: number;
   readonly threadId: number;
-  /** Milliseconds, as the manager was given it: how long a join may take. */
+  /** How long joining may take, in milliseconds. */
   readonly callTimeout: number;
-  /** Whether a manager that dies has a successor. */
+  /** Whether the supervisor starts a successor when the manager dies. */
   readonly restarts: boolean;
   readonly memory: TableMemory;
   readonly clock: ClockMemory;
@@ -25,19 +25,17 @@ export interface Invitation extends Ticket {
 
 const keyOf = (name: string) => `coatcheck.manager.${name}`;
 
-/** Under which the names are listed, as environment data can only be asked for by their keys. */
+/** The key of the list of names: environment data can be read by key only. */
 const NAMES = 'coatcheck.managers';
 
-/**
- * Every thread that this one spawns from now on finds the manager by its name, and so do the threads that those spawn.
- */
-export function publishInvitation(invitation: Invitation): void {
-  setEnvironmentData(keyOf(invitation.name), invitation as never);
+/** Threads that this one spawns from now on find the manager by name, and so do their own threads. */
+export function publishTicket(ticket: JoinTicket): void {
+  setEnvironmentData(keyOf(ticket.name), ticket as never);
   const names = listedNames();
-  if (!names.includes(invitation.name)) setEnvironmentData(NAMES, [...names, invitation.name]);
+  if (!names.includes(ticket.name)) setEnvironmentData(NAMES, [...names, ticket.name]);
 }
 
-export function withdrawInvitation(name: string): void {
+export function withdrawTicket(name: string): void {
   setEnvironmentData(keyOf(name), undefined);
   setEnvironmentData(
     NAMES,
@@ -50,22 +48,22 @@ function listedNames(): readonly string[] {
   return Array.isArray(listed) ? listed.filter((name) => typeof name === 'string') : [];
 }
 
-/** The names of the managers that this thread would find. */
+/** The names of the managers that this thread can join. */
 export function findableNames(): readonly string[] {
   return listedNames().filter((name) => {
-    const invitation = findInvitation(name);
-    return invitation !== undefined && !isOver(invitation);
+    const ticket = findTicket(name);
+    return ticket !== undefined && !isOver(ticket);
   });
 }
 
-/** The invitation of this name that this thread inherited or published. */
-export function findInvitation(name: string): Invitation | undefined {
+/** The ticket of this name that this thread has inherited or published. */
+export function findTicket(name: string): JoinTicket | undefined {
   const found: unknown = getEnvironmentData(keyOf(name));
-  return isInvitation(found) ? found : undefined;
+  return isJoinTicket(found) ? found : undefined;
 }
 
-export function checkTicket(ticket: unknown): Invitation {
-  if (isInvitation(ticket)) return ticket;
+export function checkTicket(ticket: unknown): JoinTicket {
+  if (isJoinTicket(ticket)) return ticket;
   if (isWithoutMemory(ticket)) {
     const text =
       'This ticket has come from another process, or was stored: a manager is found only by threads of its own process';
@@ -74,10 +72,10 @@ export function checkTicket(ticket: unknown): Invitation {
   throw expected('where', 'the name of a manager or a ticket made by its `createTicket`', ticket);
 }
 
-function isInvitation(value: unknown): value is Invitation {
+function isJoinTicket(value: unknown): value is JoinTicket {
   if (typeof value !== 'object' || value === null) return false;
-  const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<Invitation>;
-  if (isOfOtherBuild(value as Invitation)) return typeof coatcheck === 'number' && typeof name === 'string';
+  const { coatcheck, name, threadId, callTimeout, memory, clock } = value as Partial<JoinTicket>;
+  if (isOfOtherBuild(value as JoinTicket)) return typeof coatcheck === 'number' && typeof name === 'string';
   return (
     typeof name === 'string' &&
     Number.isInteger(threadId) &&
@@ -87,46 +85,46 @@ function isInvitation(value: unknown): value is Invitation {
   );
 }
 
-/** Whether this was a ticket before it was sent or written as JSON, which knows no shared memory. */
+/** Whether this was a ticket before it was serialized: JSON drops shared memory. */
 function isWithoutMemory(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, threadId, memory, clock } = value as Partial<Invitation>;
+  const { name, threadId, memory, clock } = value as Partial<JoinTicket>;
   const isTicket = typeof name === 'string' && Number.isInteger(threadId) && typeof memory === 'object';
   return isTicket && typeof clock === 'object' && !types.isSharedArrayBuffer(clock);
 }
 
-/** True if the invitation is to a manager of another build: nothing more of it can be read here. */
-export function isOfOtherBuild(invitation: Invitation): boolean {
-  return invitation.coatcheck !== LAYOUT_VERSION;
+/** Whether the ticket is for a manager of another build. Nothing else of such a ticket may be read. */
+export function isOfOtherBuild(ticket: JoinTicket): boolean {
+  return ticket.coatcheck !== LAYOUT_VERSION;
 }
 
-/** How the manager of an invitation is: one of STATUS. */
-export function statusOf(invitation: Invitation): number {
-  return Atomics.load(new Int32Array(invitation.memory.header), HEADER.status);
+/** The manager's status: one of STATUS. */
+export function statusOf(ticket: JoinTicket): number {
+  return Atomics.load(new Int32Array(ticket.memory.header), HEADER.status);
 }
 
 /**
- * Whether no manager will come any more. One of another build counts as running until its own copy of the package
- * strikes it.
+ * Whether there will be no manager any more. A manager of another build counts as running until its own copy of the
+ * package withdraws the ticket.
  */
-export function isOver(invitation: Invitation): boolean {
-  if (isOfOtherBuild(invitation)) return false;
-  const status = statusOf(invitation);
+export function isOver(ticket: JoinTicket): boolean {
+  if (isOfOtherBuild(ticket)) return false;
+  const status = statusOf(ticket);
   return status === STATUS.stopped || status === STATUS.failed;
 }
 
-/** The refusal where there is no manager of this name. */
+/** The error if no manager has this name. */
 export function notFound(name: string): SessionError {
   const names = findableNames().map((found) => `\`${found}\``);
   const there =
     names.length === 0 ? 'there is none' : `there ${names.length === 1 ? 'is' : 'are'} ${[...names].sort().join(', ')}`;
-  // Longer than any manager's name: whatever that is, it is not shown.
+  // A text longer than any manager's name may be anything, and is not shown.
   const sought = name.length <= 64 ? ` \`${name}\`` : ' of this name';
   const text = `No session manager${sought} can be found from this thread (${there}): start it before this thread is spawned, or pass a ticket`;
   return new SessionError('ERR_MANAGER_NOT_FOUND', text + hintOfOtherProcess());
 }
 
-/** The refusal of a manager whose build has another layout. */
+/** The error for a manager with another layout. */
 export function otherBuild(name: string, layoutVersion: number): SessionError {
   return new SessionError(
     'ERR_MANAGER_NOT_FOUND',

@@ -1,6 +1,6 @@
 /**
- * The arguments of calls, checked before a message is made of them. Written by hand, as `newSession` is called 100,000
- * times a second. Used in every thread of the host.
+ * Checks the arguments of calls before they are sent. Written by hand, without a schema library, as `newSession` is
+ * called 100,000 times a second. Used in every thread of the host.
  */
 
 import { types } from 'node:util';
@@ -8,24 +8,22 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
 import { expected, SessionError } from '../protocol/errors.js';
 import { ID_FORM } from '../protocol/ids.js';
+import { MAX_TEXT_BYTES } from '../protocol/layout.js';
 import type { SessionId } from '../types/types.js';
 import { checkOptions, expectedUnseen, readOptions, schemaOption, unknownOption, unreadable } from './checking.js';
 import { defaults } from './defaults.js';
 import { checkDuration, graceLimits, type TimeoutLimits, timeoutLimits } from './durations.js';
 
-/** The longest user id, and what each text about the client is cut to, in bytes of UTF-8. */
-const TEXT_BYTES = 256;
-
-/** What is shown beside a session. */
+/** The client of a session, as `client` of `newSession` gives it. */
 export interface ClientTexts {
   readonly ip?: string;
   readonly userAgent?: string;
   readonly label?: string;
 }
 
-/** `newSession`'s argument with nothing left open. Durations are milliseconds, Infinity for never. */
+/** The complete argument of `newSession`. Durations are milliseconds, Infinity for never. */
 export interface ResolvedNewSession {
-  /** Unchecked: undefined for none. */
+  /** Not checked. Undefined if it was left out. */
   readonly data: unknown;
   readonly userId: string | undefined;
   readonly idleTimeout: number;
@@ -40,8 +38,8 @@ const noTexts: ClientTexts = Object.freeze({});
 const anyTimeouts: TimeoutLimits = { idle: timeoutLimits, absolute: timeoutLimits };
 
 /**
- * Checks and completes `newSession`'s argument. A key that is present but undefined counts as absent. Only own keys
- * count.
+ * Checks and completes the argument of `newSession`. A key that is present but undefined counts as absent. Only own
+ * keys count.
  */
 export function resolveNewSession(
   init: unknown,
@@ -91,13 +89,13 @@ export function resolveNewSession(
 }
 
 /**
- * A user's name for the session: not empty, at most 256 bytes of UTF-8, no half characters, as two of those would be
- * the same user.
+ * Returns a user id: not empty, at most 256 bytes of UTF-8. Lone surrogates are refused, as UTF-8 encodes all of them
+ * alike, and two users would become one.
  */
 export function checkUserId(value: unknown, what = 'userId'): string {
   if (typeof value !== 'string' || value === '') throw expected(what, 'a text that is not empty', value);
-  if (value.length > TEXT_BYTES || (value.length * 3 > TEXT_BYTES && Buffer.byteLength(value) > TEXT_BYTES))
-    throw expectedUnseen(what, `at most ${TEXT_BYTES} bytes of UTF-8`, `a string of ${value.length} characters`);
+  if (value.length > MAX_TEXT_BYTES || (value.length * 3 > MAX_TEXT_BYTES && Buffer.byteLength(value) > MAX_TEXT_BYTES))
+    throw expectedUnseen(what, `at most ${MAX_TEXT_BYTES} bytes of UTF-8`, `a string of ${value.length} characters`);
   if (/\p{Surrogate}/u.test(value)) throw expectedUnseen(what, 'well-formed text', 'a string with half a character');
   return value;
 }
@@ -116,20 +114,19 @@ function checkClient(value: unknown): ClientTexts {
 }
 
 const encoder = new TextEncoder();
-const scratch = new Uint8Array(TEXT_BYTES);
+const scratch = new Uint8Array(MAX_TEXT_BYTES);
 
 /**
- * As much of a text as 256 bytes of UTF-8 hold, in whole characters. Half characters become U+FFFD, which is what they
- * are in UTF-8.
+ * The beginning of a text, in whole characters, that takes at most 256 bytes of UTF-8. Lone surrogates become U+FFFD,
+ * as they do in UTF-8.
  */
 function cutText(text: string): string {
-  const cut = text.length * 3 <= TEXT_BYTES ? text : text.slice(0, encoder.encodeInto(text, scratch).read);
+  const cut = text.length * 3 <= MAX_TEXT_BYTES ? text : text.slice(0, encoder.encodeInto(text, scratch).read);
   return /\p{Surrogate}/u.test(cut) ? cut.replace(/\p{Surrogate}/gu, '\ufffd') : cut;
 }
 
 /**
- * A filter with its instants as numbers, and `except` as the caller of `checkFilter` has it. What is absent restricts
- * nothing.
+ * A checked filter: instants are numbers, and `except` is what `checkExcept` returned. An absent key restricts nothing.
  */
 export interface ResolvedFilter<Id> {
   readonly userId?: string;
@@ -140,8 +137,8 @@ export interface ResolvedFilter<Id> {
 }
 
 /**
- * Checks a filter. A key that is present but undefined is refused: it must never mean everybody. `checkExcept` reads a
- * session or an id, or throws; `toSessionTime` turns an instant of the caller's into session time.
+ * Checks a filter. A key that is present but undefined is refused, as it must never select everybody. `checkExcept`
+ * reads a session or an id, or throws. `toSessionTime` converts an instant of the caller to session time.
  */
 export function checkFilter<Id>(
   filter: unknown,
@@ -180,23 +177,31 @@ function checkCount(what: string, value: unknown): number {
   return value;
 }
 
-/** What `rotate` is given: for how many milliseconds the old token is honoured. */
+/** Whether a lookup counts as being seen: the option `touch`, true by default. */
+export function checkTouch(options: unknown): boolean {
+  if (options === undefined) return true;
+  const { touch = true } = readOptions('', options, ['touch']);
+  if (typeof touch !== 'boolean') throw expected('touch', 'true or false', touch);
+  return touch;
+}
+
+/** The grace of `rotate`, in milliseconds. */
 export function checkRotateOptions(options: unknown): number {
   return checkGrace(options === undefined ? undefined : readOptions('', options, ['grace']).grace);
 }
 
-/** `grace` in milliseconds, from 0; its default where it is undefined. */
+/** A grace in milliseconds; the default for undefined. */
 export function checkGrace(grace: unknown): number {
   return checkDuration('grace', grace === undefined ? defaults.grace : grace, graceLimits);
 }
 
-/** A session's public id, by its form. */
+/** Returns a session id, checked by its form. */
 export function checkSessionId(what: string, id: unknown): SessionId {
   if (typeof id === 'string' && ID_FORM.test(id)) return id as SessionId;
   throw notOwnSession(what, id);
 }
 
-/** What came may be a token, put there by mistake: it is not shown. */
+/** The value is not shown: it may be a token that was passed by mistake. */
 export function notOwnSession(what: string, value: unknown): SessionError {
   const text = `Expected \`${what}\` to be a session of this manager or its id, got another ${typeof value}`;
   return new SessionError('ERR_INVALID_OPTION', text);
@@ -204,7 +209,7 @@ export function notOwnSession(what: string, value: unknown): SessionError {
 
 const connectSchemas = { schema: v.optional(schemaOption()) };
 
-/** What `connectSessionManager` is given beside the place. */
+/** The options of `connectSessionManager`. */
 export function checkConnectOptions(options: unknown): { readonly schema: StandardSchemaV1 | undefined } {
   return { schema: checkOptions('', options === undefined ? {} : options, connectSchemas).schema };
 }

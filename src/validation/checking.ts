@@ -1,7 +1,4 @@
-/**
- * Reading an object of options once, whatever it is, and refusing what is wrong with it in one form. Used in every
- * thread of the host.
- */
+/** Reads objects of options, and refuses wrong ones in one form. Used in every thread of the host. */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
@@ -10,9 +7,9 @@ import { expected, SessionError } from '../protocol/errors.js';
 import { acceptedDuration, type DurationLimits, durationRefusal } from './durations.js';
 
 /**
- * The options of a plain object, each read once, so that what was checked is what is used. Only own keys count: a
- * polluted prototype sets no option. A name not in `names`, a getter or proxy that throws, an array or a class instance
- * is refused. `where` is the path of the object, '' at the top; `what` is how an error calls it as a whole.
+ * The options of a plain object. Each is read once, so that what was checked is what is used. Only own keys count: a
+ * polluted prototype sets no option. Refuses unknown names, getters and proxies that throw, arrays and class instances.
+ * `where` is the path of the object, '' at the top; `what` is the name of the object in an error.
  */
 export function readOptions<const N extends string>(
   where: string,
@@ -41,9 +38,9 @@ export function readOptions<const N extends string>(
 }
 
 /**
- * As `readOptions` with the names of valibot schemas, and checks each value by its own: their messages say what was
- * expected. An undefined value counts as absent. Not by `v.strictObject`: it walks prototypes, and could not tell which
- * value threw.
+ * As `readOptions`, with a valibot schema for each option. A schema's message says what was expected. An undefined
+ * value counts as absent. `v.strictObject` is not used: it reads inherited properties, and could not tell which
+ * property threw.
  */
 export function checkOptions<const E extends Readonly<Record<string, v.GenericSchema>>>(
   where: string,
@@ -69,7 +66,7 @@ function checkOption(what: string, value: unknown, schema: v.GenericSchema): unk
   throw expected(what, result.issues[0].message, value);
 }
 
-/** A duration within limits, as milliseconds; Infinity for `false`. */
+/** A duration within limits, in milliseconds; Infinity for `false`. */
 export function durationOption(limits: DurationLimits) {
   return v.pipe(
     v.unknown(),
@@ -82,17 +79,17 @@ export function durationOption(limits: DurationLimits) {
   );
 }
 
-/** One of a few texts. */
+/** One of several texts. */
 export function choiceOption<const C extends readonly string[]>(...choices: C) {
   return v.picklist(choices, choices.map((choice) => `'${choice}'`).join(' or '));
 }
 
-/** An option that the API promises and this version does not have: to be left out, rather than taken and ignored. */
+/** An option that a later version will have. It is refused instead of being accepted and ignored. */
 export function futureOption() {
   return v.optional(v.never('left out (it is not supported yet by this version)'));
 }
 
-/** A Standard Schema, by its outside: whether it validates anything is not asked. */
+/** A Standard Schema, recognised by its form. */
 export function schemaOption() {
   return v.custom<StandardSchemaV1>(isStandardSchema, 'a Standard Schema of version 1');
 }
@@ -104,12 +101,12 @@ function isStandardSchema(value: unknown): boolean {
   return Reflect.get(standard, 'version') === 1 && typeof Reflect.get(standard, 'validate') === 'function';
 }
 
-/** The refusal of a value that must not be shown, only described: keys, and what may hold a password. */
+/** The error for a value that must not be shown: a key, or what may hold a password. */
 export function expectedUnseen(what: string, tobe: string, description: string): SessionError {
   return new SessionError('ERR_INVALID_OPTION', `Expected \`${what}\` to be ${tobe}, got ${description}`);
 }
 
-/** The refusal of a name that is no option's. */
+/** The error for an unknown option. */
 export function unknownOption(where: string, key: PropertyKey, names: readonly string[]): SessionError {
   const near = nearest(String(key), names);
   const hint = near === undefined ? '' : `, did you mean \`${path(where, near)}\`?`;
@@ -117,10 +114,7 @@ export function unknownOption(where: string, key: PropertyKey, names: readonly s
   return new SessionError('ERR_INVALID_OPTION', `Unknown option \`${prefix}${printable(String(key))}\`${hint}`);
 }
 
-/**
- * The refusal of what threw when it was read. The error thrown stays out of it: it may hold what the option holds, and
- * that may be a key.
- */
+/** The error for a property that throws when it is read. What it throws is not shown, as it may quote a key. */
 export function unreadable(what: string): SessionError {
   return expectedUnseen(what, 'readable', 'an error from its getter or proxy');
 }
@@ -130,13 +124,13 @@ function path(where: string, key: string): string {
   return key === '' ? where : `${where}.${key}`;
 }
 
-/** A name as an error may show it: short, and without control characters. */
+/** A name as an error may show it: cut, and without control characters. */
 function printable(key: string): string {
   const text = JSON.stringify(key.slice(0, 40)).slice(1, -1);
   return key.length <= 40 ? text : `${text}…`;
 }
 
-/** The name that a misspelt one was most likely meant to be: at most two edits away, letter case aside. */
+/** The option that a misspelt name most likely means: at most two edits away, ignoring case. */
 function nearest(key: string, names: readonly string[]): string | undefined {
   if (key.length > 40) return undefined;
   let best: string | undefined;
@@ -151,7 +145,7 @@ function nearest(key: string, names: readonly string[]): string | undefined {
   return best;
 }
 
-/** Levenshtein's: how many letters to add, drop or change. */
+/** The Levenshtein distance: how many characters to add, remove or replace. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

@@ -1,7 +1,4 @@
-/**
- * What holds where nothing else is said: every default of the package. Read in the threads that start a manager or join
- * one.
- */
+/** All defaults of the package. Read in the threads that start or join a manager. */
 
 import { totalmem } from 'node:os';
 
@@ -13,7 +10,7 @@ export const defaults = {
   absoluteTimeout: '8h',
   maxSessions: 1_000_000,
   maxBytes: Math.min(GiB, Math.floor(totalmem() / 4)),
-  /** `maxBytes` where that is less. */
+  /** Or `maxBytes`, if that is less. */
   maxSessionBytes: 64 * 1024,
   whenFull: 'reject',
   /** No limit. */
@@ -23,23 +20,26 @@ export const defaults = {
   sweep: '* * * * * *',
   callTimeout: '5s',
   /**
-   * Of the manager's thread. V8 lets the young generation of a busy thread grow to its limit, 103 MB on Node 24, whether
-   * or not that makes its collections fewer. The manager's garbage is short-lived: `set` and `newSession` with 256 in
-   * flight took within 2 % of the same time with 16, 24 and 32 MB as with V8's own limit.
+   * For the manager's thread. V8 lets the young generation of a busy thread grow to its limit, 103 MB on Node 24,
+   * whether or not that makes collections fewer. The manager's garbage is short-lived: with 16, 24 and 32 MB, `set` and
+   * `newSession` with 256 calls in flight took the same time within 2 % as with V8's own limit.
    */
   resourceLimits: { maxYoungGenerationSizeMb: 24 },
   restarts: { most: 5, within: '10s' },
-  /** Of `rotate`. */
+  /** The grace of `rotate`. */
   grace: '10s',
-  /** Of `rotation`, where no request waits for it: a browser may be away for a moment when its new token comes. */
+  /**
+   * The grace of the option `rotation`. Longer, as no request waits for this rotation: the browser may be offline when
+   * its new token arrives.
+   */
   rotationGrace: '1m',
   whenReused: 'report',
   cookie: {
     name: '__Host-id',
-    /** Browsers take `__Host-` from secure cookies only. */
+    /** Used without `secure`, as browsers accept `__Host-` for secure cookies only. */
     nameUnlessSecure: 'id',
     format: 'opaque',
-    /** Of the format 'jwt'. */
+    /** For the format 'jwt'. */
     algorithm: 'EdDSA',
     secure: true,
     sameSite: 'lax',

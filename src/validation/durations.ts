@@ -1,59 +1,59 @@
-/** Durations as users write them, and the limits they are held to. Used in every thread of the host. */
+/** Durations as users write them, and their limits. Used in every thread of the host. */
 
 import ms from 'ms';
 import { expected } from '../protocol/errors.js';
 
-/** One hundred years of 365.25 days: what `'36525d'` is. */
+/** 100 years of 365.25 days, which is '36525d'. */
 export const CENTURY = 36_525 * 86_400_000;
 
-/** The longest delay a Node timer takes; a longer one would fire at once. */
+/** The longest delay of a Node timer. With a longer one it would fire at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
-// `ms` alone would also take '1 Week', '-3 mins' and '5'. The bounded repeats refuse overlong text as well.
+// `ms` alone would also accept '1 Week', '-3 mins' and '5'. The bounded repeats refuse overlong texts.
 const form = /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/;
 
 /**
- * A duration in whole milliseconds (rounded), or undefined for what is none. Negative numbers are durations here:
- * limits are another matter.
+ * A duration in whole milliseconds, rounded; undefined for anything else. Negative numbers are accepted here, as limits
+ * are checked elsewhere.
  */
 export function parseDuration(value: unknown): number | undefined {
-  // Adding 0 makes the -0 that small negative numbers round to a plain 0.
+  // Adding 0 turns -0, to which small negative numbers are rounded, into 0.
   if (typeof value === 'number') return Number.isFinite(value) ? Math.round(value) + 0 : undefined;
   if (typeof value !== 'string' || !form.test(value)) return undefined;
   return Math.round(ms(value as ms.StringValue));
 }
 
-/** What a duration is held to, in milliseconds. `least` is 0 or 1. */
+/** The limits of a duration, in milliseconds. */
 export interface DurationLimits {
   readonly least: 0 | 1;
   readonly most: number;
-  /** How an error says `most`. */
+  /** `most` in the words of an error text. */
   readonly mostInWords: string;
-  /** Whether `false`, for never, is allowed. */
+  /** Whether `false`, meaning never, is allowed. */
   readonly orFalse: boolean;
-  /** Who wants it so, where that is not this package. */
+  /** The end of an error text: why the limit is lower than this package's own. */
   readonly because?: string;
 }
 
-/** What the two timeouts of a session are held to. */
+/** The limits of a session's two timeouts. */
 export interface TimeoutLimits {
   readonly idle: DurationLimits;
   readonly absolute: DurationLimits;
 }
 
-/** Of `idleTimeout` and `absoluteTimeout`. */
+/** For `idleTimeout` and `absoluteTimeout`. */
 export const timeoutLimits: DurationLimits = { least: 1, most: CENTURY, mostInWords: '100 years', orFalse: true };
 
 /**
- * Of `rotation`: a grace of nothing would end the session of whoever shows the old token while the new one is on its
- * way.
+ * For the option `rotation`. A grace of 0 would end the session of a client that presents its old token while the new
+ * one is on its way.
  */
 export const rotationLimits: DurationLimits = { ...timeoutLimits, orFalse: false };
 
-/** Of `grace`. Zero: the old token ends at once. */
+/** For `grace` of `rotate`. With 0, the old token ends at once. */
 export const graceLimits: DurationLimits = { least: 0, most: CENTURY, mostInWords: '100 years', orFalse: false };
 
-/** Of `callTimeout`, which real timers measure. */
+/** For `callTimeout`, which is measured by Node timers. */
 export const callLimits: DurationLimits = {
   least: 1,
   most: LONGEST_TIMER,
@@ -61,7 +61,7 @@ export const callLimits: DurationLimits = {
   orFalse: false,
 };
 
-/** Why this value is refused: what it was expected to be. Undefined where it is not. */
+/** What the value was expected to be; undefined if it is accepted. */
 export function durationRefusal(value: unknown, limits: DurationLimits): string | undefined {
   if (limits.orFalse && value === false) return undefined;
   const or = limits.orFalse ? ' or false' : '';
@@ -76,12 +76,12 @@ export function durationRefusal(value: unknown, limits: DurationLimits): string 
   return undefined;
 }
 
-/** Milliseconds of a value that `durationRefusal` had nothing against; Infinity for `false`. */
+/** The milliseconds of a value that `durationRefusal` accepts; Infinity for `false`. */
 export function acceptedDuration(value: unknown): number {
   return parseDuration(value) ?? Number.POSITIVE_INFINITY;
 }
 
-/** Milliseconds of a duration within limits, Infinity for `false`; anything else is refused under the name `what`. */
+/** A duration within limits in milliseconds, Infinity for `false`. Throws ERR_INVALID_OPTION for the option `what`. */
 export function checkDuration(what: string, value: unknown, limits: DurationLimits): number {
   const refusal = durationRefusal(value, limits);
   if (refusal !== undefined) throw expected(what, refusal, value);

@@ -48,8 +48,8 @@ export const ofCalls = [
   {
     name: 'a join is given up before what has arrived is read',
     file: 'src/manager/join.ts',
-    find: 'setTimeout(() => setImmediate(() => late?.()), invitation.callTimeout)',
-    replace: 'setTimeout(() => late?.(), invitation.callTimeout)',
+    find: 'setTimeout(() => setImmediate(() => late?.()), ticket.callTimeout)',
+    replace: 'setTimeout(() => late?.(), ticket.callTimeout)',
     caughtBy: {
       file: 'test/threads/joining.test.ts',
       test: 'by a thread that is blocked for longer than callTimeout as soon as it has asked',

@@ -7,7 +7,8 @@ export const ofHttp = [
     name: 'a change that comes too late begins a session anew',
     file: 'src/http/session/request-session.ts',
     find: 'if (session !== undefined) return session.set(patch);',
-    replace: 'if (session?.alive) return session.set(patch);\n      if (session !== undefined) this.#holding.letGo();',
+    replace:
+      'if (session?.alive) return session.set(patch);\n      if (session !== undefined) this.#currentSession.clear();',
     caughtBy: every,
   },
   {
@@ -27,7 +28,7 @@ export const ofHttp = [
   {
     name: 'a request is told the token that another has been given',
     file: 'src/session/claim.ts',
-    find: 'const token = this.#session.newest(this.#token);',
+    find: 'const token = this.#session.newestTokenFor(this.#token);',
     replace: 'const token = this.#session.alive ? this.#session.currentToken() : undefined;',
     caughtBy: http('S-04 a request with the old token never hears the new one of a login that came after it'),
   },
@@ -69,8 +70,8 @@ export const ofHttp = [
   {
     name: 'a session that was begun without a User-Agent is open to every browser',
     file: 'src/http/session/binding.ts',
-    find: 'if (text === undefined || kept === undefined) return false;',
-    replace: 'if (text === undefined || kept === undefined) return kept === undefined;',
+    find: 'if (text === undefined || stored === undefined) return false;',
+    replace: 'if (text === undefined || stored === undefined) return stored === undefined;',
     caughtBy: http('S-12 begun without a User-Agent is for requests without one'),
   },
   {
@@ -146,8 +147,8 @@ export const ofHttp = [
   {
     name: 'an answer past Hono says nothing of the session',
     file: 'src/http/hono.ts',
-    find: 'return server === undefined || server.guard(told);',
-    replace: 'return server === undefined || [told].length > 0;',
+    find: 'return server === undefined || server.hookHead(source);',
+    replace: 'return server === undefined || [source].length > 0;',
     caughtBy: beside('sends the cookie with that, awaited or not, now or later'),
   },
   {
@@ -173,7 +174,7 @@ export const ofHttp = [
   },
   {
     name: 'the cookie is renewed with every answer',
-    file: 'src/http/session/renewal.ts',
+    file: 'src/http/session/rolling-cookie.ts',
     find: 'if (!isFirst && now < 5 * tenth) return false;',
     replace: 'if (now >= before) return true;',
     caughtBy: http(
@@ -218,8 +219,8 @@ export const ofHttp = [
   {
     name: 'a store hands out data that others have as well',
     file: 'src/http/store/stored-session.ts',
-    find: 'return Object.assign(thawed(kept.data), { cookie:',
-    replace: 'return Object.assign({ ...kept.data }, { cookie:',
+    find: 'return Object.assign(mutableCopy(record.data), { cookie:',
+    replace: 'return Object.assign({ ...record.data }, { cookie:',
     caughtBy: store('are each caller’s own'),
   },
   {
@@ -232,15 +233,15 @@ export const ofHttp = [
   {
     name: 'a cookie that is due is kept back by an answer that never looked at the session',
     file: 'src/http/session/request-session.ts',
-    find: 'if (this.#holding.isCookieDue) this.#guard();',
+    find: 'if (this.#currentSession.isCookieDue) this.#hook();',
     replace: '',
     caughtBy: http('one that is due is sent with an answer that never looked at the session'),
   },
   {
     name: 'a session is begun for an answer whose head is out',
     file: 'src/http/session/request-session.ts',
-    find: 'if (!this.#exchange.guard(this)) this.#isHeadOut = true;',
-    replace: 'this.#exchange.guard(this);',
+    find: 'if (!this.#exchange.hookHead(this)) this.#isHeadOut = true;',
+    replace: 'this.#exchange.hookHead(this);',
     caughtBy: raw('a change that begins only once the head of'),
   },
   {
@@ -283,8 +284,8 @@ export const ofHttp = [
   {
     name: 'an answer in a pipeline does not wait',
     file: 'src/http/response/held-answer.ts',
-    find: "response.once('socket', (socket: Duplex) => gateOf(socket).hold(session));",
-    replace: "response.once('socket', (socket: Duplex) => gateOf(socket).forget(session));",
+    find: "response.once('socket', (socket: Duplex) => gateOf(socket).arm(session));",
+    replace: "response.once('socket', (socket: Duplex) => gateOf(socket).disarm(session));",
     caughtBy: raw('requests in a pipeline are answered in their order, each with its own cookie'),
   },
   {

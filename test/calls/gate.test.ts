@@ -7,7 +7,7 @@ import {
   CALL,
   isCall,
   LAYOUT_VERSION,
-  reserveLine,
+  reserveConnectionMemory,
   writeNewSession,
   writeRotate,
   writeSetIdleTimeout,
@@ -55,7 +55,7 @@ async function rawPort(): Promise<MessagePort> {
   return port1;
 }
 
-const hello = { layoutVersion: LAYOUT_VERSION, ...reserveLine(), events: 0, watched: new Int32Array(0) };
+const hello = { layoutVersion: LAYOUT_VERSION, ...reserveConnectionMemory(), events: 0, watched: new Int32Array(0) };
 
 async function greeted(): Promise<MessagePort> {
   const port = await rawPort();

@@ -12,6 +12,7 @@ import {
   drawIdInto,
   drawToken,
   formatId,
+  Handles,
   keyDigestInto,
   Lookup,
   seal,
@@ -191,7 +192,13 @@ function outcome(nth: number, mth: number) {
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });
   const context = { view: new TableView(bare.memory), now: () => bare.time, maxSessionBytes: 4000, callTimeout: 1 };
-  const lookup = new Lookup(context.view, context.now, bareToken, { ...context, checked: undefined } as never);
+  const lookup = new Lookup(
+    context.view,
+    context.now,
+    bareToken,
+    { ...context, checked: undefined } as never,
+    new Handles(),
+  );
   const looked = [
     ...tokens.map((each) => lookup.byCookie(each, false)),
     ...keys.map((key) => lookup.byKey(key, false)),

@@ -6,7 +6,7 @@ import { postMessageToThread } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type ManagerOptions, type Session, type SessionManager, startSessionManager } from '../../dist/src/index.js';
 import { createManualClock } from '../../dist/src/testing.js';
-import { EVENT_BITS, Events, HEADER, Lookout, Refused, STATUS, type Watched } from '../support/internals.js';
+import { EndDetector, EVENT_BITS, Events, HEADER, Refused, STATUS, type WatchedSession } from '../support/internals.js';
 import { randomFrom } from '../support/random.js';
 import { fixture, managerThread, outcomesOf, Thread } from '../support/threads.js';
 import { Mortal } from '../threads/failpoints.js';
@@ -430,20 +430,20 @@ describe('after the manager has failed for good', () => {
       get expiresAt() {
         return new Date(60 * DAY);
       },
-      over() {},
-      forsake() {},
-    } satisfies Watched;
-    const lookout = new Lookout({
+      markEnded() {},
+      detach() {},
+    } satisfies WatchedSession;
+    const endDetector = new EndDetector({
       header,
       now: () => now,
       isClockManual: false,
       watched: () => (isOver ? [] : [session]),
-      over: () => {
+      ended: () => {
         isOver = true;
       },
-      left: () => {},
+      stopped: () => {},
     });
-    lookout.watch(session);
+    endDetector.watch(session);
     for (; now < 60 * DAY; ) {
       expect(isOver).toBe(false);
       now += DAY / 4;
@@ -451,7 +451,7 @@ describe('after the manager has failed for good', () => {
     }
     expect([isOver, looks]).toEqual([true, 4]);
     expect(vi.getTimerCount()).toBe(0);
-    lookout.end();
+    endDetector.end();
   });
 });
 

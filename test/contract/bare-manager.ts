@@ -11,18 +11,18 @@ import {
   ByteWriter,
   CONNECTION,
   Connection,
+  type ConnectionMemory,
   Connections,
   Endings,
   Executor,
   HEADER,
   Journal,
-  type Line,
   Owner,
   Pace,
   type Recovered,
   Rules,
   recover,
-  reserveLine,
+  reserveConnectionMemory,
   reserveTable,
   Sessions,
   shapeFor,
@@ -65,7 +65,7 @@ export type Answered = readonly [answer: string, fields: ByteReader];
 export class BareManager {
   time = Date.UTC(2026, 0, 1);
   readonly memory;
-  readonly lines: Line[];
+  readonly lines: ConnectionMemory[];
   readonly limits: Limits;
   sessions!: Sessions;
   table!: TableWriter;
@@ -80,7 +80,7 @@ export class BareManager {
   /** `lines`: how many threads are connected. */
   constructor(limits: Limits, lines = 2) {
     this.limits = limits;
-    this.lines = Array.from({ length: lines }, reserveLine);
+    this.lines = Array.from({ length: lines }, reserveConnectionMemory);
     this.#next = this.lines.map(() => 1);
     this.memory = reserveTable(shapeFor(limits), [7, 11]);
     this.succeed();

@@ -15,6 +15,7 @@ import {
   encodeData,
   encodeKey,
   encodePatch,
+  Handles,
   HEADER,
   isPrepared,
   Journal,
@@ -179,7 +180,7 @@ export class BareRules {
       watch() {},
     };
     return {
-      lookup: new Lookup(view, this.now, bareToken, context),
+      lookup: new Lookup(view, this.now, bareToken, context, new Handles()),
       list: (userId) => new Listing(context, userId === undefined ? {} : { userId }).sessions(),
     };
   }

@@ -7,22 +7,21 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { startSessionManager } from '../../dist/src/index.js';
 import { createManualClock } from '../../dist/src/testing.js';
 import {
+  Attachment,
   ByteReader,
   ByteWriter,
-  CALL,
   type Call,
   CONNECTION,
   Connection,
   Connections,
   Endings,
-  Events,
   Executor,
   HEADER,
   isManualClock,
   Journal,
   LAYOUT_VERSION,
+  ManagerClient,
   type ManagerOptions,
-  Manager as ManagerProxy,
   type ManualClock,
   memoryOf,
   Queue,
@@ -30,7 +29,7 @@ import {
   Rules,
   readAnswer,
   readClock,
-  reserveLine,
+  reserveConnectionMemory,
   reserveTable,
   resolveOptions,
   type SessionManager,
@@ -56,8 +55,8 @@ export type StartHost = (options?: ManagerOptions) => Promise<Host>;
 /** Calls go to the rules as bytes, with no port and no thread between. */
 export const overBareRules: StartHost = async (options) => {
   const { clock, memory, resolved, parts } = assemble(options);
-  const line = reserveLine();
-  const heard = (message: { notices: ArrayBuffer }) => events.hear(new Uint8Array(message.notices));
+  const line = reserveConnectionMemory();
+  const heard = (message: { notices: ArrayBuffer }) => attachment.notices(new Uint8Array(message.notices));
   const port = { postMessage: (message: never) => queueMicrotask(() => heard(message)), close() {} };
   const journal = new Journal(line.journal, parts.owner);
   const connection = parts.connections.add(
@@ -86,14 +85,8 @@ export const overBareRules: StartHost = async (options) => {
     },
     close() {},
   };
-  const nothing = () => undefined;
-  const events: Events = new Events(
-    (bits) => calls.call(CALL.subscribe, (to) => to.u32(bits), nothing),
-    (slot, generation, reason) => manager.watching.tellOver(slot, generation, reason),
-  );
-  const membership = memberOf(memory, clock);
-  // The constructor is private: whoever uses the package goes through `greet`, which wants a port.
-  const manager = Reflect.construct(ManagerProxy, [membership, settingsOf(resolved), calls, events]) as ManagerProxy;
+  const attachment = new Attachment(memberOf(memory, clock), () => calls as never);
+  const manager = new ManagerClient(attachment, settingsOf(resolved));
   return { manager: manager as unknown as SessionManager, clock };
 };
 
@@ -103,7 +96,7 @@ export const overPort: StartHost = async (options) => {
   const { port1, port2 } = new MessageChannel();
   serve(port2, { ...parts, settings: settingsOf(resolved), newNumber: () => 1, joined: () => {} });
   port2.unref();
-  const manager = await ManagerProxy.greet(port1, memberOf(memory, clock));
+  const manager = await ManagerClient.greet(port1, memberOf(memory, clock));
   return { manager: manager as unknown as SessionManager, clock };
 };
 
@@ -162,17 +155,17 @@ function assemble(options: ManagerOptions | undefined) {
 
 function memberOf(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
   return {
-    invitation: invite(memory, clock),
+    ticket: ticketTo(memory, clock),
     schema: undefined,
     ended: async () => {},
     forget: () => undefined,
-    line: reserveLine(),
+    memory: reserveConnectionMemory(),
     restarts: false,
     follow: () => undefined,
   };
 }
 
-function invite(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
+function ticketTo(memory: ReturnType<typeof reserveTable>, clock: ManualClock) {
   return {
     coatcheck: LAYOUT_VERSION,
     name: 'contract',

@@ -33,6 +33,52 @@ async function listening(listener: Parameters<typeof createServer>[1]): Promise<
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+describe('assigning `session` of a request, by which cookie-session and koa-session log out,', () => {
+  /** What `visit` made of its session, after both assignments. */
+  const assigned = (to: object, values: readonly unknown[]) =>
+    values.map((value) => {
+      try {
+        return Reflect.set(to, 'session', value);
+      } catch (error) {
+        return [(error as { code: string }).code, /`session\.logout\(\)`/.test((error as Error).message)].join();
+      }
+    });
+  const refused = ['ERR_INVALID_OPTION,true', 'ERR_INVALID_OPTION,true', 'ERR_INVALID_OPTION,true'];
+  const values = [null, undefined, { userId: 'bob' }];
+
+  test('is refused under Express, and its own session may be assigned again', async () => {
+    const app = express();
+    app.use(coatcheck(await start('assigned')));
+    app.get('/', async (request, response) => {
+      await request.session.login('ada');
+      const { session } = request;
+      response.json([...assigned(request, values), Reflect.set(request, 'session', session), request.session.userId]);
+    });
+    expect(await (await fetch(await listening(app))).json()).toEqual([...refused, true, 'ada']);
+  });
+
+  test('is refused under Koa', async () => {
+    const app = new Koa();
+    app.use(forKoa(await start('assigned')));
+    app.use(async (context) => {
+      await context.session.login('ada');
+      context.body = [...assigned(context, values), context.session.userId];
+    });
+    expect(await (await fetch(await listening(app.callback()))).json()).toEqual([...refused, 'ada']);
+  });
+
+  test('is refused under Fastify', async () => {
+    const app = fastify();
+    await app.register(forFastify, { manager: await start('assigned') });
+    app.get('/', async (request) => {
+      await request.session.login('ada');
+      return [...assigned(request, values), request.session.userId];
+    });
+    onTestFinished(() => app.close());
+    expect((await app.inject('/')).json()).toEqual([...refused, 'ada']);
+  });
+});
+
 describe('a session of another package that is there already', () => {
   test('is an error of Express, and the request is answered', async () => {
     const app = express();

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { HttpRefusal } from '../../dist/src/http/express.js';
 import { MINUTE, type Routes, type Setting } from './contract.js';
 import { everyday, setCookies } from './contract-life.js';
-import type { Browser } from './sites.js';
+import type { AnySession, Browser, Visit } from './sites.js';
 
 export function guardContract({ browse, callsDuring, clock, start, startManager }: Setting): void {
   describe('requireLogin', () => {
@@ -45,6 +45,50 @@ export function guardContract({ browse, callsDuring, clock, start, startManager 
       await visitor.visit('/login');
       expect(await statuses()).toEqual([200, 200]);
       expect((await visitor.visit('/wrong')).body).toBe('ERR_INVALID_OPTION');
+    });
+
+    test.each<[string, unknown]>([
+      ['a text', '10m'],
+      ['a number', 600_000],
+      ['another name', { maxAge: '10m' }],
+      ['the name in capitals', { Within: '10m' }],
+      ['a setting that is missing', { within: undefined }],
+    ])('is refused with %s for its options, as a guard that is off would let everybody in', async (_, options) => {
+      const told: unknown[] = [];
+      const check = (session: AnySession) => session.requireLogin(options as never);
+      const route = ({ session }: Visit) => {
+        try {
+          told.push(check(session));
+        } catch (error) {
+          told.push(Reflect.get(error as object, 'code'));
+        }
+      };
+      const visitor = (await browse({ ...everyday, '/guarded': route }))();
+      await visitor.visit('/login');
+      await visitor.visit('/guarded');
+      expect(told).toEqual(['ERR_INVALID_OPTION']);
+    });
+
+    test('and so are options of `logout`, `listOthers` and `closeOthers` that there are none of', async () => {
+      const told: unknown[] = [];
+      const codeOf = (call: Promise<unknown>) =>
+        call.then(
+          () => 'done',
+          ({ code }) => code,
+        );
+      const route = async ({ session }: Visit) => {
+        const calls = [
+          session.logout({ clearsitedata: true } as never),
+          session.logout('bye' as never),
+          session.listOthers({ limits: 1 } as never),
+          (session.closeOthers as (filter: unknown) => Promise<number>)({ except: 'x' }),
+        ];
+        told.push(...(await Promise.all(calls.map(codeOf))), session.userId);
+      };
+      const visitor = (await browse({ ...everyday, '/wrongly': route }))();
+      await visitor.visit('/login');
+      await visitor.visit('/wrongly');
+      expect(told).toEqual([...Array(4).fill('ERR_INVALID_OPTION'), 'ada']);
     });
 
     test('sends no message', async () => {

@@ -19,6 +19,29 @@ test('the signal of a session aborts, though its place was let again before the 
   expect(signal.aborted).toBe(true);
 });
 
+test('a lookup refuses options that there are none of, whatever it is asked for', async () => {
+  const cookie = sessions.getCookieData(await sessions.newSession()).value;
+  const key = 'k'.repeat(30);
+  for (const options of [
+    { touched: false },
+    { Touch: false },
+    { touch: 0 },
+    false,
+    null,
+    'touch',
+    [false],
+  ] as never[]) {
+    const refusal = expect.objectContaining({ code: 'ERR_INVALID_OPTION' });
+    for (const text of [cookie, undefined]) {
+      expect(() => sessions.getSession(text, options)).toThrow(refusal);
+      expect(() => sessions.getClaim(text, options)).toThrow(refusal);
+      await expect(sessions.loadSession(text, options)).rejects.toEqual(refusal);
+    }
+    expect(() => sessions.getSessionByKey(key, options)).toThrow(refusal);
+  }
+  expect(sessions.getSession(cookie, {})).toBe(sessions.getSession(cookie, { touch: undefined as never }));
+});
+
 test('a listener that is told of a new session and its maker hold the same object', async () => {
   let told: unknown;
   sessions.on('created', ({ session }) => {
@@ -64,7 +87,7 @@ test('a thread that hears late of a token that it drew keeps the one that it was
   expect(sessions.getSession(shown)).toBe(session);
   // As it is called when the answer to the first login arrives after another thread's login, and after a request with
   // the new cookie.
-  (session as SessionHandle).drew(drawn);
+  (session as SessionHandle).learnDrawnToken(drawn);
   expect(sessions.getCookieData(session).value).toBe(shown);
   expect(sessions.getSession(shown)).toBe(session);
 });

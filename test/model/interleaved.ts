@@ -22,6 +22,7 @@ import {
   digestOf,
   drawToken,
   formatId,
+  Handles,
   Lookup,
   randomness,
   readLogin,
@@ -142,7 +143,7 @@ export class Interleaved {
       this.#call(line as number, which, write, read);
     const { maxSessionBytes } = LIMITS;
     const context = { view, now, beganAt: now(), maxSessionBytes, callTimeout: 5000, checked: undefined, call };
-    return new Lookup(view, now, bareToken, { ...context, watch: idle } as unknown as SessionContext);
+    return new Lookup(view, now, bareToken, { ...context, watch: idle } as unknown as SessionContext, new Handles());
   }
 
   /** Has the manager die at a step of the next call of a thread. */

@@ -3,6 +3,8 @@
  * token comes back too late.
  */
 
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ManagerOptions, SessionEvents, SessionManager } from '../../dist/src/index.js';
 import { startSessionManager } from '../../dist/src/index.js';
@@ -30,6 +32,24 @@ async function start(more: ManagerOptions = {}) {
 async function calls(manager: SessionManager): Promise<number> {
   return (await manager.stats()).calls.count;
 }
+
+test('while the manager’s thread is being replaced no request waits for a new token, and the next one gets it', async () => {
+  const spawned = once(process, 'worker');
+  const { manager, clock, session, cookie } = await start();
+  const [thread] = (await spawned) as [Worker];
+  clock.advance('15m');
+  let restarts = 0;
+  manager.on('restarted', () => restarts++);
+  await manager.stats();
+  // Behind what this thread does when it learns of the death.
+  await Promise.all([once(thread, 'exit'), thread.terminate()]);
+  const claim = manager.getClaim(cookie);
+  await claim?.renew();
+  expect([restarts, claim?.isNews, claim?.session]).toEqual([0, false, session]);
+  await session.set({ cart: 2 });
+  await claim?.renew();
+  expect([claim?.isNews, manager.getSession(cookie)]).toEqual([true, session]);
+});
 
 describe('a token', () => {
   test('that is older than `every` is renewed when it is loaded, and honoured for its grace', async () => {

@@ -3,8 +3,8 @@
  * alone.
  */
 
-export { type Call, readAnswer, writeCall } from '../../dist/src/calls/call.js';
-export { type Line, reserveLine } from '../../dist/src/calls/link.js';
+export { type Call, readAnswer, writeCall } from '../../dist/src/calls/batch.js';
+export { type ConnectionMemory, reserveConnectionMemory } from '../../dist/src/calls/link.js';
 export { Refused, refusals } from '../../dist/src/calls/refused.js';
 export { parseLogLine, parseLogTime } from '../../dist/src/cli/access-log.js';
 export { type Demo, startDemo } from '../../dist/src/cli/demo/host.js';
@@ -21,11 +21,13 @@ export { setHeaders } from '../../dist/src/http/response/write-head.js';
 export { csrfTokenOf, isCsrfTokenOf } from '../../dist/src/http/session/csrf.js';
 export { findSession } from '../../dist/src/http/session/find.js';
 export { idleTimeoutOf } from '../../dist/src/http/store/cookie-expiry.js';
+export { Handles } from '../../dist/src/lookup/handles.js';
 export { Listing } from '../../dist/src/lookup/listing.js';
 export { Lookup } from '../../dist/src/lookup/lookup.js';
-export { Manager } from '../../dist/src/manager/client.js';
+export { Attachment } from '../../dist/src/manager/attachment.js';
+export { ManagerClient } from '../../dist/src/manager/client.js';
+export { EndDetector } from '../../dist/src/manager/end-detector.js';
 export { Events } from '../../dist/src/manager/events.js';
-export { Lookout } from '../../dist/src/manager/lookout.js';
 export { isManualClock, memoryOf } from '../../dist/src/manager/manual-clock.js';
 export { startSessionManager } from '../../dist/src/manager/start.js';
 export { resolveOptions } from '../../dist/src/options/options.js';
@@ -96,13 +98,13 @@ export { beginMark, raiseMark, seenAt } from '../../dist/src/protocol/seen.js';
 export { isPort, isReport } from '../../dist/src/protocol/startup.js';
 export { TableView, TOMBSTONE } from '../../dist/src/protocol/table.js';
 export { BURIED, reserveBuried } from '../../dist/src/protocol/tombstones.js';
-export type { SessionContext, Watched } from '../../dist/src/session/context.js';
+export type { SessionContext, WatchedSession } from '../../dist/src/session/context.js';
 export { keyDigestInto } from '../../dist/src/session/keys.js';
 export { SessionHandle } from '../../dist/src/session/session.js';
 export { digestOf, drawIdInto, drawToken, randomness, seal } from '../../dist/src/session/tokens.js';
 export { HangDetector } from '../../dist/src/threads/hang-detector.js';
-export { type Post, Supervisor } from '../../dist/src/threads/supervisor.js';
-export type { Invitation } from '../../dist/src/threads/ticket.js';
+export { Supervisor, type SupervisorOptions } from '../../dist/src/threads/supervisor.js';
+export type { JoinTicket } from '../../dist/src/threads/ticket.js';
 export type {
   ManagerOptions,
   ManualClock,

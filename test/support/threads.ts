@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { SessionManager } from '../../dist/src/index.js';
-import { HEADER, type Invitation } from './internals.js';
+import { HEADER, type JoinTicket } from './internals.js';
 
 export const fixture = (name: string): URL => new URL(`../fixtures/${name}.js`, import.meta.url);
 
@@ -83,9 +83,9 @@ export function nextEnding(manager: SessionManager): Promise<{ id: string; reaso
   });
 }
 
-/** The number of the manager's thread, of whichever is in office. */
+/** The thread id of the table's current owner. */
 export function managerThread(manager: SessionManager): number {
-  const { memory, threadId } = manager.createTicket() as unknown as Invitation;
+  const { memory, threadId } = manager.createTicket() as unknown as JoinTicket;
   return new Int32Array(memory.header)[HEADER.threadId] || threadId;
 }
 

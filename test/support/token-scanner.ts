@@ -6,7 +6,7 @@
 
 import { inspect } from 'node:util';
 import { afterAll, expect } from 'vitest';
-import { Manager, SessionHandle } from './internals.js';
+import { ManagerClient, SessionHandle } from './internals.js';
 import { hearPrinted } from './printed.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -32,7 +32,7 @@ function lookAtMost(where: string, what: unknown): void {
 hearPrinted((stream, text) => look(`printed to ${stream}`, text));
 process.on('warning', (warning) => look('a warning', warning));
 
-for (const { prototype } of [Manager, SessionHandle]) {
+for (const { prototype } of [ManagerClient, SessionHandle]) {
   for (const [name, { value, ...rest }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (typeof value !== 'function' || name === 'constructor') continue;
     const method = function (this: unknown, ...given: unknown[]) {

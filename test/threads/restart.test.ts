@@ -19,7 +19,7 @@ import {
   startSessionManager,
 } from '../../dist/src/index.js';
 import { randomNumbers, useUntilItDies, wrongIn } from '../fixtures/ledger.js';
-import { clockOffset, type Invitation, setClockOffset } from '../support/internals.js';
+import { clockOffset, type JoinTicket, setClockOffset } from '../support/internals.js';
 import { randomFrom } from '../support/random.js';
 import { fixture, managerThread, nextEnding, outcomesOf, Thread } from '../support/threads.js';
 
@@ -47,7 +47,7 @@ async function start(more: ManagerOptions = {}): Promise<SessionManager> {
 const workerOf = (manager: SessionManager) =>
   [...spawned].find(({ threadId }) => threadId === managerThread(manager)) as Worker;
 
-/** Kills the manager in office; resolves when its successor is there. */
+/** Kills the current owner; resolves when its successor is up. */
 async function kill(manager: SessionManager, how = 'terminate', fifo?: string): Promise<SessionEvents['restarted']> {
   const restarted = nextRestart(manager);
   order(manager, how, fifo);
@@ -302,7 +302,7 @@ describe('after a restart', () => {
 
   test('session time goes on, though the wall clock was set back by an hour: nobody lives longer for it', async () => {
     const manager = await start({ absoluteTimeout: '2h', idleTimeout: false });
-    const { clock } = manager.createTicket() as unknown as Invitation;
+    const { clock } = manager.createTicket() as unknown as JoinTicket;
     const early = await manager.newSession();
     // As if the wall clock had been an hour ahead so far, and was set right in this moment.
     setClockOffset(clock, clockOffset(clock) + HOUR);

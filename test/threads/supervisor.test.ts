@@ -4,7 +4,14 @@
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type SessionManager, startSessionManager } from '../../dist/src/index.js';
-import { HangDetector, HEADER, type Post, reserveTable, Supervisor, shapeFor } from '../support/internals.js';
+import {
+  HangDetector,
+  HEADER,
+  reserveTable,
+  Supervisor,
+  type SupervisorOptions,
+  shapeFor,
+} from '../support/internals.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -135,7 +142,7 @@ test('a manager whose heart stands still is given up at the tenth look, be each 
     look = judge;
     return { unref() {} };
   }) as never);
-  const supervisor = new Supervisor(post as unknown as Post);
+  const supervisor = new Supervisor(post as unknown as SupervisorOptions);
   timers.mockRestore();
   supervisor.start();
   const beat = () => Atomics.add(header, HEADER.heartbeat, 1);

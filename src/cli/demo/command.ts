@@ -1,4 +1,4 @@
-/** `coatcheck demo`: runs the demo until it is told to stop. Runs in the main thread. */
+/** `coatcheck demo`: runs the demo until a signal ends it. Runs in the main thread. */
 
 import { startDemo } from './host.js';
 
@@ -25,12 +25,12 @@ export async function demoCommand({ port }: DemoOptions): Promise<void> {
 }
 
 /**
- * One Ctrl-C may come twice: from the terminal, and from npm, which passes on what it gets. Later than this it is
- * another one.
+ * One Ctrl-C may arrive twice: from the terminal, and from npm, which passes it on. After this many milliseconds it
+ * counts as another one.
  */
 const SAME_CTRL_C = 1000;
 
-/** Resolves at the first Ctrl-C or SIGTERM; another one ends the process at once. */
+/** Resolves at the first Ctrl-C or SIGTERM. Another one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let first: number | undefined;

@@ -1,4 +1,4 @@
-/** A device's name as its user knows it. Runs in the main thread. */
+/** The name of a device, made from its user agent. Runs in the main thread. */
 
 const browsers: readonly [RegExp, string][] = [
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
@@ -19,8 +19,8 @@ const systems: readonly [RegExp, string][] = [
 ];
 
 /**
- * 'Firefox on Linux', 'curl', or 'Another device' for what is not known here. A user agent says what it likes: for show
- * only.
+ * 'Firefox on Linux', 'curl', or 'Another device' for an unknown user agent. For display only, as clients may send any
+ * user agent.
  */
 export function deviceName(userAgent: string | undefined): string {
   const browser = firstOf(browsers, userAgent ?? '');

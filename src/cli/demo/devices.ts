@@ -1,4 +1,7 @@
-/** Your devices: all live sessions of one user, each of which can be ended from any other. Runs in the main thread. */
+/**
+ * The page of a user's devices: all live sessions of the user, each of which can be ended from any other. Runs in the
+ * main thread.
+ */
 
 import type { Session, SessionInfo } from '../../index.js';
 import { deviceName } from './device-name.js';
@@ -13,7 +16,7 @@ import type { Routes, Visitor } from './visitor.js';
 import type { Visits } from './visits.js';
 
 const DEVICES = '/devices';
-/** As many as one user may have here. */
+/** The number of sessions that one user may have in the demo. */
 const MOST_OTHERS = 50;
 
 export const deviceRoutes: Routes = {
@@ -39,7 +42,7 @@ async function revoke({ form, session }: Visitor): Promise<Reply> {
     await session.logout({ note: 'logged out' });
     return redirect('/');
   }
-  // An id is no secret: the adapter ends none but the user's own.
+  // An id is no secret: the adapter ends only sessions of the same user.
   if (!(await session.closeOther(id)))
     throw new Refusal(404, 'No such device', 'None of your live sessions has this id.');
   return told(session, 1);

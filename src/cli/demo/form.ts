@@ -1,17 +1,17 @@
-/** The form that a request carries. Runs in the main thread. */
+/** Reads the form of a request. Runs in the main thread. */
 
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './reply.js';
 
-/** No form of the demo comes near this. */
+/** All forms of the demo are much smaller. */
 export const LONGEST_BODY = 16 * 1024;
 
-/** So much of a body that is too long is still read and dropped, so that whoever sends it can hear the answer. */
+/** So much of a body that is too long is read and dropped, so that the client reads the answer. */
 const LONGEST_DROPPED = 1024 * 1024;
 
 /**
- * Rejects with a Refusal where there is no form or it is too long; never settles for a client that is gone, whose
- * connection ends it all.
+ * Rejects with a Refusal if the body is no form or too long. Never settles if the client disconnects, as the connection
+ * then ends the request.
  */
 export function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
@@ -33,12 +33,12 @@ export function readForm(request: IncomingMessage): Promise<URLSearchParams> {
         reject(new Refusal(415, 'Not a form', 'Forms are sent as application/x-www-form-urlencoded.'));
       else resolve(new URLSearchParams(Buffer.concat(chunks).toString('utf8')));
     });
-    // Without a listener, a connection that breaks off would end the process.
+    // Without a listener, a broken connection would end the process.
     request.on('error', () => undefined);
   });
 }
 
-/** A user name that the demo takes: 1 to 64 characters without control characters, trimmed. Undefined for any other. */
+/** A user name, trimmed: 1 to 64 characters, none of them a control character. Undefined for any other. */
 export function userNameOf(form: URLSearchParams): string | undefined {
   const name = (form.get('user') ?? '').normalize('NFC').trim();
   return name === '' || [...name].length > 64 || /\p{Cc}/u.test(name) ? undefined : name;

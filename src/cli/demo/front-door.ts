@@ -1,4 +1,4 @@
-/** The front door: the ticket, login and logout. Runs in the main thread. */
+/** The front page: the ticket, login and logout. Runs in the main thread. */
 
 import type { SessionManager } from '../../index.js';
 import { takeFlash } from './flash.js';
@@ -23,7 +23,7 @@ export function doorRoutes(manager: SessionManager<Visits>): Routes {
       return { status: 200, body: ticketPage({ session: current, known: whose, notice, stats }) };
     }
     const isEnded = query.has('ended');
-    // The cookie of a session that is over is removed. For whoever has none it does nothing.
+    // Removes the cookie of a session that has ended. Does nothing without one.
     if (isEnded) await session.logout();
     const notice = isEnded
       ? 'You are not logged in, or not any more: your session has ended. Log in again?'
@@ -31,7 +31,7 @@ export function doorRoutes(manager: SessionManager<Visits>): Routes {
     return { status: 200, body: welcomePage({ host, notice, stats }) };
   }
 
-  /** Whoever is this user already keeps the session, under a new token; anybody else gets a new one. */
+  /** A user who is logged in already keeps the session, under a new token; any other user gets a new session. */
   async function login({ form, session, host }: Visitor): Promise<Reply> {
     const user = userNameOf(form);
     if (user === undefined) {
@@ -40,7 +40,7 @@ export function doorRoutes(manager: SessionManager<Visits>): Routes {
     }
     if (session.userId === user) await session.login(user, { flash: 'You have logged in again.' });
     else await session.login(user, newVisits());
-    // Nowhere but where the demo's own forms lead: a link must not send anybody elsewhere.
+    // Only to pages to which the demo's own forms lead: a link must not redirect to another site.
     return redirect(form.get('next') === SAFE ? SAFE : '/');
   }
 

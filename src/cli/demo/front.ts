@@ -1,6 +1,6 @@
 /**
- * The HTTP front of the demo: bare node:http and the adapter. Says who handles a request, and who is not let in. Runs
- * in the main thread.
+ * The HTTP server of the demo: plain node:http and the adapter. Routes requests and refuses wrong ones. Runs in the
+ * main thread.
  */
 
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -12,10 +12,10 @@ import { tell } from '../failure.js';
 import { deviceRoutes } from './devices.js';
 import { readForm } from './form.js';
 import { doorRoutes } from './front-door.js';
-import { isCrossSite, isLocalHost } from './guard.js';
 import { houseRoutes } from './house.js';
 import { liveRoutes } from './live.js';
 import { noteRoutes } from './note.js';
+import { isCrossSite, isLocalHost } from './origin.js';
 import type { PageTask } from './page-worker.js';
 import { messagePage } from './pages.js';
 import { CSRF_FIELD } from './post-form.js';
@@ -70,8 +70,8 @@ export function createFront(manager: SessionManager<Visits>, pool: Piscina<PageT
 }
 
 /**
- * A form that was posted, if it comes from a page of this site. Of whoever has a session it has to show the session's
- * token: as a field, or as the header for which the adapter looks.
+ * The posted form, if it comes from a page of this site. If the visitor has a session, the form has to show its CSRF
+ * token, as a field or in the adapter's header.
  */
 async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
   if (isCrossSite(request.headers))
@@ -82,7 +82,7 @@ async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
   return form;
 }
 
-/** The answer to what was thrown. Only what is nobody's fault but ours is a 500, and is told on stderr. */
+/** The answer to a thrown error. Only errors of the demo itself become a 500, and are reported on stderr. */
 function refuse(error: unknown): Reply {
   if (isLoggedOut(error)) return toFrontDoor();
   const refusal = refusalOf(error);
@@ -94,7 +94,7 @@ function refuse(error: unknown): Reply {
   return { status: 500, body: messagePage('Something went wrong', 'It was not your fault.') };
 }
 
-/** Whoever logs out elsewhere, or logs in anew in another tab, meets this in the middle of a request. */
+/** True for the errors of a request during which its user has logged out, or logged in again, elsewhere. */
 function isLoggedOut(error: unknown): boolean {
   const codes = ['ERR_SESSION_ENDED', 'ERR_TOKEN_UNKNOWN', 'ERR_LOGIN_REQUIRED'];
   return (error instanceof SessionError || error instanceof HttpRefusal) && codes.includes(error.code);

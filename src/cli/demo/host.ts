@@ -1,4 +1,4 @@
-/** The demo's parts, started in order and ended in reverse. Runs in the main thread. */
+/** Starts the parts of the demo in order, and ends them in reverse. Runs in the main thread. */
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,13 +12,13 @@ import type { PageTask } from './page-worker.js';
 import { COOKIE, rooms, type Visits } from './visits.js';
 
 const ADDRESS = '127.0.0.1';
-/** Milliseconds that answers under way get to finish when the demo ends. */
+/** Milliseconds that pending answers get to finish when the demo ends. */
 const LAST_ANSWERS = 2000;
 
 export interface Demo {
   readonly url: string;
   readonly poolThreads: number;
-  /** Resolves when every thread is gone, however often it is called. */
+  /** Resolves when all threads have ended. May be called repeatedly. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export interface Demo {
 export async function startDemo(port: number, options: Pick<ManagerOptions, 'clock'> = {}): Promise<Demo> {
   const manager = await startSessionManager<Visits>({
     ...options,
-    // Plain HTTP, and a cookie that ends with the browser: its age need not be renewed at each request.
+    // Plain HTTP. The cookie ends with the browser, so it does not have to be sent again.
     cookie: { name: COOKIE, secure: false, persistent: false },
     maxSessions: 100_000,
     maxBytes: 64 * 2 ** 20,
@@ -66,7 +66,7 @@ export async function startDemo(port: number, options: Pick<ManagerOptions, 'clo
   }
 }
 
-/** Of the threads that are idle, the one after the one that worked last: so that a single visitor meets them all. */
+/** Selects the idle threads one after the other, so that a single visitor meets all of them. */
 function inTurn(): NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']> {
   let last = -1;
   return (_task, workers) => {
@@ -98,7 +98,7 @@ function listenFailure(error: Error, port: number): string {
   }
 }
 
-/** Takes no more connections, lets answers under way finish for a while, and then ends what is left. */
+/** Accepts no more connections, lets pending answers finish for a while, and then closes the rest. */
 function close(server: Server, sockets: LiveSockets): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(() => {

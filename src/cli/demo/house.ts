@@ -1,4 +1,4 @@
-/** The rooms, which the pool renders: here they are only asked for. Runs in the main thread. */
+/** The pages of the rooms, which the pool renders. Runs in the main thread. */
 
 import type { Piscina } from 'piscina';
 import type { SessionManager } from '../../index.js';
@@ -8,7 +8,7 @@ import { Refusal, type Reply } from './reply.js';
 import type { Routes, Visitor } from './visitor.js';
 import { rooms, type Visits } from './visits.js';
 
-/** Pages waiting for a thread; whoever comes then is asked to come again. */
+/** The number of pages that may wait for a thread. Further visitors are asked to come again. */
 const MOST_WAITING = 256;
 
 export function houseRoutes(manager: SessionManager<Visits>, pool: Piscina<PageTask, string | undefined>): Routes {
@@ -16,7 +16,10 @@ export function houseRoutes(manager: SessionManager<Visits>, pool: Piscina<PageT
     rooms.map(({ name }) => [`/page/${name}`, { GET: (visitor: Visitor) => room(visitor, name) }]),
   );
 
-  /** The thread is given a cookie, and looks for itself: who has logged out by then is a stranger there. */
+  /**
+   * The pool thread gets the cookie and looks the session up itself. A visitor who has logged out by then gets the page
+   * without one.
+   */
   async function room({ request, session }: Visitor, name: string): Promise<Reply> {
     if (pool.queueSize >= MOST_WAITING) throw full();
     const csrf = (await known(session))?.csrf;

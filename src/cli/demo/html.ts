@@ -1,4 +1,4 @@
-/** HTML put together so that nothing gets in unescaped. Used in the main thread and in the pool's. */
+/** HTML templates that escape whatever is inserted. Used in the main thread and in the pool's. */
 
 const source = Symbol('source');
 
@@ -18,19 +18,19 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * A template's own text is markup; what is put into it is escaped, for text and for quoted attributes alike.
- * `undefined` is nothing.
+ * The template's own text is markup. Inserted values are escaped for text and for quoted attributes; undefined inserts
+ * nothing.
  */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { [source]: texts.reduce((all, text, i) => all + render(parts[i - 1]) + text) };
 }
 
-/** Markup that is a constant of this program. */
+/** Markup that is a constant of this program, inserted without escaping. */
 export function constant(markup: string): Html {
   return { [source]: markup };
 }
 
-/** As it goes over the wire. */
+/** The markup as text. */
 export function markupOf(value: Html): string {
   return value[source];
 }

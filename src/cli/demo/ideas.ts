@@ -1,6 +1,4 @@
-/**
- * The pages of the demo, an idea each, as the menu and the ticket name them. Used in the main thread and in the pool's.
- */
+/** The pages of the demo, as the menu and the front page list them. Used in the main thread and in the pool's. */
 
 export interface Idea {
   readonly path: string;

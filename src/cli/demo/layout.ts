@@ -1,4 +1,4 @@
-/** The frame around every page of the demo. Used in the main thread and in the pool's. */
+/** The layout of all pages of the demo. Used in the main thread and in the pool's. */
 
 import { constant, type Html, html, markupOf } from './html.js';
 import { ideas } from './ideas.js';
@@ -8,16 +8,16 @@ import { style } from './style.js';
 
 export interface Frame {
   readonly title: string;
-  /** Undefined where nobody is logged in. */
+  /** Undefined if nobody is logged in. */
   readonly known: Known | undefined;
   /** The thread that rendered the page. */
   readonly thread: number;
-  /** The path of the page, where it is one of the menu's. */
+  /** The path of the page, if it is in the menu. */
   readonly path?: string;
-  /** What has just happened. */
+  /** A message about what has just happened. */
   readonly notice?: string | undefined;
   readonly main: Html;
-  /** The program of the page, a constant whose hash the Content-Security-Policy has to name. */
+  /** The script of the page: a constant, whose hash the Content-Security-Policy has to contain. */
   readonly script?: Html;
 }
 
@@ -30,7 +30,7 @@ const mark = constant(
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7' fill='%231f4037'/%3E%3Cpath d='M16 14v-2a3 3 0 1 0-3-3M16 14 6 21c-1.2 1-.6 3 .8 3h18.4c1.4 0 2-2 .8-3Z' fill='none' stroke='%23d9b26a' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E";
 
-/** A complete document. */
+/** A complete HTML document. */
 export function page({ title, known, thread, path, notice, main, script }: Frame): string {
   return markupOf(html`<!doctype html>
 <html lang="en">
@@ -60,12 +60,12 @@ ${script}
 `);
 }
 
-/** Where a thread is named, it has the same colour. Thread 0 is the main thread. */
+/** A thread has the same colour on all pages. Thread 0 is the main thread. */
 export function threadBadge(thread: number): Html {
   return html`<span class="thread t${thread === 0 ? 0 : ((thread - 1) % 8) + 1}">${thread === 0 ? 'the main thread' : `thread ${thread}`}</span>`;
 }
 
-/** How long ago, roughly; exactly where the pointer rests on it. */
+/** How long ago, roughly; the tooltip shows the exact time. */
 export function ago(at: Date, now: Date = new Date()): Html {
   return html`<time datetime="${at.toISOString()}" title="${at.toISOString()}">${roughly(now.getTime() - at.getTime())}</time>`;
 }

@@ -1,12 +1,12 @@
-/** The program that runs in the browser on the live page: the demo's only one. Made in the main thread. */
+/** The script of the live page, the only one of the demo. Made in the main thread. */
 
 import { createHash } from 'node:crypto';
 import { constant } from './html.js';
 
-/** Where the socket is opened. */
+/** The path of the WebSocket. */
 export const SOCKET_PATH = '/live/socket';
 
-/** How a socket is closed whose session has ended. Of the codes that are free for applications. */
+/** The close code of a socket whose session has ended, from the range for applications. */
 export const SESSION_ENDED = 4001;
 
 const source = `
@@ -33,5 +33,5 @@ socket.onclose = ({ code, reason }) => {
 
 export const script = constant(`<script>${source}</script>`);
 
-/** As a source of `script-src`. */
+/** For `script-src` of the Content-Security-Policy. */
 export const scriptSource = `'sha256-${createHash('sha256').update(source).digest('base64')}'`;

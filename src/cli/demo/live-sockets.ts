@@ -1,7 +1,4 @@
-/**
- * The sockets of the live page: each hangs on its session, and is closed when that ends, in whichever thread. Runs in
- * the main thread.
- */
+/** The sockets of the live page: each is closed when its session ends, in any thread. Runs in the main thread. */
 
 import { addAbortListener } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
@@ -9,17 +6,17 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { sessionOf } from '../../http/express.js';
 import { type Session, SessionError, type SessionManager } from '../../index.js';
-import { isForeignOrigin, isLocalHost } from './guard.js';
 import { SESSION_ENDED, SOCKET_PATH } from './live-script.js';
+import { isForeignOrigin, isLocalHost } from './origin.js';
 import type { Visits } from './visits.js';
 
-/** Open at once, of all visitors. */
+/** The number of open sockets, of all visitors. */
 const MOST_SOCKETS = 256;
 /** Milliseconds between two messages. */
 const BEAT = 1000;
-/** Nothing that a client sends is looked at. */
+/** What clients send is ignored. */
 const LONGEST_MESSAGE = 1024;
-/** WebSocket's own code for an end that goes away. */
+/** WebSocket's close code for an endpoint that goes away. */
 const GOING_AWAY = 1001;
 
 const ignore = (): void => undefined;
@@ -31,18 +28,18 @@ export class LiveSockets {
   constructor(manager: SessionManager<Visits>, server: Server) {
     this.#manager = manager;
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Until the socket is handed on nobody else listens, and a connection that breaks off would end the process.
+      // Until the socket is handed over it has no other listener, and a broken connection would end the process.
       socket.on('error', ignore);
       this.#accept(request, socket, head).catch(() => refuse(socket, '503 Service Unavailable'));
     });
   }
 
-  /** Says goodbye to all. */
+  /** Closes all sockets by the protocol. */
   close(): void {
     for (const socket of this.#sockets.clients) socket.close(GOING_AWAY);
   }
 
-  /** Waits for nobody's goodbye. */
+  /** Closes all sockets at once. */
   terminate(): void {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
@@ -60,7 +57,7 @@ export class LiveSockets {
 
 function hang(socket: WebSocket, session: Session<Visits>): void {
   const { signal } = session;
-  // Of a session that has ended by now, at once.
+  // Called at once if the session has ended already.
   const listening = addAbortListener(signal, () => socket.close(SESSION_ENDED, String(signal.reason)));
   const beat = setInterval(() => tell(socket, session), BEAT);
   socket.on('error', ignore);
@@ -71,13 +68,13 @@ function hang(socket: WebSocket, session: Session<Visits>): void {
   tell(socket, session);
 }
 
-/** A look at memory, which does not count as being seen: a page that is left open keeps no session. */
+/** Reads shared memory, which does not mark the session as seen: an open page keeps no session alive. */
 function tell(socket: WebSocket, session: Session<Visits>): void {
   try {
     const { visits } = session.data;
     socket.send(JSON.stringify({ time: `${new Date().toISOString().slice(11, 19)} UTC`, visits }));
   } catch (error) {
-    // Ended a moment ago: the signal closes the socket.
+    // The session has just ended: the signal closes the socket.
     if (!(error instanceof SessionError && error.code === 'ERR_SESSION_ENDED')) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** The live page: shows what its WebSocket tells, and says so when that has ended. Runs in the main thread. */
+/** The live page: shows what its WebSocket receives, and that it was closed. Runs in the main thread. */
 
 import { html } from './html.js';
 import { type Known, loggedIn } from './known.js';
@@ -11,7 +11,7 @@ const LIVE = '/live';
 
 export const liveRoutes: Routes = { [LIVE]: { GET: show } };
 
-/** The only page with a script: its policy lets in this one, and lets it open a socket to this site. */
+/** The only page with a script: its policy allows that script, and a socket to this site. */
 async function show({ session, host }: Visitor): Promise<Reply> {
   const known = await loggedIn(session);
   const headers = contentPolicy(`script-src ${scriptSource}`, `connect-src ws://${host}`);

@@ -1,4 +1,4 @@
-/** A note: a message that is shown once, by whichever page comes next. Runs in the main thread. */
+/** A note: a message that is shown once, on the next page. Runs in the main thread. */
 
 import { takeFlash } from './flash.js';
 import { html } from './html.js';

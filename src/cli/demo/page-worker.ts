@@ -1,6 +1,6 @@
 /**
- * Renders pages in a thread of the Piscina pool. The session is looked up here, by the cookie alone: the main thread
- * passes nothing else of it.
+ * Renders pages in a thread of the Piscina pool. It looks the session up by the cookie; the main thread passes nothing
+ * else of it.
  */
 
 import { threadId } from 'node:worker_threads';
@@ -11,16 +11,16 @@ import { rooms, type Visits, withVisit } from './visits.js';
 export interface PageTask {
   readonly room: string;
   readonly cookie: string | undefined;
-  /** For the forms of the page. */
+  /** The CSRF token for the forms of the page. */
   readonly csrf: string | undefined;
-  /** False where only the headers were asked for. */
+  /** False for a HEAD request, which does not count as a visit. */
   readonly counts: boolean;
 }
 
-// Found by name: this thread was spawned after the manager started, by the thread that started it.
+// Found by name, as this thread was spawned after the manager, by the thread that started it.
 const manager = await connectSessionManager<Visits>();
 
-/** The page of a room, as markup; undefined where the manager cannot count the visit now. */
+/** The page of a room, as markup. Undefined if the manager cannot count the visit now. */
 export async function renderPage({ room, cookie, csrf, counts }: PageTask): Promise<string | undefined> {
   const found = rooms.find(({ name }) => name === room);
   if (found === undefined) throw new Error('No such room');
@@ -32,7 +32,7 @@ export async function renderPage({ room, cookie, csrf, counts }: PageTask): Prom
     const visitor = session === undefined ? undefined : await visit(session, room, counts);
     return roomPage({ room: found, thread: threadId, lookup, visitor, csrf });
   } catch (error) {
-    // The code of an error does not survive the way back to the main thread.
+    // Errors lose their code on the way to the main thread.
     if (error instanceof SessionError) return undefined;
     throw error;
   }
@@ -43,7 +43,7 @@ async function visit(session: Session<Visits>, room: string, counts: boolean) {
     if (counts) await session.update((data) => withVisit(data, { room, thread: threadId, at: new Date() }));
     return { user: session.userId ?? '', data: session.data };
   } catch (error) {
-    // Logged out meanwhile, in any thread: as if it had not been found.
+    // Logged out in the meantime: rendered as if the session had not been found.
     if (error instanceof SessionError && error.code === 'ERR_SESSION_ENDED') return undefined;
     throw error;
   }

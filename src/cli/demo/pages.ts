@@ -1,4 +1,4 @@
-/** The pages of the front door, and those that say no. Runs in the main thread. */
+/** The front page, before and after a login, and the page of an error. Runs in the main thread. */
 
 import type { ManagerStats, Session } from '../../index.js';
 import { type Html, html } from './html.js';
@@ -11,9 +11,7 @@ import type { Visits } from './visits.js';
 
 const MAIN_THREAD = 0;
 
-/**
- * The page of whoever is not logged in. Its form has no token: that would begin a session for everybody who only looks.
- */
+/** The front page before a login. Its form has no CSRF token, as that would create a session for every visitor. */
 export function welcomePage(view: { host: string; notice?: string | undefined; stats: ManagerStats }): string {
   const fields = html`<input id="user" name="user" maxlength="64" required autofocus autocomplete="username" placeholder="Ada"><button>Log in</button>`;
   return page({
@@ -50,7 +48,7 @@ interface TicketView {
   readonly stats: ManagerStats;
 }
 
-/** The page of whoever is: their ticket. */
+/** The front page after a login: the user's ticket. */
 export function ticketPage({ session, known, notice, stats }: TicketView): string {
   const { visits } = session.data;
   return page({
@@ -74,7 +72,7 @@ ${numbers(stats)}`,
   });
 }
 
-/** A refusal, or a failure. */
+/** The page of a refusal or an error. */
 export function messagePage(title: string, text: string): string {
   return page({
     title,

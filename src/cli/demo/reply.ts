@@ -1,4 +1,4 @@
-/** What the front answers. Runs in the main thread. */
+/** The answers of the demo. Runs in the main thread. */
 
 import type { ServerResponse } from 'node:http';
 import { styleSource } from './style.js';
@@ -10,7 +10,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An answer that says no, thrown by whoever finds out. */
+/** A refusal as an error, thrown wherever a request is found wrong. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
@@ -24,13 +24,13 @@ export class Refusal extends Error {
   }
 }
 
-/** The one style, forms to this site only, no frame around it, no script at all: a page that needs more names it. */
+/** Allows the one style, forms to this site, no frames and no scripts. A page that needs more passes it. */
 export function contentPolicy(...more: readonly string[]): Readonly<Record<string, string>> {
   const always = `default-src 'none'; style-src ${styleSource}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
   return { 'Content-Security-Policy': [always, ...more].join('; ') };
 }
 
-/** Nothing is kept on the way. */
+/** Answers are never cached. */
 const always: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
   ...contentPolicy(),
@@ -45,12 +45,12 @@ export function redirect(location: string): Reply {
   return { status: 303, headers: { Location: location } };
 }
 
-/** For whoever has no session, or has it no more: the front door, and the cookie is removed there. */
+/** For a visitor without a session, or whose session has ended: the front page, which removes the cookie. */
 export function toFrontDoor(): Reply {
   return redirect('/?ended');
 }
 
-/** Node leaves out the body of an answer to HEAD by itself. */
+/** For HEAD, Node leaves out the body by itself. */
 export function send(response: ServerResponse, { status, body = '', headers = {} }: Reply): void {
   response.writeHead(status, {
     ...always,

@@ -7,11 +7,11 @@ import { type Room, rooms, type Visits } from './visits.js';
 export interface RoomView {
   readonly room: Room;
   readonly thread: number;
-  /** Microseconds that the session's lookup took. */
+  /** Microseconds that looking the session up took. */
   readonly lookup: number;
   /** Undefined without a live session. */
   readonly visitor: { readonly user: string; readonly data: Readonly<Visits> } | undefined;
-  /** For the forms of the page. */
+  /** The CSRF token for the forms of the page. */
   readonly csrf: string | undefined;
 }
 

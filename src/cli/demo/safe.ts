@@ -1,5 +1,5 @@
 /**
- * The safe: a page that asks for a login that is recent, and to log in again where it is not (step-up). Runs in the
+ * The safe: a page that needs a recent login, and otherwise asks for another one (step-up authentication). Runs in the
  * main thread.
  */
 
@@ -14,7 +14,7 @@ import type { Routes, Visitor } from './visitor.js';
 
 export const SAFE = '/safe';
 
-/** Short, so that whoever tries it need not wait long for it to close. */
+/** Short, so that it can be tried without a long wait. */
 const WITHIN = '1m';
 
 export const safeRoutes: Routes = { [SAFE]: { GET: show } };
@@ -49,7 +49,7 @@ function openPage(known: Known, notice: string | undefined): string {
   });
 }
 
-/** The same user's login keeps the session: it only gets a new token, and a new time of login. */
+/** If the same user logs in, the session stays: it gets a new token and a new time of login. */
 function closedPage(known: Known): string {
   const fields = html`<input type="hidden" name="next" value="${SAFE}"><input name="user" value="${known.user}" readonly aria-label="Your name"><button>Log in again</button>`;
   return page({

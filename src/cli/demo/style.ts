@@ -1,4 +1,4 @@
-/** The demo's whole look. The page carries it inline, and its hash lets it through the Content-Security-Policy. */
+/** The stylesheet of the demo. Pages contain it inline; its hash is in the Content-Security-Policy. */
 
 import { createHash } from 'node:crypto';
 
@@ -84,5 +84,5 @@ button.link:hover { opacity: 1; text-decoration: underline; text-decoration-colo
 .trail li { display: grid; grid-template-columns: 6.4rem 1fr auto; gap: .8rem; align-items: baseline; border-bottom: 1px solid var(--line); padding-bottom: .45rem; }
 `;
 
-/** As a source of `style-src`. */
+/** For `style-src` of the Content-Security-Policy. */
 export const styleSource = `'sha256-${createHash('sha256').update(style).digest('base64')}'`;

@@ -1,9 +1,9 @@
-/** The stub of a ticket, which stands for a session. Runs in the main thread. */
+/** The stub of a ticket, which shows a session. Runs in the main thread. */
 
 import type { SessionInfo } from '../../index.js';
 import { type Html, html } from './html.js';
 
-/** The id opens nothing, so a part of it may stand there. */
+/** The id opens nothing, so a part of it may be shown. */
 export function stub({ id }: Pick<SessionInfo, 'id'>): Html {
   return html`<div class="stub"><small>Ticket</small><span class="number">${id.slice(-4)}</span></div>`;
 }

@@ -1,7 +1,4 @@
-/**
- * One request, with what is known about it before it is handled, and the table of who handles what. Runs in the main
- * thread.
- */
+/** A request with what is known about it, and the types of routes. Runs in the main thread. */
 
 import type { IncomingMessage } from 'node:http';
 import type { RequestSession } from '../../http/express.js';
@@ -10,10 +7,10 @@ import type { Visits } from './visits.js';
 
 export interface Visitor {
   readonly request: IncomingMessage;
-  /** One of this machine's own names, with the port. */
+  /** The Host header: one of this machine's own names, with the port. */
   readonly host: string;
   readonly query: URLSearchParams;
-  /** Empty unless something was posted. */
+  /** Empty unless a form was posted. */
   readonly form: URLSearchParams;
   readonly session: RequestSession<Visits>;
 }

@@ -1,16 +1,18 @@
-/** What the demo keeps in a session, and the rooms it counts visits to. Used in the main thread and in the pool's. */
+/**
+ * The data of the demo's sessions, and the rooms whose visits are counted. Used in the main thread and in the pool's.
+ */
 
 export interface Visits {
   visits: number;
-  /** The last visits, the newest first. */
+  /** The last visits, newest first. */
   trail: Visit[];
-  /** A message for the next page, which takes it. */
+  /** A message that the next page shows and removes. */
   flash?: string;
 }
 
 export interface Visit {
   room: string;
-  /** The pool thread that rendered it. */
+  /** The pool thread that rendered the page. */
   thread: number;
   at: Date;
 }
@@ -21,10 +23,13 @@ export interface Room {
   readonly text: string;
 }
 
-/** A longer trail would only make the page longer. */
+/** Enough for the page. */
 const TRAIL = 8;
 
-/** The cookie of the demo; cookies know no ports, so it has a name that other sites on this machine hardly have. */
+/**
+ * The name of the demo's cookie. Cookies are shared by all ports of this machine, so it has to differ from other sites'
+ * names.
+ */
 export const COOKIE = 'coatcheck-demo';
 
 export const rooms: readonly Room[] = [

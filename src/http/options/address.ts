@@ -1,6 +1,6 @@
 /**
- * Whose address a request comes from: the other end's, or what a trusted proxy says it is. Runs in every thread of the
- * host.
+ * The address of a client: that of the other end of the connection, or what a trusted proxy says. Runs in every thread
+ * of the host.
  */
 
 import ipaddr from 'ipaddr.js';
@@ -9,7 +9,7 @@ import { SessionError } from '../../index.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [Address, number];
 
-/** Whether an address, in the form that this file gives it, is one of the proxies that are trusted. */
+/** Whether an address, as `toString` of ipaddr.js writes it, belongs to a trusted proxy. */
 export type Trust = (address: string) => boolean;
 
 const named: Readonly<Record<string, readonly string[]>> = {
@@ -19,8 +19,8 @@ const named: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Addresses and ranges (10.0.0.0/8) of trusted proxies, or 'loopback', 'linklocal', 'uniquelocal'. Throws
- * ERR_INVALID_OPTION.
+ * A test for trusted proxies. `proxies` are addresses, ranges (10.0.0.0/8) or 'loopback', 'linklocal', 'uniquelocal'.
+ * Throws ERR_INVALID_OPTION.
  */
 export function trustIn(proxies: readonly string[]): Trust {
   const ranges = proxies.flatMap((proxy) => (named[proxy] ?? [proxy]).map(rangeOf));
@@ -40,23 +40,25 @@ function rangeOf(text: string): Range {
   throw new SessionError('ERR_INVALID_OPTION', `Expected each of \`trustProxy\` to be ${form}`);
 }
 
-/** A range of IPv4 within IPv6 is one of IPv4, as addresses are; undefined for what is no range, or one of both. */
+/**
+ * An IPv4-mapped IPv6 range becomes an IPv4 range, as mapped addresses become IPv4 addresses. Undefined for what is no
+ * range, or a range of both kinds.
+ */
 function within(address: Address, bits: number, most: number): Range | undefined {
   if (bits > most) return undefined;
   if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return [address, bits];
   return bits < 96 ? undefined : [address.toIPv4Address(), bits - 96];
 }
 
-/** Whether the other end of the connection is a trusted proxy, so that its X-Forwarded headers count. */
+/** Whether the other end of the connection is a trusted proxy, whose X-Forwarded headers are believed. */
 export function isProxy(peer: string | undefined, trust: Trust): boolean {
   const address = addressIn(peer);
   return address !== undefined && trust(address.toString());
 }
 
 /**
- * The address of the client as text in its shortest form; undefined where it is not known. X-Forwarded-For is read from
- * its end, each proxy that is trusted vouching for the entry before its own: what a client writes into it itself is
- * never reached.
+ * The client's address in its shortest form; undefined if it is not known. X-Forwarded-For is read from its end: each
+ * trusted proxy vouches for the entry before its own. Entries that the client has written itself are never reached.
  */
 export function clientAddress(
   peer: string | undefined,
@@ -73,7 +75,10 @@ export function clientAddress(
   return address?.toString();
 }
 
-/** Whether both are addresses of one client: the same, or for 'prefix' of the same network (IPv4 /24, IPv6 /64). */
+/**
+ * Whether two addresses belong to one client: 'exact', the same address; 'prefix', the same network (IPv4 /24, IPv6
+ * /64).
+ */
 export function sameClient(one: string | undefined, other: string | undefined, by: 'exact' | 'prefix'): boolean {
   const a = addressIn(one);
   const b = addressIn(other);
@@ -83,9 +88,7 @@ export function sameClient(one: string | undefined, other: string | undefined, b
   return a.match(b, by === 'exact' ? bits : prefix);
 }
 
-/**
- * An address in any of the forms in which proxies write it: with a port, in brackets, with a zone, IPv4 within IPv6.
- */
+/** Parses an address as proxies write it: with a port, in brackets, with a zone, or as IPv4-mapped IPv6. */
 function addressIn(text: string | undefined): Address | undefined {
   if (text === undefined || text.length > 64) return undefined;
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
@@ -93,7 +96,7 @@ function addressIn(text: string | undefined): Address | undefined {
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
 }
 
-/** Four decimal parts, or eight groups, and maybe a zone: none of the other forms that `inet_aton` knows. */
+/** Four decimal parts, or eight groups with or without a zone. No other form that `inet_aton` accepts. */
 function plainAddressIn(text: string): Address | undefined {
   const unzoned = text.replace(/%.*$/, '');
   if (ipaddr.IPv4.isValidFourPartDecimal(unzoned)) return ipaddr.IPv4.parse(unzoned);

@@ -1,61 +1,62 @@
-/** The options of the adapters, checked and completed when the middleware is made. Runs in every thread of the host. */
+/** The options of the adapters, checked and completed when a middleware is made. Runs in every thread of the host. */
 
 import { types } from 'node:util';
 import { parseSetCookie } from 'cookie';
 import ms from 'ms';
 import * as v from 'valibot';
-import { type Duration, SessionError, type SessionInfo, type SessionManager } from '../../index.js';
+import { SessionError, type SessionInfo, type SessionManager } from '../../index.js';
 import { type Trust, trustIn } from './address.js';
 
-/** What is told of a session that came from another client than it was begun for. */
+/** Reported when a session comes from another client than the one it was created for. */
 export interface Mismatch {
   readonly session: SessionInfo;
-  /** What was not as it was. */
+  /** What differs. */
   readonly differs: readonly ('userAgent' | 'ip')[];
 }
 
 /**
- * How a session is bound to the client it was begun for. What was not known of that client then fits nobody who shows
- * it now: begun elsewhere (`manager.newSession`), a session needs its `client`.
+ * How a session is bound to the client that it was created for. A value that was not known at creation matches no
+ * client that has one: a session that is created by `manager.newSession` has to be given its `client`.
  */
 export interface BindOptions {
   /**
-   * The User-Agent header has to stay as it was, absent included. Default false. Browsers change it when they are
-   * updated.
+   * The User-Agent header has to stay the same; being absent is a value like any other. Default false. Browsers change
+   * it with every update.
    */
   userAgent?: boolean;
   /**
-   * The address has to stay the same ('exact'), or in the same network ('prefix': IPv4 /24, IPv6 /64). Default: it
-   * may change. See `trustProxy`. Where the address is not known (a Unix socket, a proxy that says 'unknown', Hono
-   * without a server of Node), no session is begun: HttpRefusal 403, ERR_CLIENT_UNKNOWN; with `mismatch: 'report'`,
-   * each request is reported instead.
+   * The client's address has to stay the same ('exact'), or in the same network ('prefix': IPv4 /24, IPv6 /64).
+   * Default: it may change. Behind a proxy, set `trustProxy`. If the address is not known (a Unix socket, a proxy that
+   * sends 'unknown', Hono without a Node server), creating a session is refused with HttpRefusal 403,
+   * ERR_CLIENT_UNKNOWN; with `mismatch: 'report'`, each request is reported instead.
    */
   ip?: 'exact' | 'prefix';
   /**
-   * What a request meets that does not fit: 'refuse' (default): it has no session, which lives on; 'end': the session
-   * ends as well; 'report': it goes on, and only `onMismatch` hears of it.
+   * What happens to a request that does not match. 'refuse' (default): it gets no session, but the session stays alive.
+   * 'end': the session ends as well. 'report': it gets the session, and only `onMismatch` is called.
    */
   mismatch?: 'report' | 'refuse' | 'end';
 }
 
 export interface HttpOptions {
   /**
-   * The proxies in front: addresses, ranges such as '10.0.0.0/8', or 'loopback', 'linklocal', 'uniquelocal'. Only from
-   * these are X-Forwarded-For (whose session is it) and X-Forwarded-Proto (`secure: 'auto'`) believed. Default: none.
+   * The trusted proxies in front of this server: addresses, ranges such as '10.0.0.0/8', or 'loopback', 'linklocal',
+   * 'uniquelocal'. X-Forwarded-For (the client's address) and X-Forwarded-Proto (for `secure: 'auto'`) are believed
+   * only from these. Default: none.
    */
   trustProxy?: string | readonly string[];
   /**
-   * 'auto': the cookie is Secure where the request came over TLS, by itself or up to a trusted proxy. For sites that
-   * are reached both ways; it asks for a manager with `cookie: { secure: false }`. Default: as the manager's cookie is.
+   * 'auto': the cookie is Secure if the request came over TLS, to this server or to a trusted proxy. For sites that are
+   * reached both ways. The manager then needs `cookie: { secure: false }`. Default: as the manager's cookie.
    */
   secure?: 'auto';
-  /** Default: to nothing. */
+  /** Default: sessions are not bound to a client. */
   bind?: BindOptions;
-  /** Hears of requests that `bind` finds at odds with their session. What it throws is an uncaughtException. */
+  /** Called for each request that `bind` finds not to match. What it throws is reported as an uncaughtException. */
   onMismatch?: (mismatch: Mismatch) => void;
   /**
-   * Hears of a change that failed and that the handler did not wait for. Default: a process warning. An ended session
-   * is no failure: whoever logs out elsewhere does that.
+   * Called with the error of a change that failed without being awaited by the handler. Default: emits a process
+   * warning. A session that has ended is no such error, as a logout elsewhere causes it.
    */
   onLostWrite?: (error: unknown) => void;
 }
@@ -100,7 +101,7 @@ function nothingElse(issue: v.StrictObjectIssue): string {
   return issue.expected === 'never' ? 'left out: there is no such option' : 'a plain object';
 }
 
-/** Checks and completes what a middleware is given; throws ERR_INVALID_OPTION that names the option. */
+/** Checks and completes the options of a middleware. Throws ERR_INVALID_OPTION, which names the option. */
 export function resolveHttpOptions(manager: SessionManager, options: unknown): ResolvedHttpOptions {
   if (!isManager(manager)) throw refused('manager', 'a session manager, as `startSessionManager` resolves to it');
   const result = v.safeParse(schema, options === undefined ? {} : options, { abortEarly: true });
@@ -126,8 +127,24 @@ export function resolveHttpOptions(manager: SessionManager, options: unknown): R
   };
 }
 
-/** Milliseconds of what `within` is given. Throws ERR_INVALID_OPTION. */
-export function millisecondsOf(what: string, duration: Duration): number {
+/**
+ * The options of a call that a handler makes. Throws ERR_INVALID_OPTION if they are no plain object, or have any other
+ * name.
+ */
+export function optionsOf<const N extends string>(
+  options: unknown,
+  names: readonly N[],
+): { readonly [K in N]?: unknown } {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw refused('options', 'a plain object');
+  const unknown = Object.keys(options).find((key) => !(names as readonly string[]).includes(key));
+  if (unknown !== undefined) throw refused('options', `one with no other names than ${names.join(', ')}`);
+  return options;
+}
+
+/** A duration in milliseconds. Throws ERR_INVALID_OPTION. */
+export function millisecondsOf(what: string, duration: unknown): number {
   const milliseconds =
     typeof duration === 'string' && /^\d{1,15}(?:\.\d{1,9})?(?:ms|s|m|h|d)$/.test(duration)
       ? ms(duration as ms.StringValue)
@@ -136,7 +153,7 @@ export function millisecondsOf(what: string, duration: Duration): number {
   throw refused(what, "a duration such as '10m', or milliseconds");
 }
 
-/** The refusal of an option or argument. What came instead is not shown: it may be anything a client sent. */
+/** The error for a wrong option or argument. The value is not shown, as it may be anything that a client sent. */
 export function refused(what: string, tobe: string): SessionError {
   return new SessionError('ERR_INVALID_OPTION', `Expected \`${what}\` to be ${tobe}`);
 }

@@ -1,11 +1,8 @@
-/**
- * Answers that say no, in the form that every framework turns into a response by itself. Runs in every thread of the
- * host.
- */
+/** Refusals as errors that every framework turns into an HTTP response. Runs in every thread of the host. */
 
 import { SessionError, type SessionErrorCode } from '../../index.js';
 
-/** Why a request is refused by an adapter, rather than by the manager. */
+/** Why an adapter, rather than the manager, refuses a request. */
 export type HttpRefusalCode = 'ERR_LOGIN_REQUIRED' | 'ERR_LOGIN_TOO_OLD' | 'ERR_CSRF' | 'ERR_CLIENT_UNKNOWN';
 
 const refusals: Readonly<Record<HttpRefusalCode, { status: number; text: string }>> = {
@@ -19,16 +16,16 @@ const refusals: Readonly<Record<HttpRefusalCode, { status: number; text: string 
 };
 
 /**
- * Thrown by `requireLogin` and `checkCsrf`, and by what would begin a session where `bind.ip` has no address to bind
- * it to. Left alone, it becomes a response of its `status` in Express, Fastify, Hono and Koa; with node:http it
- * reaches the callback that the middleware was given only if it is handed on there.
+ * Thrown by `requireLogin` and `checkCsrf`, and when a session would be created although `bind.ip` finds no address. If
+ * it is not caught, Express, Fastify, Hono and Koa answer with its `status`. With node:http, the application has to
+ * handle it.
  */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
   readonly code: HttpRefusalCode;
   /** 401 or 403. */
   readonly status: number;
-  /** The same, as Fastify calls it. */
+  /** The same value, under the name that Fastify reads. */
   readonly statusCode: number;
   /** The message may be shown to the client. */
   readonly expose = true;
@@ -40,13 +37,13 @@ export class HttpRefusal extends Error {
     this.statusCode = this.status;
   }
 
-  /** The response, as Hono asks for it. */
+  /** Called by Hono. */
   getResponse(): Response {
     return responseOf(this.status, this.message);
   }
 }
 
-/** What the refusals of a manager mean over HTTP. Those that are left out are mistakes of the application: 500. */
+/** The HTTP statuses of the manager's refusals. Codes that are not listed are mistakes of the application: 500. */
 const statuses: Readonly<Partial<Record<SessionErrorCode, number>>> = {
   ERR_SESSION_ENDED: 401,
   ERR_TOKEN_UNKNOWN: 401,
@@ -63,8 +60,8 @@ const statuses: Readonly<Partial<Record<SessionErrorCode, number>>> = {
 };
 
 /**
- * The same error; a refusal of the manager knows its `status` afterwards, as `HttpRefusal` does. Not shown when it is
- * printed.
+ * Returns the error. A refusal of the manager gets `status` and the other properties that `HttpRefusal` has, not
+ * enumerable, so that they are not printed.
  */
 export function withStatus(error: unknown): unknown {
   if (!(error instanceof SessionError) || 'status' in error) return error;
@@ -78,7 +75,7 @@ export function withStatus(error: unknown): unknown {
   return error;
 }
 
-/** The same promise, whose error is given its status. */
+/** The same promise; its error gets a status. */
 export async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
   try {
     return await promise;
@@ -87,7 +84,7 @@ export async function withStatusOf<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Whether a session had ended before a call reached it. */
+/** Whether a call was refused because the session had ended. */
 export function isEnded(error: unknown): boolean {
   return error instanceof SessionError && error.code === 'ERR_SESSION_ENDED';
 }

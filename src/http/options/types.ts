@@ -1,103 +1,105 @@
-/** What a handler sees of the session of its request, in the same words whatever the framework. */
+/** What a handler sees of its request's session, the same in all frameworks. */
 
 import type { Duration, Patch, Session, SessionData, SessionId, SessionInfo } from '../../index.js';
 
 /**
- * The data that the sessions of your site hold: empty, for you to fill in, so that `session.data` is typed in every
- * handler: `declare module 'coatcheck/express' { interface VisitorData { cart: string[] } }`. Left empty, it is
- * `Record<string, unknown>`.
+ * The type of your sessions' data, for you to declare: `declare module 'coatcheck/express' { interface VisitorData {
+ * cart: string[] } }`. Then `session.data` is typed in every handler. If it stays empty, the data is `Record<string,
+ * unknown>`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: it is there to be merged with
 export interface VisitorData {}
 
-/** `VisitorData`, once there is something in it. */
+/** `VisitorData`, or `Record<string, unknown>` while that is empty. */
 export type StoredData = keyof VisitorData extends never ? Record<string, unknown> : VisitorData;
 
 /**
- * The session of one request. A visitor for whom nothing was stored has none, costs nothing and gets no cookie; the
- * first `set`, `update`, `login` or `csrfToken` begins one. What is read is current and sends no message. Changes are
- * awaited before the head of the response goes out, also those that the handler does not wait for. Once the head is
- * out, what needs a cookie to be sent is refused with ERR_INVALID_OPTION; so it is on an upgrade (WebSocket).
+ * The session of one request. A visitor for whom nothing is stored has no session, costs nothing and gets no cookie;
+ * the first `set`, `update`, `login` or `csrfToken` creates one. Reading returns the current state and sends no
+ * message. The head of the response waits for all changes, also for those that the handler does not await. After the
+ * head has been sent, and on an upgrade (WebSocket), whatever needs a cookie to be sent is refused with
+ * ERR_INVALID_OPTION.
  *
- * A session that ends during the request (a logout in another tab) reads as none, and refuses to be changed with
- * ERR_SESSION_ENDED, whose `status` is 401: it never comes back.
+ * A session that ends during the request (by a logout in another tab) reads as absent. Changing it is refused with
+ * ERR_SESSION_ENDED, whose `status` is 401.
  */
 export interface RequestSession<D extends SessionData = StoredData> {
   /**
-   * The session itself, for all that is not here; undefined where there is none or it has ended. Its `login`, `rotate`
-   * and `close` send no cookie: use those below.
+   * The session itself, for everything that is not offered here; undefined if there is none or it has ended. Its
+   * `login`, `rotate` and `close` send no cookie: use those below.
    */
   readonly current: Session<D> | undefined;
-  /** Safe to log; undefined where there is no session. */
+  /** Safe to log; undefined without a session. */
   readonly id: SessionId | undefined;
-  /** Who is logged in. */
+  /** The user who is logged in; undefined if none is. */
   readonly userId: string | undefined;
-  /** What is stored for this visitor: frozen, and empty where there is no session. */
+  /** The stored data, frozen; empty without a session. */
   readonly data: Readonly<Partial<D>>;
   /**
-   * Aborts when the session ends: hang sockets and streams on it. Undefined where there is no session. The first use of
-   * a session's signal in a thread sends the manager a message.
+   * Aborts when the session ends: bind sockets and streams to it. Undefined without a session. The first use of a
+   * session's signal in a thread sends one message.
    */
   readonly signal: AbortSignal | undefined;
 
   /**
-   * Changes the keys given and no others; `undefined` removes one. Two requests that set different keys both succeed.
+   * Changes the given keys and no others; `undefined` removes a key. Two requests that set different keys both succeed.
    */
   set(patch: Patch<D>): Promise<void>;
   /**
-   * Reads, changes and writes as one step. `change` runs again when someone else wrote in between, and is given `{}`
-   * where there is no session.
+   * Reads, changes and writes the data as one step. `change` runs again if another write came in between. Without a
+   * session it is given `{}`.
    */
   update(change: (data: Readonly<Partial<D>>) => D | Promise<D>): Promise<void>;
-  /** Reads a key and removes it: of several requests one gets the value. Begins no session. */
+  /** Removes a key and resolves to its value: of several requests, one gets it. Does not create a session. */
   take<K extends keyof D>(key: K): Promise<D[K] | undefined>;
 
   /**
-   * This visitor is now that user, in a session with a new id and a new token; the one before ends. What it held goes
-   * along if nobody was logged in: what another user left does not. Whoever is that user already keeps the session,
-   * under a new token.
+   * Logs a user in, in a new session with a new id and a new token; the session before ends. Its data is carried over
+   * if nobody was logged in; another user's data is not. If this user is logged in already, the session stays, with a
+   * new token.
    */
   login(userId: string, patch?: Patch<D>): Promise<void>;
-  /** Ends the session and removes the cookie. No error where there is none. */
+  /** Ends the session and removes the cookie. Does nothing without a session. */
   logout(options?: LogoutOptions): Promise<void>;
   /**
-   * A new token for the session, the old one good for `grace` (default '10s') more. Does nothing where there is none.
+   * Gives the session a new token. The old one is honoured for `grace` (default '10s'). Does nothing without a session.
    */
   rotate(options?: { grace?: Duration }): Promise<void>;
 
-  /** The other sessions of this user, in no order, `limit` (default 100) at most. Empty where nobody is logged in. */
+  /** The other sessions of this user, in no order, at most `limit` (default 100). Empty if nobody is logged in. */
   listOthers(options?: { limit?: number }): Promise<SessionInfo[]>;
-  /** Ends one of the other sessions of this user. False for anything that is none, whatever a client sent. */
+  /** Ends one of the other sessions of this user. Resolves to false for anything else, whatever a client sent. */
   closeOther(id: unknown): Promise<boolean>;
-  /** Ends all other sessions of this user, and says how many. */
+  /** Ends all other sessions of this user. Resolves to their number. */
   closeOthers(): Promise<number>;
 
   /**
-   * What a form or script has to send back, so that `checkCsrf` knows it comes from a page of this site; another text
-   * each time. It belongs to the token of the session: `login` makes it void at once; after a `rotate`, or a renewal
-   * by the option `rotation`, it counts for as long as the old token is honoured (`grace`), however often it is sent.
-   * Begins a session where there is none.
+   * A token that a form or script has to send back, by which `checkCsrf` recognises a page of this site; a different
+   * text each time. It is derived from the session's token: `login` invalidates it at once; after `rotate`, or a
+   * rotation by the option `rotation`, it is valid until the old token's grace has passed. Creates a session if there
+   * is none.
    */
   csrfToken(): Promise<string>;
   /**
-   * Throws HttpRefusal 403 (ERR_CSRF) unless the method is a safe one (GET, HEAD, OPTIONS, TRACE), or the request comes
-   * from no other site and shows `token`. Default: its header `X-CSRF-Token`. For a form, give what was in its hidden
-   * field, whatever that is.
+   * Throws HttpRefusal 403 (ERR_CSRF) unless the method is safe (GET, HEAD, OPTIONS, TRACE), or the request does not
+   * come from another site and shows a valid `token`. Default: the header `X-CSRF-Token`. For a form, pass the value of
+   * its hidden field, whatever it is.
    */
   checkCsrf(token?: unknown): void;
   /**
-   * Who is logged in. Throws HttpRefusal 401: ERR_LOGIN_REQUIRED, or ERR_LOGIN_TOO_OLD where that was longer ago than
-   * `within`.
+   * Returns the user who is logged in. Throws HttpRefusal 401: ERR_LOGIN_REQUIRED if nobody is, ERR_LOGIN_TOO_OLD if
+   * the login was longer ago than `within` (default: any time). Throws ERR_INVALID_OPTION for any other option, and for
+   * a `within` that is there but undefined.
    */
   requireLogin(options?: { within?: Duration }): string;
 }
 
 export interface LogoutOptions {
   /**
-   * Sends Clear-Site-Data: true for "cache", "cookies" and "storage", or these. Default: not at all. Browsers heed it
-   * over TLS only.
+   * Sends Clear-Site-Data. true: "cache", "cookies" and "storage"; or the listed ones. Default: not sent. Browsers
+   * honour it over TLS only.
    */
   clearSiteData?: boolean | readonly ('*' | 'cache' | 'cookies' | 'storage' | 'executionContexts')[];
-  /** Told with the `ended` event. */
+  /** Passed on with the `ended` event. */
   note?: string;
 }

@@ -1,15 +1,15 @@
 /**
- * The values that a Cookie header gives one name: no map is made of the header, so that no name in it can mean anything
- * else. Runs in every thread of the host.
+ * Reads the values of one name from a Cookie header, without making an object of the header: no cookie name can then be
+ * mistaken for a property. Runs in every thread of the host.
  */
 
-/** What browsers keep at most of one cookie, name and value together; whoever sends more is no browser. */
-const MOST_BYTES = 4096;
+/** The largest cookie that browsers store, name and value together. A larger one comes from no browser. */
+const MAX_COOKIE_BYTES = 4096;
 
 /**
- * Every value under `name`, each once, in the order of the header. Names are compared byte for byte: nothing is
- * decoded, no `$Version` is known, quotes are part of a value, and a pair without a name or without '=' is nobody's.
- * Only spaces and tabs around a name or value are none of it.
+ * All distinct values under `name`, in the order of the header. Names are compared byte for byte. Nothing is decoded,
+ * `$Version` has no meaning, quotes belong to the value, and pairs without a name or '=' are ignored. Spaces and tabs
+ * around names and values are removed.
  */
 export function cookieValues(header: string | undefined, name: string): readonly string[] {
   const values: string[] = [];
@@ -19,7 +19,7 @@ export function cookieValues(header: string | undefined, name: string): readonly
     const end = semicolon < 0 ? header.length : semicolon;
     if (equals < end && isName(header, start, equals, name)) {
       const value = trimmed(header, equals + 1, end);
-      if (name.length + value.length <= MOST_BYTES && !values.includes(value)) values.push(value);
+      if (name.length + value.length <= MAX_COOKIE_BYTES && !values.includes(value)) values.push(value);
     }
     start = end + 1;
     if (equals < start) equals = header.indexOf('=', start);
@@ -32,7 +32,7 @@ function isName(header: string, start: number, end: number, name: string): boole
   return header.startsWith(name, from) && beforeBlanks(header, from, end) === from + name.length;
 }
 
-/** Without the spaces and tabs around it. Not `trim`, which takes U+2000 and its like away as well. */
+/** Removes spaces and tabs only: `trim` would remove U+2000 and others too. */
 function trimmed(text: string, start: number, end: number): string {
   const from = afterBlanks(text, start, end);
   return text.slice(from, beforeBlanks(text, from, end));

@@ -1,53 +1,53 @@
-/** What the adapters have to know of a request, whatever framework it comes by. Runs in every thread of the host. */
+/** What the adapters have to know of a request, in one form for all frameworks. Runs in every thread of the host. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { clientAddress, isProxy } from '../options/address.js';
 import type { ResolvedHttpOptions } from '../options/options.js';
-import type { TellsOfSession } from '../response/head.js';
-import { HeadGuard } from '../response/node-response.js';
+import type { HeadSource } from '../response/head.js';
+import { HeadHook } from '../response/node-response.js';
 
 export interface Exchange {
   readonly method: string;
-  /** A header by its lower-case name; undefined for none, and for what is no text. */
+  /** A header by its lower-case name; undefined if it is absent or no text. */
   header(name: string): string | undefined;
-  /** The address of the other end of the connection, where it is known. */
+  /** The address of the other end of the connection; undefined if it is not known. */
   readonly peer: string | undefined;
-  /** Whether that connection is over TLS. */
+  /** Whether the connection is over TLS. */
   readonly encrypted: boolean;
   /**
-   * Whether a cookie can go out with what answers it. Where none can, no session is begun and no token changed:
-   * nobody would hear of it.
+   * Whether the answer can carry a cookie. If not, no session is created and no token is changed, as the client would
+   * not learn of it.
    */
   readonly takesCookie: boolean;
   /**
-   * Called before a session is looked at or changed: has the head of the response tell of it, and wait for its changes,
-   * where the adapter does not see to it. False if the head is out already.
+   * Called before the session is read or changed: makes the head of the response wait for the session's changes and
+   * carry its headers, unless the adapter does so itself. False if the head has been sent.
    */
-  guard(session: TellsOfSession): boolean;
+  hookHead(session: HeadSource): boolean;
 }
 
-/** A socket, as far as it is of interest: plain, TLS, of HTTP/2, or made up by a test. */
+/** The properties of a socket that are used here: of a plain, TLS or HTTP/2 one, or of a test's. */
 interface SocketLike {
   readonly remoteAddress?: unknown;
   readonly encrypted?: unknown;
 }
 
-/** Of a request of node:http. Most of it is asked for by few requests, and looked at only then. */
+/** For node:http. Properties are read when needed, as few requests need most of them. */
 class NodeExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse | undefined;
-  /** Undefined before it is needed: most of what a site answers is not about the session. */
-  #guard: HeadGuard | undefined;
+  /** Undefined until it is needed: most requests do not use the session. */
+  #hook: HeadHook | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse | undefined) {
     this.#request = request;
     this.#response = response;
   }
 
-  guard(session: TellsOfSession): boolean {
+  hookHead(session: HeadSource): boolean {
     if (this.#response === undefined) return true;
-    this.#guard ??= new HeadGuard(this.#response, session);
-    return this.#guard.tell();
+    this.#hook ??= new HeadHook(this.#response, session);
+    return this.#hook.install();
   }
 
   get method(): string {
@@ -72,22 +72,21 @@ class NodeExchange implements Exchange {
 }
 
 /**
- * `response`: undefined where there is none. An upgrade has none either, whatever a framework has made up for its
- * handlers: the 101 is written by whoever takes the socket over.
+ * The exchange of a Node request. An upgrade has no response, even if the framework has made one for its handlers:
+ * whoever takes over the socket writes the 101.
  */
 export function exchangeOf(request: IncomingMessage, response?: ServerResponse): Exchange {
   return new NodeExchange(request, isUpgrade(request) ? undefined : response);
 }
 
 /**
- * Whether the connection is handed over: by Node's own word, or by the header where a request was made without Node's
- * parser.
+ * Whether the connection is handed over: as Node says, or by the header if the request was not made by Node's parser.
  */
 export function isUpgrade({ upgrade, headers }: { readonly upgrade?: unknown; readonly headers?: object }): boolean {
   return typeof upgrade === 'boolean' ? upgrade : Reflect.get(headers ?? {}, 'upgrade') !== undefined;
 }
 
-/** Of a Web Request. `socket` is what it came by, where there is one. */
+/** The exchange of a web-standard request. `socket` is its connection, if there is one. */
 export function webExchangeOf(request: Request, socket: SocketLike | undefined, takesCookie: boolean): Exchange {
   return {
     takesCookie,
@@ -95,7 +94,7 @@ export function webExchangeOf(request: Request, socket: SocketLike | undefined, 
     header: (name) => request.headers.get(name) ?? undefined,
     peer: peerOf(socket),
     encrypted: isEncrypted(socket) || (socket === undefined && request.url.startsWith('https:')),
-    guard: () => true,
+    hookHead: () => true,
   };
 }
 
@@ -108,14 +107,14 @@ function isEncrypted(socket: SocketLike | undefined): boolean {
   return socket?.encrypted === true;
 }
 
-/** Frameworks, gateways and tests may hand on what Node never would. */
+/** Frameworks, gateways and tests may pass values that Node never would. */
 function textOf(value: unknown, separator: string): string | undefined {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return undefined;
   return value.filter((each) => typeof each === 'string').join(separator);
 }
 
-/** The client as a new session remembers it. */
+/** The client, as a new session stores it. */
 export function clientOf(exchange: Exchange, options: ResolvedHttpOptions): { ip?: string; userAgent?: string } {
   const ip = clientAddress(exchange.peer, exchange.header('x-forwarded-for'), options.trust);
   const userAgent = exchange.header('user-agent');

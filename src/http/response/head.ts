@@ -1,6 +1,4 @@
-/**
- * What the head of a response says of the session, whatever kind of response it is. Runs in every thread of the host.
- */
+/** What the session adds to the head of a response, for all kinds of responses. Runs in every thread of the host. */
 
 import { refused } from '../options/options.js';
 import type { LogoutOptions } from '../options/types.js';
@@ -9,34 +7,34 @@ export interface HeadChanges {
   /** A complete Set-Cookie header value. */
   readonly setCookie: string | undefined;
   readonly clearSiteData: string | undefined;
-  /** Whether the response may differ with the cookie, as its handler has looked at the session. */
+  /** Whether the handler has read the session, so that the response may depend on the cookie. */
   readonly isRead: boolean;
-  /** Whether it is for this client only. */
+  /** Whether the response is meant for this client only. */
   readonly isPrivate: boolean;
 }
 
-/** The session of a request, as far as the response has to know of it. */
-export interface TellsOfSession {
-  /** Whether no change is under way, so that the head may go out. */
+/** The session of a request, as the response sees it. */
+export interface HeadSource {
+  /** Whether no change is pending, so that the head may be sent. */
   readonly isSettled: boolean;
-  /** Resolves when no change is under way. Never rejects. */
+  /** Resolves when no change is pending. Never rejects. */
   settled(): Promise<void>;
-  /** What the head says of the session. Asked for in the moment in which it goes out. */
+  /** What the session adds to the head. Called at the moment at which the head is sent. */
   headChanges(): HeadChanges;
 }
 
-/** The headers of a response that is not out yet. */
-export interface Head {
+/** The headers of a response that has not been sent. */
+export interface ResponseHead {
   get(name: string): string | undefined;
   set(name: string, value: string): void;
   append(name: string, value: string): void;
 }
 
 /**
- * No cache may keep a response that sets the cookie; one that only looked at the session is for this client alone
- * unless the application says otherwise, and is never answered to another cookie.
+ * Adds the session's headers. A response that sets the cookie is never cached. A response that read the session is
+ * private, unless the application says otherwise, and varies by cookie.
  */
-export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPrivate }: HeadChanges): void {
+export function changeHead(head: ResponseHead, { setCookie, clearSiteData, isRead, isPrivate }: HeadChanges): void {
   if (clearSiteData !== undefined) head.set('Clear-Site-Data', clearSiteData);
   if (setCookie !== undefined) {
     head.append('Set-Cookie', setCookie);
@@ -47,7 +45,7 @@ export function changeHead(head: Head, { setCookie, clearSiteData, isRead, isPri
   if (setCookie !== undefined || isRead) varyByCookie(head);
 }
 
-function varyByCookie(head: Head): void {
+function varyByCookie(head: ResponseHead): void {
   const vary = head.get('vary')?.trim() ?? '';
   const names = vary === '' ? [] : vary.split(',').map((name) => name.trim().toLowerCase());
   if (names.includes('*') || names.includes('cookie')) return;
@@ -56,7 +54,7 @@ function varyByCookie(head: Head): void {
 
 const siteData = ['*', 'cache', 'cookies', 'storage', 'executionContexts'];
 
-/** The value of Clear-Site-Data; undefined where it is not asked for. */
+/** The value of the header Clear-Site-Data; undefined if it is not to be sent. */
 export function clearSiteDataOf(option: LogoutOptions['clearSiteData']): string | undefined {
   if (option === undefined || option === false) return undefined;
   const kinds: readonly string[] = option === true ? ['cache', 'cookies', 'storage'] : option;

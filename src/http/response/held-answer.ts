@@ -1,50 +1,50 @@
 /**
- * Answers whose bytes wait until the changes of the session are done. Runs in every thread of the host.
+ * Answers whose bytes wait until the session's changes are done. Runs in every thread of the host.
  *
- * The response itself is left alone: its head is rendered, it is written to and ended, and whatever it says of itself
- * is Node's own word. What waits is the stream beneath it. It takes the bytes as it would for a slow client, and hands
- * them on when the changes are done; so back-pressure, 'drain', 'finish' and callbacks are those of the stream. If it
- * is ended or destroyed meanwhile, it first hands on what it was given, as it would have done without a session.
+ * The response itself is not touched: Node renders its head, takes its body and ends it as usual. What waits is the
+ * stream beneath it, which takes bytes as for a slow client, and passes them on when the changes are done.
+ * Back-pressure, 'drain', 'finish' and callbacks thus work as usual. If the stream is ended or destroyed in the
+ * meantime, it first passes on what it has taken.
  *
- * What the head has to say of the session is known only then, and is put into what waits: into the bytes of HTTP/1, in
- * the form of RFC 9112, or into the headers of HTTP/2.
+ * Only then is it known what the session adds to the head. This is inserted into the waiting bytes (HTTP/1, RFC 9112)
+ * or headers (HTTP/2).
  *
- * Relied on are the methods by which streams are implemented and ended (`_write`, `_writev`, `_final`, `end` and
- * `destroy`), `respond` and `headersSent` of HTTP/2, and one event that Node does not document: a response that waits
- * in a pipeline for the one before it emits 'socket' before any of its bytes reach the connection.
+ * The code depends on the methods by which streams are implemented and ended (`_write`, `_writev`, `_final`, `end`,
+ * `destroy`), on `respond` and `headersSent` of HTTP/2, and on one undocumented event: a response that waits in a
+ * pipeline emits 'socket' before any of its bytes reach the connection.
  */
 
 import { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { types } from 'node:util';
-import { changeHead, type Head, type TellsOfSession } from './head.js';
-import { type Chunk, Http1Head, Http2Head, isHead } from './heads.js';
+import { changeHead, type HeadSource, type ResponseHead } from './head.js';
+import { type Chunk, Http1Head, Http2Head, isHead } from './response-heads.js';
 
 /**
- * Has `render` render the head of a response. Its bytes wait until the changes of the session are done, and tell of
- * them. False, and nothing is rendered, where no bytes can wait.
+ * Calls `render`, which renders the head of a response. The bytes wait until the session's changes are done, and the
+ * session's headers are inserted. Returns false, without calling `render`, if there is no stream that could wait.
  */
-export function renderHeld(response: ServerResponse, session: TellsOfSession, render: () => void): boolean {
+export function renderHeld(response: ServerResponse, session: HeadSource, render: () => void): boolean {
   if (isInPipeline(response)) {
     render();
-    if (response.headersSent) response.once('socket', (socket: Duplex) => gateOf(socket).hold(session));
+    if (response.headersSent) response.once('socket', (socket: Duplex) => gateOf(socket).arm(session));
     return true;
   }
   const stream = streamOf(response);
   if (stream === undefined) return false;
   const gate = gateOf(stream);
-  gate.hold(session);
+  gate.arm(session);
   try {
     render();
   } finally {
-    // A head that was refused, for a bad status say, may be rendered anew without any change under way.
-    if (!response.headersSent) gate.forget(session);
+    // A head that Node refused, for a bad status for example, may be rendered again when no change is pending.
+    if (!response.headersSent) gate.disarm(session);
   }
   return true;
 }
 
-/** False for a response that belongs to no connection, and is read by whoever made it, as with Fastify's `inject`. */
+/** False for a response without a connection, whose content the caller reads directly, as with Fastify's `inject`. */
 export function canBeHeld(response: ServerResponse): boolean {
   return isInPipeline(response) || streamOf(response) !== undefined;
 }
@@ -53,13 +53,13 @@ function isInPipeline(response: ServerResponse): boolean {
   return response instanceof ServerResponse && response.socket === null;
 }
 
-/** The connection; in HTTP/2 the stream. */
+/** The connection of an HTTP/1 response, the stream of an HTTP/2 one. */
 function streamOf(response: ServerResponse): Duplex | undefined {
   const stream: unknown = response instanceof ServerResponse ? response.socket : Reflect.get(response, 'stream');
   return stream instanceof Duplex ? stream : undefined;
 }
 
-/** A connection has many answers, one after the other. */
+/** By stream, as one connection carries many answers. */
 const gates = new WeakMap<Duplex, Gate>();
 
 function gateOf(stream: Duplex): Gate {
@@ -74,13 +74,15 @@ function isHttp2(stream: Duplex): stream is ServerHttp2Stream {
   return 'respond' in stream;
 }
 
-/** A stream that hands nothing on while an answer is held. It stays on its stream, and lets everything else pass. */
+/**
+ * Holds back what is written to a stream while an answer waits. It stays on the stream, and passes everything else on.
+ */
 abstract class Gate {
   readonly #stream: Duplex;
-  /** Those whose changes the answer waits for; several where a request has sessions of several managers. */
-  #sessions: TellsOfSession[] = [];
-  /** What the stream was to hand on meanwhile, in order. */
-  #kept: ((tell: (head: Head) => void) => void)[] = [];
+  /** The sessions whose changes the answer waits for: several if a request has sessions of several managers. */
+  #sessions: HeadSource[] = [];
+  /** What was written in the meantime, in order. */
+  #queue: ((change: (head: ResponseHead) => void) => void)[] = [];
   #destroy: (() => void) | undefined;
 
   constructor(stream: Duplex) {
@@ -95,58 +97,58 @@ abstract class Gate {
     };
   }
 
-  hold(session: TellsOfSession): void {
+  arm(session: HeadSource): void {
     this.#sessions.push(session);
   }
 
-  forget(session: TellsOfSession): void {
+  disarm(session: HeadSource): void {
     this.#sessions = this.#sessions.filter((each) => each !== session);
   }
 
-  /** Whether the next head is to be held. */
+  /** Whether the next head is to be held back. */
   protected get isArmed(): boolean {
     return this.#sessions.length > 0;
   }
 
   protected get isHolding(): boolean {
-    return this.#kept.length > 0;
+    return this.#queue.length > 0;
   }
 
-  /** Whether nobody is left to hand anything on to. */
+  /** Whether the other side is gone, so that nothing can be passed on. */
   protected abstract isGone(error: unknown): boolean;
 
-  protected keep(handOn: (tell: (head: Head) => void) => void): void {
-    if (this.#kept.push(handOn) === 1) void this.#release();
+  protected enqueue(handOn: (change: (head: ResponseHead) => void) => void): void {
+    if (this.#queue.push(handOn) === 1) void this.#release();
   }
 
   async #release(): Promise<void> {
     while (!this.#sessions.every((session) => session.isSettled))
       await Promise.all(this.#sessions.map((session) => session.settled()));
-    const [sessions, kept, destroy] = [this.#sessions, this.#kept, this.#destroy];
+    const [sessions, queue, destroy] = [this.#sessions, this.#queue, this.#destroy];
     this.#sessions = [];
-    this.#kept = [];
+    this.#queue = [];
     this.#destroy = undefined;
-    const tell = (head: Head) => {
+    const change = (head: ResponseHead) => {
       for (const session of sessions) changeHead(head, session.headChanges());
     };
     try {
-      for (const handOn of kept) handOn(tell);
+      for (const handOn of queue) handOn(change);
     } catch (error) {
-      // Whoever answered has gone on: there is nobody left to throw it at.
+      // The handler has finished: there is no caller left to throw the error at.
       this.#stream.destroy(types.isNativeError(error) ? error : undefined);
     }
     this.released?.();
     if (destroy === undefined) return;
-    // Over TLS and HTTP/2 a stream hands on what comes after the first write a turn later.
+    // Over TLS and HTTP/2, a stream passes on what follows the first write one turn later.
     if (this.#stream.writableLength === 0) destroy();
     else setImmediate(destroy);
   }
 
-  /** Runs when all that was kept is handed on. */
+  /** Called when the queue has been passed on. */
   protected released?(): void;
 }
 
-/** Of a connection of HTTP/1. */
+/** For an HTTP/1 connection. */
 class Http1Gate extends Gate {
   #end: (() => void) | undefined;
 
@@ -159,8 +161,8 @@ class Http1Gate extends Gate {
     };
     if (typeof _writev === 'function')
       socket._writev = (chunks, done) => this.#pass(chunks, () => _writev.call(socket, chunks, done));
-    // By this Node answers a client that closes its half. What is still written without a pause comes before it, as it
-    // would have been written before the client was heard of.
+    // Node calls `end` when the client has closed its half. What is still to be written in this turn has to come first,
+    // as it would if nothing had waited.
     socket.end = (...args: unknown[]) => {
       const now = () => Reflect.apply(end, socket, args);
       if (this.isHolding) this.#end ??= () => setImmediate(now);
@@ -180,21 +182,21 @@ class Http1Gate extends Gate {
       handOn();
       return;
     }
-    this.keep((tell) => {
+    this.enqueue((change) => {
       const head = new Http1Head(first.chunk);
-      tell(head);
+      change(head);
       first.chunk = head.toChunk();
       handOn();
     });
   }
 
   protected override isGone(error: unknown): boolean {
-    // Of the system: the connection has failed.
+    // A system error: the connection has failed.
     return types.isNativeError(error) && 'syscall' in error;
   }
 }
 
-/** Of a stream of HTTP/2, which has one answer. */
+/** For an HTTP/2 stream, which carries one answer. */
 class Http2Gate extends Gate {
   readonly #stream: ServerHttp2Stream;
 
@@ -204,24 +206,24 @@ class Http2Gate extends Gate {
     const { respond, _write, _writev, _final } = stream;
     stream.respond = (headers = {}, options) => {
       if (!this.isArmed || this.isHolding) return respond.call(stream, headers, options);
-      this.keep((tell) => {
-        tell(new Http2Head(headers));
-        // Else the client has gone.
+      this.enqueue((change) => {
+        change(new Http2Head(headers));
+        // Otherwise the client is gone.
         if (!stream.destroyed && !stream.closed) respond.call(stream, headers, options);
       });
-      // As `respond` does: nothing can be written after a head that no body follows.
+      // As `respond` does: nothing may be written after a head without a body.
       if (options?.endStream || hasNoBody(stream, headers)) stream.end();
     };
     stream._write = (chunk, encoding, done) => this.#pass(() => _write.call(stream, chunk, encoding, done));
     if (_writev !== undefined) stream._writev = (chunks, done) => this.#pass(() => _writev.call(stream, chunks, done));
     stream._final = (done) => this.#pass(() => _final.call(stream, done));
-    // Whoever asks has begun an answer, and may begin no other.
+    // True while the head waits: the answer has begun, and no other may begin.
     const isSent = () => this.isHolding || Reflect.get(Object.getPrototypeOf(stream), 'headersSent', stream);
     Object.defineProperty(stream, 'headersSent', { get: isSent, configurable: true });
   }
 
   #pass(handOn: () => void): void {
-    if (this.isHolding) this.keep(handOn);
+    if (this.isHolding) this.enqueue(handOn);
     else handOn();
   }
 

@@ -1,12 +1,13 @@
 /**
- * The headers that `writeHead` is given, in all the forms that Node takes, as headers that are set: only so can others
- * be added to them. Runs in every thread of the host.
+ * Turns the headers that `writeHead` is given, in any of Node's forms, into headers that are set on the response, so
+ * that others can be added. Runs in every thread of the host.
  */
 
 import type { ServerResponse } from 'node:http';
 
 /**
- * Sets them, and returns the arguments that `writeHead` is left with. What Node would refuse is left for it to refuse.
+ * Sets the headers, and returns the remaining arguments for `writeHead`. Arguments that Node would refuse are returned
+ * as they are.
  */
 export function setHeaders(response: ServerResponse, args: readonly unknown[]): unknown[] {
   const [status, second, third] = args;
@@ -15,7 +16,7 @@ export function setHeaders(response: ServerResponse, args: readonly unknown[]): 
   if (typeof headers !== 'object' || headers === null) return rest;
   const pairs = pairsOf(headers);
   if (pairs === undefined) return [...args];
-  // As Node does: they take the place of what was set before, and one that stands twice is sent twice.
+  // As Node does: they replace the headers that were set before, and a name that occurs twice is sent twice.
   for (const [name] of pairs) response.removeHeader(name);
   for (const [name, value] of pairs) {
     const before = response.getHeader(name);
@@ -27,7 +28,8 @@ export function setHeaders(response: ServerResponse, args: readonly unknown[]): 
 type Value = number | string | readonly string[];
 
 /**
- * A flat array, an array of pairs, what is iterated as pairs (Headers, Map), or an object. Undefined for half a pair.
+ * From a flat array, an array of pairs, an iterable of pairs (Headers, Map) or an object. Undefined if a flat array has
+ * half a pair.
  */
 function pairsOf(headers: object): [string, Value][] | undefined {
   if (Array.isArray(headers)) {
@@ -36,8 +38,7 @@ function pairsOf(headers: object): [string, Value][] | undefined {
     const names = headers.filter((_, place) => place % 2 === 0);
     return names.map((name, place): [string, Value] => [name, headers[2 * place + 1]]).filter(([name]) => name);
   }
-  // Of whichever realm or package: told by what Headers and Map have, and no object of headers, whose values are no
-  // functions.
+  // Headers and Maps of any realm or package: recognised by `entries`. In an object of headers, no value is a function.
   const { entries } = headers as { entries?: unknown };
   if (typeof entries === 'function') return [...entries.call(headers)] as [string, Value][];
   return Object.entries(headers).filter(([name]) => name);

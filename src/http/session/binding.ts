@@ -1,5 +1,5 @@
 /**
- * The option `bind`: whether a request comes from the client that its session was begun for. Runs in every thread of
+ * The option `bind`: whether a request comes from the client that its session was created for. Runs in every thread of
  * the host.
  */
 
@@ -9,14 +9,14 @@ import type { Mismatch, ResolvedHttpOptions } from '../options/options.js';
 import { HttpRefusal } from '../options/refusal.js';
 import { clientOf, type Exchange } from '../request/exchange.js';
 
-/** Of the manager's texts of a client: see `NewSession`. */
+/** The manager cuts each text about a client to so many bytes: see `NewSession`. */
 const CLIENT_BYTES = 256;
 
 const none: Mismatch['differs'] = [];
 
 /**
- * The client that a new session is begun for. Throws ERR_CLIENT_UNKNOWN where sessions are bound to an address and
- * this client's is not known: all such clients look alike, so the session would be open to each of them.
+ * The client that a new session is created for. Throws ERR_CLIENT_UNKNOWN if sessions are bound to an address and this
+ * client's is not known: the session would be open to all such clients.
  */
 export function clientToBind(exchange: Exchange, options: ResolvedHttpOptions): { ip?: string; userAgent?: string } {
   const client = clientOf(exchange, options);
@@ -26,23 +26,23 @@ export function clientToBind(exchange: Exchange, options: ResolvedHttpOptions): 
 }
 
 /**
- * What of a request differs from the client that the session was begun for. An absent User-Agent is a value like any
- * other. An address that is not known, then or now, is never the same.
+ * What differs between the request's client and the one that the session was created for. An absent User-Agent is a
+ * value like any other. An unknown address, then or now, never matches.
  */
 export function differencesOf(exchange: Exchange, options: ResolvedHttpOptions, session: Session): Mismatch['differs'] {
   if (!options.isBound) return none;
   const { bind } = options;
   const { ip, userAgent } = session.client;
-  const came = clientOf(exchange, options);
+  const present = clientOf(exchange, options);
   const differs: Mismatch['differs'][number][] = [];
-  if (bind.userAgent && !isCutOf(came.userAgent, userAgent)) differs.push('userAgent');
-  if (bind.ip !== undefined && !sameClient(came.ip, ip, bind.ip)) differs.push('ip');
+  if (bind.userAgent && !isCutOf(present.userAgent, userAgent)) differs.push('userAgent');
+  if (bind.ip !== undefined && !sameClient(present.ip, ip, bind.ip)) differs.push('ip');
   return differs;
 }
 
-/** Whether a text is the one that was kept, which was cut to whole characters if it was too long. */
-function isCutOf(text: string | undefined, kept: string | undefined): boolean {
-  if (text === kept) return true;
-  if (text === undefined || kept === undefined) return false;
-  return Buffer.byteLength(kept) > CLIENT_BYTES - 4 && text.startsWith(kept);
+/** Whether `stored` is the text, or its beginning if the manager had to cut it. */
+function isCutOf(text: string | undefined, stored: string | undefined): boolean {
+  if (text === stored) return true;
+  if (text === undefined || stored === undefined) return false;
+  return Buffer.byteLength(stored) > CLIENT_BYTES - 4 && text.startsWith(stored);
 }

@@ -1,6 +1,6 @@
 /**
- * Tokens against forged requests, derived from the session's own token, so that nothing is stored and no key is kept.
- * Runs in every thread of the host.
+ * CSRF tokens, derived from the session's own token: nothing is stored, and no key is needed. Runs in every thread of
+ * the host.
  */
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
@@ -8,7 +8,7 @@ import type { Claim } from '../../index.js';
 
 const SECRET_BYTES = 32;
 
-/** Of the secret that a claim derives: what else is derived of a session's token has another label. */
+/** The label of the secret: everything else that is derived from a session's token has another one. */
 const PURPOSE = 'coatcheck csrf v1';
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -18,8 +18,8 @@ export function isSafeMethod(method: string): boolean {
 }
 
 /**
- * A token of the session with this claim, as base64url: a mask and the masked secret, so that no two are alike and
- * compression tells nothing of it (BREACH).
+ * A new CSRF token as base64url: a random mask, and the secret masked by it. No two are alike, so compression reveals
+ * nothing (BREACH).
  */
 export function csrfTokenOf(claim: Claim): string {
   const [secret] = claim.secrets(PURPOSE);
@@ -28,8 +28,8 @@ export function csrfTokenOf(claim: Claim): string {
 }
 
 /**
- * Whether this is a token of the session with this claim: of its current token, or of the one that the request came
- * with. Takes anything and never throws.
+ * Whether this is a CSRF token of the session: made from its current token, or from the one that the request came with.
+ * Accepts anything, and never throws.
  */
 export function isCsrfTokenOf(claim: Claim, token: unknown): boolean {
   if (typeof token !== 'string' || !/^[\w-]{86}$/.test(token)) return false;
@@ -40,8 +40,8 @@ export function isCsrfTokenOf(claim: Claim, token: unknown): boolean {
 }
 
 /**
- * Whether the browser says that another site's page has sent this; a page cannot make it lie. Whoever says nothing is
- * not stopped here.
+ * Whether the browser says that a page of another site has sent the request. Pages cannot change this header. A client
+ * that does not send it is not refused here.
  */
 export function isCrossSite(site: string | undefined): boolean {
   return site === 'cross-site';

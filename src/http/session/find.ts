@@ -1,6 +1,6 @@
 /**
- * The session that a request comes with: found by its cookie, and only if it may be this client's. Runs in every thread
- * of the host.
+ * Finds the session that a request comes with: by its cookie, and only if `bind` lets this client have it. Runs in
+ * every thread of the host.
  */
 
 import type { Claim, SessionManager } from '../../index.js';
@@ -8,19 +8,19 @@ import type { ResolvedHttpOptions } from '../options/options.js';
 import { cookieValues } from '../request/cookie-header.js';
 import type { Exchange } from '../request/exchange.js';
 import { differencesOf } from './binding.js';
-import { tell } from './writes.js';
+import { callListener } from './writes.js';
 
-/** A session that may be another client's is not marked as seen. */
+/** A session is not marked as seen before it is known to be this client's. */
 const untouched = { touch: false };
 
-/** More cookies of one name than this were not set by this site: none of them is looked at. */
+/** A request with more cookies of this name gets no session: this site did not set them. */
 const MOST_VALUES = 8;
 
 /**
- * Looks a request's session up, and marks it as seen. At once where a lookup in memory does, else as a promise. Of
- * several cookies of the name, which other sites of the domain can add, exactly one may open a session, or none does.
- * Never creates anything. A token that is due by the option `rotation` is renewed where the response can tell of it;
- * only once it is known whose request that is.
+ * Looks up a request's session, and marks it as seen. Returns a claim if shared memory has the session, a promise
+ * otherwise. Other sites of the domain can add cookies of the same name: the request gets a session only if exactly one
+ * of them opens one. Never creates a session. If the response can carry a cookie, a token that is due by the option
+ * `rotation` is replaced, once the session is known to be this client's.
  */
 export function findSession(
   manager: SessionManager,
@@ -37,7 +37,7 @@ export function findSession(
 }
 
 /**
- * What a look at memory does not find is loaded; what it finds is not, as that would renew the tokens of sessions that
+ * Cookies that are not found in memory are loaded. The others are not, as that could rotate the tokens of sessions that
  * the request may not have.
  */
 async function loadOnly(manager: SessionManager, cookies: readonly string[]): Promise<Claim | undefined> {
@@ -58,7 +58,7 @@ function admitted(
   const differs = differencesOf(exchange, options, session);
   if (differs.length > 0) {
     const { onMismatch } = options;
-    if (onMismatch !== undefined) tell(() => onMismatch({ session, differs }));
+    if (onMismatch !== undefined) callListener(() => onMismatch({ session, differs }));
     if (options.mismatch === 'end') return session.close('came from another client').then(() => undefined);
     if (options.mismatch === 'refuse') return undefined;
   }

@@ -1,13 +1,13 @@
-/** What a login makes of the session before it. Runs in every thread of the host. */
+/** What a login does with the session before it. Runs in every thread of the host. */
 
 import type { NewSession, Patch, Session, SessionManager } from '../../index.js';
 import { isEnded } from '../options/refusal.js';
-import type { Holding } from './current-session.js';
+import type { CurrentSession } from './current-session.js';
 import { merged } from './patch.js';
 
 type Data = Record<string, unknown>;
 
-/** Who logs in, from where, and what to store with it. */
+/** Who logs in, from which client, and what to store. */
 export interface Login {
   readonly userId: string;
   readonly patch: Patch<Data> | undefined;
@@ -15,38 +15,43 @@ export interface Login {
 }
 
 /**
- * A session that nobody was logged in to never becomes a user's: whoever planted it, or logs in with it at the same
- * time, holds an ended one afterwards. Its data goes over into a new one. Only who is this very user already keeps the
- * session, under a new token.
+ * Logs a user in. An anonymous session never becomes a user's: whoever planted it, or uses it at the same time, is left
+ * with an ended one. Its data goes into a new session. If the same user is logged in already, the session stays, with a
+ * new token.
  */
-export async function logIn(manager: SessionManager, holding: Holding, login: Login): Promise<void> {
-  const before = holding.session;
+export async function logIn(manager: SessionManager, current: CurrentSession, login: Login): Promise<void> {
+  const before = current.session;
   if (before?.alive && before.userId === login.userId) {
     try {
-      await holding.logInAgain(before, login.userId, login.patch);
+      await current.logInAgain(before, login.userId, login.patch);
       return;
     } catch (error) {
-      // Logged out elsewhere meanwhile: begun anew.
+      // It was logged out elsewhere in the meantime: a new session is made.
       if (!isEnded(error)) throw error;
     }
   }
   const version = before?.version;
   const { userId, client } = login;
-  const session = await manager.newSession({ userId, client, data: merged(keptOf(before), login.patch) ?? null });
+  const session = await manager.newSession({
+    userId,
+    client,
+    data: merged(dataToCarryOver(before), login.patch) ?? null,
+  });
   try {
     await session.login(userId);
-    // What was stored meanwhile by another request of this browser goes along.
-    if (before?.alive && before.version !== version) await session.replace(merged(keptOf(before), login.patch));
+    // Another request of this browser has stored something in the meantime.
+    if (before?.alive && before.version !== version)
+      await session.replace(merged(dataToCarryOver(before), login.patch));
   } catch (error) {
     await session.close('login refused').catch(() => undefined);
     throw error;
   }
-  holding.take(session);
+  current.adopt(session);
   await before?.close('logged in');
 }
 
-/** What a session holds that nobody was logged in to; nothing of another user's. */
-function keptOf(session: Session | undefined): Data {
+/** The data of an anonymous session; nothing of another user's. */
+function dataToCarryOver(session: Session | undefined): Data {
   try {
     return session?.userId === undefined ? (session?.data ?? {}) : {};
   } catch (error) {

@@ -1,19 +1,19 @@
 /**
- * What a request's session says to handlers that are written for express-session: that an assignment stores nothing,
- * and what to call instead of its methods. Runs in every thread of the host.
+ * Errors for handlers that were written for express-session: an assignment to the session stores nothing, and some of
+ * its methods have other names here. Runs in every thread of the host.
  */
 
 import { SessionError } from '../../index.js';
 
-/** Methods of express-session's sessions that have no counterpart of the same name. */
+/** Methods of express-session's sessions that do not exist here. */
 const foreign = ['regenerate', 'save', 'reload', 'destroy'];
 
 /**
- * Has every assignment to an object with this prototype throw ERR_INVALID_OPTION, also in sloppy code, and so every
- * call of a foreign method. To read what there is not gives `undefined`.
+ * Makes assignments to objects with this prototype throw ERR_INVALID_OPTION, also in sloppy mode, and calls of
+ * express-session's methods too. Reading an unknown property gives undefined.
  *
- * An assignment to what the prototype has meets a setter. Any other goes up the chain of prototypes, at whose end
- * there is a proxy: so neither the object nor a read of what it has pays for one.
+ * An assignment to a property of the prototype meets a setter. Any other assignment goes up the prototype chain to a
+ * proxy at its end. So neither the objects nor reads of existing properties are slowed down.
  */
 export function refuseForeignUse(prototype: object): void {
   for (const name of foreign) Object.defineProperty(prototype, name, { value: refusalOf(name), configurable: true });
@@ -38,7 +38,10 @@ function refusalOf(name: string) {
   };
 }
 
-/** Nothing that may be a client's: only what is short and looks like a name of the application's own. */
+/**
+ * The property as the error shows it. What may have come from a client is not shown, only a short name that looks like
+ * a property of the application's.
+ */
 function shown(key: string | symbol): string {
   return typeof key === 'string' && /^[a-z_$][\w$]{0,31}$/i.test(key) ? `.${key}` : '[…]';
 }

@@ -1,11 +1,11 @@
 /**
- * The other sessions of a user: listed, and ended. Only a user's own are ever touched, as an id is no secret. Runs in
- * every thread of the host.
+ * The other sessions of a user: listing and ending them. As an id is no secret, only sessions of the same user are
+ * touched. Runs in every thread of the host.
  */
 
 import type { Session, SessionId, SessionInfo, SessionManager } from '../../index.js';
 
-/** Of one user, unless more are asked for. */
+/** The default limit of a list. */
 const MOST_LISTED = 100;
 
 export async function listOthers(

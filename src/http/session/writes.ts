@@ -1,12 +1,9 @@
-/**
- * The changes that one request has made and that are not done yet: the response waits for them. Runs in every thread of
- * the host.
- */
+/** The pending changes of one request, which the response waits for. Runs in every thread of the host. */
 
 import { isEnded, withStatus } from '../options/refusal.js';
 
-/** A promise that knows whether anybody has asked for its outcome. */
-class Watched<T> extends Promise<T> {
+/** A promise that knows whether its outcome is awaited. */
+class TrackedPromise<T> extends Promise<T> {
   isAwaited = false;
 
   static override get [Symbol.species](): PromiseConstructor {
@@ -32,41 +29,41 @@ export class Writes {
   }
 
   /**
-   * Runs a change at once and remembers it until it is settled. If it fails and nobody waits for it, that is told
-   * rather than left to end the process as an unhandled rejection: that the session has ended is the client's doing.
+   * Runs a change, which is pending until it settles. If it fails and nobody awaits it, the error is reported instead
+   * of ending the process as an unhandled rejection. ERR_SESSION_ENDED is not reported: the client has logged out.
    */
   run<T>(change: () => Promise<T>): Promise<T> {
-    const watched = new Watched<T>((resolve, reject) => {
+    const tracked = new TrackedPromise<T>((resolve, reject) => {
       change().then(resolve, (error: unknown) => reject(withStatus(error)));
     });
     const settled: Promise<void> = Promise.prototype.then
-      .call(watched, undefined, (error: unknown) => {
-        if (!watched.isAwaited && !isEnded(error)) this.#tell(error);
+      .call(tracked, undefined, (error: unknown) => {
+        if (!tracked.isAwaited && !isEnded(error)) this.#reportLost(error);
       })
       .then(() => {
         this.#pending.delete(settled);
       });
     this.#pending.add(settled);
-    return watched;
+    return tracked;
   }
 
   get isSettled(): boolean {
     return this.#pending.size === 0;
   }
 
-  /** Resolves when all changes are settled, also those that are made meanwhile. */
+  /** Resolves when no change is pending, not even one that was made in the meantime. */
   async settled(): Promise<void> {
     while (!this.isSettled) await Promise.all(this.#pending);
   }
 
-  #tell(error: unknown): void {
+  #reportLost(error: unknown): void {
     const onLost = this.#onLost;
-    tell(() => onLost(error));
+    callListener(() => onLost(error));
   }
 }
 
-/** Calls a listener; what it throws harms nobody but is not hidden either. */
-export function tell(listener: () => void): void {
+/** Calls a listener. What it throws is reported as an uncaught exception, and does not stop the caller. */
+export function callListener(listener: () => void): void {
   try {
     listener();
   } catch (error) {

@@ -1,16 +1,16 @@
-/** How long a session may stay idle, as the cookie in it says. Runs in every thread of the host. */
+/** The idle timeout that the cookie of a session asks for. Runs in every thread of the host. */
 
 import { types } from 'node:util';
 
-/** The longest timeout that a manager takes: 100 years. */
+/** The longest timeout that a manager accepts: 100 years. */
 const LONGEST = 36_525 * 86_400_000;
 
 /**
- * Milliseconds from now on; 0 or less for a cookie that has expired, undefined for one that ends with the browser, or
- * says nothing that can be read.
+ * The timeout in milliseconds from now. Zero or less for an expired cookie, undefined for a cookie that ends with the
+ * browser or cannot be read.
  *
- * Of a cookie that was just touched, `expires` is `originalMaxAge` from now, but for the moments that have passed
- * since: then it is `originalMaxAge`, so that requests in a row all say the same.
+ * In a cookie that was just touched, `expires` is `originalMaxAge` from now, less the time that has passed since.
+ * `originalMaxAge` is returned then, so that consecutive requests ask for the same timeout.
  */
 export function idleTimeoutOf(session: { readonly cookie?: object | undefined }): number | undefined {
   const { expires, originalMaxAge, maxAge } = (session.cookie ?? {}) as Readonly<Record<string, unknown>>;
@@ -23,7 +23,7 @@ export function idleTimeoutOf(session: { readonly cookie?: object | undefined })
   return Math.min(Math.ceil(isJustTouched ? originalMaxAge : left), LONGEST);
 }
 
-/** False and null mean: with the browser. */
+/** false and null mean a cookie that ends with the browser. */
 function leftUntil(expires: unknown): number | undefined {
   const isInstant = types.isDate(expires) || typeof expires === 'string' || typeof expires === 'number';
   return isInstant ? new Date(expires).getTime() - Date.now() : undefined;

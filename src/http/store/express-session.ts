@@ -1,57 +1,56 @@
 /**
- * A store for express-session, and for @fastify/session, whose contract is the same. Runs in every thread of the host:
- * each has a store of its own, over the same sessions.
+ * A store for express-session, and for @fastify/session, which has the same contract. Runs in every thread of the host:
+ * each has a store of its own over the same sessions.
  */
 
 import { EventEmitter } from 'node:events';
 import { type Session, SessionError, type SessionManager } from '../../index.js';
 import { idleTimeoutOf } from './cookie-expiry.js';
-import { readKept, type StoredCookie, type StoredSession, toKept, toStored } from './stored-session.js';
+import { readRecord, type StoredCookie, type StoredSession, toRecord, toStored } from './stored-session.js';
 
 export type { StoredCookie, StoredSession } from './stored-session.js';
 
-/** Called when an operation is over: with an error, or with null and what was asked for. */
+/** Called when an operation has finished: with an error, or with null and the result. */
 export type StoreCallback<T = undefined> = (error: unknown, value?: T) => void;
 
 export interface CoatcheckStoreOptions {
   /**
-   * Where the sessions are kept. One that also holds other sessions is no trouble, a second store on it is: `all`,
-   * `ids`, `length` and `clear` are about both.
+   * The manager that stores the sessions. It may hold other sessions too. A second store on it is not separate: `all`,
+   * `ids`, `length` and `clear` then concern the sessions of both.
    */
   manager: SessionManager;
   /**
-   * The user of a session, from its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })` mean it.
-   * Default: nobody.
+   * Returns the user of a session, given its data, so that `maxSessionsPerUser` and `closeAllSessions({ userId })`
+   * apply to it. Default: no user.
    */
   userId?: (session: { readonly [key: string]: PathInData | undefined }) => string | undefined;
 }
 
 /**
- * Data of which nothing is known, to be read along a path that ends in a text: `data.passport?.user`. What is no text
- * at the end is refused.
+ * Untyped data, read along a path that ends in a text: `data.passport?.user`. If it ends in something else, the call is
+ * refused.
  */
 export type PathInData = string & { readonly [key: string]: PathInData | undefined };
 
-/** Sessions closed at once by `clear`. */
+/** The number of sessions that `clear` closes at the same time. */
 const AT_ONCE = 1000;
 
 /**
- * Keeps express-session's sessions in a manager: `session({ store: new CoatcheckStore({ manager }), … })`.
+ * Stores express-session's sessions in a manager: `session({ store: new CoatcheckStore({ manager }), … })`.
  *
- * Every method takes a callback as its last argument, or returns a promise where there is none. The data of a session
- * go through JSON, as in other stores. A session may stay idle for as long as its cookie says (`cookie.expires`,
- * `maxAge`), or where that ends with the browser, for the manager's `idleTimeout`; and it grows no older than the
- * manager's `absoluteTimeout`.
+ * Every method takes a callback as its last argument, and returns a promise if there is none. The data goes through
+ * JSON, as in other stores. The idle timeout of a session is what its cookie says (`cookie.expires`, `maxAge`), or the
+ * manager's `idleTimeout` if the cookie ends with the browser. The manager's `absoluteTimeout` applies as well.
  *
- * A session that was destroyed, or has ended otherwise, is not revived by a `set` or `touch` that comes late: those are
- * over without an error, and keep nothing. Errors are SessionErrors (ERR_INVALID_DATA, ERR_SESSION_TOO_LARGE,
- * ERR_TABLE_FULL, ERR_TIMEOUT, …), or what JSON throws.
+ * A late `set` or `touch` does not revive a session that was destroyed or has ended: it stores nothing, and is no
+ * error. Errors are SessionErrors (ERR_INVALID_DATA, ERR_SESSION_TOO_LARGE, ERR_TABLE_FULL, ERR_TIMEOUT, …), or what
+ * JSON throws.
  */
 export class CoatcheckStore extends EventEmitter {
   readonly #manager: SessionManager;
   readonly #userId: NonNullable<CoatcheckStoreOptions['userId']>;
   #classes: ExpressSessionClasses | undefined;
-  /** Put there by express-session's middleware. */
+  /** Set by express-session's middleware. */
   generate?: (request: never) => void;
 
   /** Throws ERR_INVALID_OPTION. */
@@ -67,19 +66,19 @@ export class CoatcheckStore extends EventEmitter {
   }
 
   /**
-   * The session with this id, as a copy of its own; undefined if there is none. Reads shared memory, sends nothing, and
-   * does not count as being seen.
+   * A copy of the session with this id; undefined if there is none. Reads shared memory, sends nothing, and does not
+   * mark the session as seen.
    */
   get(id: string): Promise<(StoredSession & Record<string, unknown>) | undefined>;
   get(id: string, callback: (error: unknown, session?: never) => void): void;
   get(id: string, callback?: (error: unknown, session?: never) => void): unknown {
     return settle(async () => {
-      const held = this.#held(id);
-      return held && toStored(held);
+      const found = this.#find(id);
+      return found && toStored(found);
     }, callback);
   }
 
-  /** Keeps a session, new or changed. One whose cookie has expired is destroyed. */
+  /** Stores a new or changed session. A session whose cookie has expired is destroyed. */
   set(id: string, session: { cookie?: object }): Promise<undefined>;
   set(id: string, session: { cookie?: object }, callback: StoreCallback | undefined): void;
   set(id: string, session: { cookie?: object }, callback?: StoreCallback): unknown {
@@ -89,7 +88,7 @@ export class CoatcheckStore extends EventEmitter {
   async #set(id: string, session: { cookie?: object }): Promise<undefined> {
     const idleTimeout = idleTimeoutOf(session);
     if (idleTimeout !== undefined && idleTimeout <= 0) return this.#destroy(id);
-    const data = toKept(id, session);
+    const data = toRecord(id, session);
     const userId = this.#userId(data.data as Parameters<NonNullable<CoatcheckStoreOptions['userId']>>[0]);
     await unlessEnded(
       this.#manager.putSession(id, {
@@ -100,7 +99,7 @@ export class CoatcheckStore extends EventEmitter {
     );
   }
 
-  /** Ends a session, for every thread. */
+  /** Ends a session, in every thread. */
   destroy(id: string): Promise<undefined>;
   destroy(id: string, callback: StoreCallback | undefined): void;
   destroy(id: string, callback?: StoreCallback): unknown {
@@ -112,29 +111,29 @@ export class CoatcheckStore extends EventEmitter {
   }
 
   /**
-   * Says that a session was used, by its cookie as it is now. Its data stay as they are; nothing is sent, unless the
-   * cookie now asks for another timeout.
+   * Marks a session as used, by its cookie as it is now. Leaves the data alone. Sends nothing, unless the cookie asks
+   * for another timeout.
    */
   touch(id: string, session: { cookie?: object }): Promise<undefined>;
   touch(id: string, session: { cookie?: object }, callback: StoreCallback | undefined): void;
   touch(id: string, session: { cookie?: object }, callback?: StoreCallback): unknown {
     return settle(async () => {
-      const held = this.#held(id);
-      if (held === undefined) return;
+      const found = this.#find(id);
+      if (found === undefined) return;
       const idleTimeout = idleTimeoutOf(session);
-      if (idleTimeout === undefined || idleTimeout === held.idleTimeout) held.touch();
+      if (idleTimeout === undefined || idleTimeout === found.idleTimeout) found.touch();
       else if (idleTimeout <= 0) await this.#destroy(id);
-      else await unlessEnded(held.setIdleTimeout(idleTimeout));
+      else await unlessEnded(found.setIdleTimeout(idleTimeout));
     }, callback);
   }
 
-  /** All sessions, each with its `id` in it. */
+  /** All sessions, each with its `id`. */
   all(): Promise<(StoredSession & { id: string })[]>;
   all(callback: (error: unknown, sessions?: never) => void): void;
   all(callback?: (error: unknown, sessions?: never) => void): unknown {
     return settle(async () => {
       const sessions = [];
-      for await (const [id, held] of this.#each()) sessions.push({ ...toStored(held), id });
+      for await (const [id, found] of this.#each()) sessions.push({ ...toStored(found), id });
       return sessions;
     }, callback);
   }
@@ -152,14 +151,14 @@ export class CoatcheckStore extends EventEmitter {
     return ids;
   }
 
-  /** How many sessions there are. */
+  /** The number of sessions. */
   length(): Promise<number>;
   length(callback: StoreCallback<number>): void;
   length(callback?: StoreCallback<number>): unknown {
     return settle(async () => (await this.#ids()).length, callback);
   }
 
-  /** Destroys all sessions that there are when it is called. */
+  /** Destroys all sessions that exist when it is called. */
   clear(): Promise<undefined>;
   clear(callback: StoreCallback | undefined): void;
   clear(callback?: StoreCallback): unknown {
@@ -170,41 +169,41 @@ export class CoatcheckStore extends EventEmitter {
     }, callback);
   }
 
-  /** The sessions that a store has kept, among all that the manager has. */
-  async *#each(): AsyncIterable<readonly [id: string, held: Session]> {
+  /** The sessions that a store has put into the manager. */
+  async *#each(): AsyncIterable<readonly [id: string, found: Session]> {
     for await (const info of this.#manager.getAllSessions()) {
-      const held = this.#manager.getSessionById(info.id);
-      const id = held && readKept(held)?.id;
-      // Another's data may look like a store's: its key tells.
-      if (held !== undefined && id !== undefined && this.#held(id)?.id === info.id) yield [id, held];
+      const found = this.#manager.getSessionById(info.id);
+      const id = found && readRecord(found)?.id;
+      // Other sessions may hold data that looks like a store's; only a store's are found by their key.
+      if (found !== undefined && id !== undefined && this.#find(id)?.id === info.id) yield [id, found];
     }
   }
 
-  #held(id: string): Session | undefined {
+  #find(id: string): Session | undefined {
     return this.#manager.getSessionByKey(id, { touch: false });
   }
 
   // ------------------------------------------------------------ what express-session's own Store does
 
   /**
-   * Makes a Session of express-session's of a stored one, for a request. Throws ERR_INVALID_OPTION where its
-   * middleware was not given this store.
+   * Makes one of express-session's Session objects from a stored session. Throws ERR_INVALID_OPTION if this store has
+   * not been given to express-session's middleware.
    */
   createSession<S>(request: object, session: StoredSession): S {
     const { Session, cookiePrototype } = this.#classesFor(request);
     const { expires, originalMaxAge } = session.cookie;
     const cookie: StoredCookie = Object.create(cookiePrototype);
-    // As its constructor does, which cannot be had: some of these are setters.
+    // As the Cookie constructor does, which is not exported. Some of these properties are setters.
     Object.assign(cookie, { path: '/', maxAge: null, httpOnly: true }, session.cookie);
     if (typeof expires === 'string') cookie.expires = new Date(expires);
-    // What the cookie itself makes of it is not kept: it is set anew with each touch.
+    // Set last, as the setter of `expires` overwrites it.
     cookie.originalMaxAge = originalMaxAge;
     const made = new Session(request, { ...session, cookie }) as S;
     Reflect.set(request, 'session', made);
     return made;
   }
 
-  /** Destroys a request's session, and has express-session give it a new one. */
+  /** Destroys a request's session, and has express-session generate a new one. */
   regenerate(request: object, callback: (error?: unknown) => unknown): void {
     this.destroy(String(Reflect.get(request, 'sessionID')), (error) => {
       this.generate?.(request as never);
@@ -212,7 +211,7 @@ export class CoatcheckStore extends EventEmitter {
     });
   }
 
-  /** The session with this id, as express-session's Session. */
+  /** The session with this id, as one of express-session's Session objects. */
   load(id: string, callback: (error: unknown, session?: never) => unknown): void {
     this.get(id, (error, session?: StoredSession) => {
       if (error || session === undefined) return callback(error || undefined);
@@ -227,14 +226,14 @@ export class CoatcheckStore extends EventEmitter {
   }
 
   /**
-   * Of a session that the middleware generates for nobody, as nothing else hands its classes out. A package required
-   * by name would be missing in a bundle.
+   * The classes of express-session, taken from a session that its middleware generates for this purpose, as nothing
+   * exports them. Requiring the package by name would fail in a bundle.
    */
   #classesFor(request: object): ExpressSessionClasses {
     if (this.#classes !== undefined) return this.#classes;
     if (this.generate === undefined)
       throw refused("Expected this store to be given to express-session's middleware before");
-    // What is put on it stays off the request itself.
+    // An object that inherits from the request: what the middleware sets on it does not reach the request.
     const probe: { session?: { cookie: object } } = Object.create(request);
     this.generate(probe as never);
     const { session } = probe;
@@ -252,7 +251,7 @@ interface ExpressSessionClasses {
   readonly cookiePrototype: object;
 }
 
-/** A session that has ended is no failure of the request that was still at it. */
+/** A session that has ended is no error for a request that still uses it. */
 async function unlessEnded(change: Promise<unknown>): Promise<void> {
   try {
     await change;
@@ -262,8 +261,8 @@ async function unlessEnded(change: Promise<unknown>): Promise<void> {
 }
 
 /**
- * Tells the outcome of `work` to a callback, or returns it. In a tick of its own: what a callback throws is the
- * process's to hear, as with any other.
+ * Passes the outcome of `work` to a callback, or returns a promise without one. The callback runs in a tick of its own:
+ * what it throws is an uncaught exception.
  */
 function settle<T>(work: () => Promise<T>, callback: ((error: unknown, value?: never) => void) | undefined): unknown {
   const done = work();

@@ -1,6 +1,6 @@
 /**
- * OWASP ASVS 5.0 as far as it is about sessions: chapter V7, cookies from V3.3, and self-contained tokens from V9. The
- * texts are ours, the numbers theirs.
+ * The requirements of OWASP ASVS 5.0 that concern sessions: chapter V7, cookies from V3.3, and self-contained tokens
+ * from V9. The texts are ours, the numbers theirs.
  */
 
 import { evidence } from './evidence.js';

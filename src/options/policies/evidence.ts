@@ -1,4 +1,4 @@
-/** The tests that more than one requirement is met by: each title stands once. */
+/** The tests that show more than one requirement to be met. */
 
 import type { TestedBy } from './requirement.js';
 

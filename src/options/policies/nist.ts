@@ -1,12 +1,12 @@
 /**
- * NIST SP 800-63B-4 as far as it is about sessions: section 5, and the times of section 2. The texts are ours, the
- * numbers theirs.
+ * The requirements of NIST SP 800-63B-4 that concern sessions: section 5, and the times of section 2. The texts are
+ * ours, the numbers theirs.
  */
 
 import { evidence } from './evidence.js';
 import type { Requirement } from './requirement.js';
 
-/** What holds at every assurance level. */
+/** The requirements of all assurance levels. */
 export const nist: readonly Requirement[] = [
   // ------------------------------------------------------------ 5.1 session bindings
   {
@@ -173,7 +173,7 @@ export const nist: readonly Requirement[] = [
   },
 ];
 
-/** The times of one assurance level, which its own section names. */
+/** The times of one assurance level; `section` is the level's own. */
 export function nistTimes(section: string, overall: string, inactivity: string | undefined): readonly Requirement[] {
   const tested = [evidence.limited, evidence.limitedBySession];
   const age: Requirement = {

@@ -1,6 +1,6 @@
 /**
- * The policies there are: each a level of a standard, with its limits and what it asks for. Used in every thread of the
- * host, and by the command.
+ * The policies: each is one level of a standard, with its limits and requirements. Used in every thread of the host,
+ * and by the command.
  */
 
 import type { PolicyName } from '../../types/types.js';
@@ -12,8 +12,8 @@ const ASVS = 'OWASP ASVS 5.0';
 const NIST = 'NIST SP 800-63B-4';
 
 /**
- * What each `policy` of `startSessionManager` stands for: its limits, and every requirement with how it is met and
- * where that is tested.
+ * What each `policy` of `startSessionManager` stands for: its limits, and its requirements, with how each is met and
+ * which tests show it.
  */
 export const policies: Readonly<Record<PolicyName, Policy>> = {
   'asvs-l1': {
@@ -22,7 +22,10 @@ export const policies: Readonly<Record<PolicyName, Policy>> = {
     absoluteTimeout: undefined,
     requirements: asvs.filter(({ level }) => level === 'L1'),
   },
-  /** With the two of level 3 that sessions have to do with. ASVS names no figures for timeouts: any, but not none. */
+  /**
+   * Includes the two requirements of level 3 that concern sessions. ASVS names no figures for timeouts: any is allowed,
+   * but not `false`.
+   */
   'asvs-l2': {
     standard: ASVS,
     idleTimeout: { requirement: '7.3.1' },

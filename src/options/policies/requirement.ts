@@ -1,44 +1,42 @@
 /**
- * The form in which what a standard asks of sessions is written down. Used in every thread of the host, and by the
+ * The types by which policies and their requirements are described. Used in every thread of the host, and by the
  * command.
  */
 
 import type { Duration } from '../../types/types.js';
 
-/** Where it is tested: a file of this package's sources, and the title of a test in it. */
+/** A test that shows a requirement to be met: a file in this package's repository, and the title of a test in it. */
 export interface TestedBy {
   readonly file: string;
   readonly test: string;
 }
 
-/** One thing that a standard asks for. */
+/** One requirement of a standard. */
 export interface Requirement {
-  /** As the standard numbers it. */
+  /** The number that the standard gives it. */
   readonly number: string;
-  /** How much it is asked: from which level of ASVS on, or by which of NIST's words. */
+  /** The level of ASVS from which it applies, or the word that NIST uses. */
   readonly level: 'L1' | 'L2' | 'L3' | 'shall' | 'should';
-  /** What is asked, in our words. */
+  /** The requirement, in our words. */
   readonly text: string;
-  /**
-   * Who sees to it: the library whatever the options; options that the policy sets and enforces; or the application.
-   */
+  /** Who meets it: the library, whatever the options; options that the policy sets and enforces; or the application. */
   readonly by: 'library' | 'option' | 'application';
-  /** What does so, or what the application does it with. */
+  /** How it is met, or what the application uses to meet it. */
   readonly how: string;
-  /** Empty only where it is the application's own. */
+  /** Empty only for requirements that the application meets alone. */
   readonly tested: readonly TestedBy[];
 }
 
-/** The longest that a timeout may be. Without `most`, any duration, but not `false`. */
+/** The longest value of a timeout. Without `most`, any duration is allowed, but not `false`. */
 export interface TimeoutRule {
   readonly most?: Duration;
-  /** `most` as an error says it. */
+  /** `most` in the words of an error text. */
   readonly inWords?: string;
   /** The number of the requirement. */
   readonly requirement: string;
 }
 
-/** One level of a standard, as far as it is about sessions. */
+/** One level of a standard, as far as it concerns sessions. */
 export interface Policy {
   readonly standard: string;
   /** Undefined: not limited. */

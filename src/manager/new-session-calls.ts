@@ -1,8 +1,11 @@
-/** New sessions on their way: the calls that make them. Runs in every thread of the host. */
+/**
+ * The calls of `newSession`: checked, written, and turned into a session when answered. Runs in every thread of the
+ * host.
+ */
 
-import type { Call } from '../calls/call.js';
+import type { Call } from '../calls/batch.js';
 import type { Connection } from '../calls/connection.js';
-import { drawsAgain, Refused } from '../calls/refused.js';
+import { Refused, redrawWhileUsed } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
 import type { Settings } from '../options/settings.js';
 import type { ByteReader, ByteWriter } from '../protocol/bytes.js';
@@ -15,18 +18,18 @@ import type { SessionHandle } from '../session/session.js';
 import { digestInto, drawIdInto, drawToken } from '../session/tokens.js';
 import { type ResolvedNewSession, resolveNewSession } from '../validation/arguments.js';
 
-// Of the call that is written or answered at the moment.
+// Scratch memory for the call that is being written or answered.
 const digest = new Int32Array(DIGEST_WORDS);
 const id = new Int32Array(ID_WORDS);
 
-class Birth implements Call {
+class NewSessionCall implements Call {
   readonly which = CALL.newSession;
   readonly #lookup: Lookup;
   readonly #init: ResolvedNewSession;
   readonly #data: object;
   readonly #settle: (made: SessionHandle | Refused) => void;
   #token = '';
-  // The id's words, as numbers of their own: an array would take longer to make than all the rest of this.
+  // The words of the id. Numbers, as allocating an array would cost more than everything else of a call.
   #idA = 0;
   #idB = 0;
   #idC = 0;
@@ -61,7 +64,7 @@ class Birth implements Call {
     id[2] = this.#idC;
     id[3] = this.#idD;
     const target = readTarget(from);
-    this.#settle(this.#lookup.newborn(target, this.#token, id, from.f64(), this.#init));
+    this.#settle(this.#lookup.created(target, this.#token, id, from.f64(), this.#init));
   }
 
   refused(refused: Refused): void {
@@ -69,7 +72,7 @@ class Birth implements Call {
   }
 }
 
-export class Births {
+export class NewSessionCalls {
   readonly #context: SessionContext;
   readonly #lookup: Lookup;
   readonly #settings: Settings;
@@ -84,22 +87,26 @@ export class Births {
 
   async make(init: unknown): Promise<SessionHandle> {
     const resolved = resolveNewSession(init, this.#settings, this.#context.limits);
-    const { checked } = this.#context;
     const data = resolved.data === undefined ? {} : resolved.data;
-    let since: number | undefined;
-    for (;;) {
-      const made = await (checked === undefined
-        ? this.#begin(resolved, data)
-        : checked.whole('new', data, (fitting) => this.#begin(resolved, fitting)));
-      if (!(made instanceof Refused)) return made;
-      since ??= performance.now();
-      if (!drawsAgain(made, since, this.#context.callTimeout)) throw made.toError();
+    let made = await this.#attempt(resolved, data);
+    if (made instanceof Refused) {
+      const { callTimeout } = this.#context;
+      made = await redrawWhileUsed(made, callTimeout, () => this.#attempt(resolved, data));
     }
+    if (made instanceof Refused) throw made.toError();
+    return made;
   }
 
-  #begin(init: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
+  #attempt(init: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
+    const { checked } = this.#context;
+    return checked === undefined
+      ? this.#call(init, data)
+      : checked.whole('new', data, (checkedData) => this.#call(init, checkedData));
+  }
+
+  #call(init: ResolvedNewSession, data: unknown): Promise<SessionHandle | Refused> {
     return new Promise((settle) => {
-      this.#connection.make(new Birth(this.#lookup, init, data as object, settle));
+      this.#connection.make(new NewSessionCall(this.#lookup, init, data as object, settle));
     });
   }
 }

@@ -1,4 +1,7 @@
-/** The claims of one manager's clients, and the cookies that they are sent. Used in every thread of the host. */
+/**
+ * The claims of a manager's clients, by the cookies that they present, and the cookies to send them. Used in every
+ * thread of the host.
+ */
 
 import { cookieData } from '../cookies/cookies.js';
 import type { CookieFormat } from '../cookies/format.js';
@@ -9,7 +12,7 @@ import { type ClaimContext, SessionClaim } from '../session/claim.js';
 import type { SessionHandle } from '../session/session.js';
 import type { CookieData } from '../types/types.js';
 
-export class Claims {
+export class CookieClaims {
   readonly #lookup: Lookup;
   readonly #settings: Settings;
   readonly #format: CookieFormat;
@@ -27,26 +30,29 @@ export class Claims {
   byCookie(cookie: string, touch: boolean): SessionClaim | undefined {
     const found = this.#lookup.entryOf(cookie, touch);
     if (found === undefined) return undefined;
-    const carried = this.#lookup.carriedBy(cookie, found);
-    if (carried === undefined) return undefined;
+    const presented = this.#lookup.presentedToken(cookie, found);
+    if (presented === undefined) return undefined;
     const { handle: session } = found;
-    return new SessionClaim(this.#context, session, carried.token, carried, touch ? session.seen : undefined);
+    return new SessionClaim(this.#context, session, presented.token, presented, touch ? session.seen : undefined);
   }
 
-  /** Of a session whose token this thread knows. Throws ERR_TOKEN_UNKNOWN where it does not, ERR_SESSION_ENDED. */
+  /**
+   * The claim of a client that is still to be sent the session's cookie. Throws ERR_TOKEN_UNKNOWN if this thread does
+   * not know the current token, ERR_SESSION_ENDED if there is none.
+   */
   of(session: SessionHandle): SessionClaim {
     return new SessionClaim(this.#context, session, tokenOf(session));
   }
 
-  /** As `Lookup.byCookie`, and renews a token that is due. */
+  /** As `Lookup.byCookie`, and rotates the token first if it is due. */
   async load(cookie: string, touch: boolean): Promise<SessionHandle | undefined> {
     if (this.#settings.rotation === undefined) return this.#lookup.byCookie(cookie, touch);
     const claim = this.byCookie(cookie, touch);
-    const renewing = claim?.renew();
-    if (renewing === undefined) return claim?.session;
-    await renewing;
-    // Whether it ended meanwhile, or went over to a token that this cookie's owner has no right to: as if it had come a
-    // moment later.
+    const renewal = claim?.renew();
+    if (renewal === undefined) return claim?.session;
+    await renewal;
+    // The session may have ended in the meantime, or have been given a token that does not follow the client's (by
+    // `login`). The client then finds none, as it would a moment later.
     return claim?.isGood ? claim.session : undefined;
   }
 

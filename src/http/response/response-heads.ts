@@ -1,14 +1,14 @@
 /**
- * The heads of node:http's responses, before they are rendered and afterwards. Runs in every
+ * The three kinds of heads of Node responses: not rendered yet, rendered for HTTP/1, and for HTTP/2. Runs in every
  * thread of the host.
  */
 
 import type { ServerResponse } from 'node:http';
 import type { OutgoingHttpHeaders } from 'node:http2';
-import type { Head } from './head.js';
+import type { ResponseHead } from './head.js';
 
-/** The headers of a response of node:http, which may be set as lists and as numbers. */
-export class NodeHead implements Head {
+/** The headers of a response that is not rendered yet. Node allows lists and numbers as values. */
+export class NodeHead implements ResponseHead {
   readonly #response: ServerResponse;
 
   constructor(response: ServerResponse) {
@@ -40,19 +40,22 @@ export class NodeHead implements Head {
   }
 }
 
-/** Bytes, as streams are given them. */
+/** What a stream is given to write. */
 export interface Chunk {
   chunk: Buffer | string;
   encoding: BufferEncoding;
 }
 
-/** Whether a chunk begins with a head. Informational ones (1xx, but for 101) are none, and are never held. */
+/**
+ * Whether a chunk begins with the head of a response. Informational responses (1xx except 101) do not count: they never
+ * wait.
+ */
 export function isHead({ chunk }: Chunk): boolean {
   return /^HTTP\/1\.1 (?!1(?!01))/.test(typeof chunk === 'string' ? chunk : chunk.toString('latin1', 0, 16));
 }
 
-/** The head with which a chunk begins: a line for the status, one for each field, and an empty one. */
-export class Http1Head implements Head {
+/** The rendered head at the beginning of a chunk: a status line, a line per field, and an empty line. */
+export class Http1Head implements ResponseHead {
   readonly #chunk: Buffer | string;
   readonly #end: number;
   #lines: string[];
@@ -93,8 +96,8 @@ function isField(name: string): (line: string) => boolean {
   return (line) => line.slice(0, start.length).toLowerCase() === start;
 }
 
-/** The headers that `respond` is given, with their names in lower case. */
-export class Http2Head implements Head {
+/** The headers that `respond` of HTTP/2 is given; names are in lower case. */
+export class Http2Head implements ResponseHead {
   readonly #headers: OutgoingHttpHeaders;
 
   constructor(headers: OutgoingHttpHeaders) {
