@@ -10,7 +10,7 @@ class TrackedPromise<T> extends Promise<T> {
     return Promise;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: `await` and `catch` come through here as well, which is how they are noticed
+  // biome-ignore lint/suspicious/noThenProperty: `await` and `catch` call it, and are noticed by that
   override then<A = T, B = never>(
     fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -236,7 +236,7 @@ export const asvs: readonly Requirement[] = [
     ],
   },
 
-  // ------------------------------------------------------------ V9 self-contained tokens, where the cookie's format is 'jwt'
+  // ------------------------------------------------------------ V9 self-contained tokens (cookie format 'jwt')
   {
     number: '9.1.1',
     level: 'L1',
