@@ -184,7 +184,7 @@ function onceAlive(header: Int32Array, epoch: number, letGo: () => void): NodeJS
 /** Listens to the supervisor, whose end of the port closes with its thread or when no manager will come any more. */
 function followSupervisor(second: MessagePort, follower: Follower, renewed: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
-    if (message?.coatcheck === 'renew' && isPort(message.port)) {
+    if (message?.coatcheck === 'reconnect' && isPort(message.port)) {
       renewed(message.epoch);
       follower.renew(message.port as MessagePort);
     } else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {

@@ -3,10 +3,9 @@
 import { drawsAgain, Refused } from '../calls/refused.js';
 import type { Lookup } from '../lookup/lookup.js';
 import type { Settings } from '../options/settings.js';
-import { CALL, readTarget, writeNewSession } from '../protocol/calls.js';
+import { CALL, readTarget, writeCloseByKey, writeNewSession } from '../protocol/calls.js';
 import { encodeData } from '../protocol/data/encode.js';
 import { expected, SessionError } from '../protocol/errors.js';
-import { writeCloseByKey } from '../protocol/keyed-calls.js';
 import { DIGEST_WORDS, ID_WORDS } from '../protocol/layout.js';
 import { callInTurn, type SessionContext, type Write } from '../session/context.js';
 import { packClient, toUtf8 } from '../session/info.js';

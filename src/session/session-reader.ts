@@ -112,9 +112,9 @@ export class SessionView {
     const facts = this.#facts();
     if (facts.pointer !== 0 && view.isCurrent(this.#slot, facts.pointer, facts.stampLow, facts.stampHigh)) return true;
     const pointer = view.load(this.#slot, false);
-    if (pointer === 0 || view.head.generation !== this.#generation) return false;
+    if (pointer === 0 || view.record.generation !== this.#generation) return false;
     // What belongs to the body is proved only with the whole of it.
-    if (view.head.userBytes > 0 || view.head.clientBytes > 0) return this.#read();
+    if (view.record.userBytes > 0 || view.record.clientBytes > 0) return this.#read();
     facts.take(view, pointer, false);
     return true;
   }
@@ -123,7 +123,7 @@ export class SessionView {
   #read(): boolean {
     const { view } = this.#context;
     const pointer = view.load(this.#slot, true);
-    if (pointer === 0 || view.head.generation !== this.#generation) return false;
+    if (pointer === 0 || view.record.generation !== this.#generation) return false;
     this.#facts().take(view, pointer, true);
     return true;
   }
@@ -215,9 +215,12 @@ export class SessionView {
     const facts = this.#facts();
     if (facts.data !== undefined) return facts.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
-    const { head, bytes } = this.#context.view;
+    const { record, bytes } = this.#context.view;
     try {
-      facts.data = decodeData(bytes.subarray(head.dataStart, head.length), this.#context.knownKeys) as Readonly<Data>;
+      facts.data = decodeData(
+        bytes.subarray(record.dataStart, record.length),
+        this.#context.knownKeys,
+      ) as Readonly<Data>;
     } catch (cause) {
       throw new SessionError('ERR_INVALID_DATA', 'The session holds data that this build has not written', { cause });
     }
@@ -281,7 +284,7 @@ export class SessionView {
     const token = this.#newestToken();
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
     const { view } = this.#context;
-    if (token === undefined && view.load(this.#slot, false) !== 0 && view.head.isKeyed) throw noToken();
+    if (token === undefined && view.load(this.#slot, false) !== 0 && view.record.isKeyed) throw noToken();
     return token;
   }
 
@@ -301,10 +304,10 @@ export class SessionView {
     const facts = this.#facts();
     if (facts.token === token) return token;
     const pointer = view.load(this.#slot, false);
-    const { head } = view;
-    if (pointer === 0 || head.generation !== this.#generation) return undefined;
-    const newest = newestOf(token, head, now());
-    if (newest === token && facts.isOf(pointer, head)) facts.token = token;
+    const { record } = view;
+    if (pointer === 0 || record.generation !== this.#generation) return undefined;
+    const newest = newestOf(token, record, now());
+    if (newest === token && facts.isOf(pointer, record)) facts.token = token;
     return newest;
   }
 

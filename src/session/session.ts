@@ -238,7 +238,7 @@ export class SessionHandle extends SessionView implements Session<Data> {
     }
     // Once more, by the record that this token was found in: what another thread has renewed in this moment is not
     // renewed again.
-    const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
+    const isStillDue = this.context.now() - this.context.view.record.tokenIssuedAt >= rotation.every;
     if (token === undefined || !isStillDue) return undefined;
     const due = token;
     // What hinders it (a full manager, a restart, another's login) is met by the next request again: none fails for it.
@@ -255,8 +255,8 @@ export class SessionHandle extends SessionView implements Session<Data> {
    */
   maskBefore(token: string): Uint8Array | undefined {
     const { view, now } = this.context;
-    const isThere = view.load(this.slot, false) !== 0 && view.head.generation === this.generation;
-    return isThere ? maskBefore(token, view.head, now()) : undefined;
+    const isThere = view.load(this.slot, false) !== 0 && view.record.generation === this.generation;
+    return isThere ? maskBefore(token, view.record, now()) : undefined;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

@@ -5,7 +5,7 @@
 
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomFillSync } from 'node:crypto';
 import { DIGEST_WORDS, ID_WORDS, SEALED_BYTES } from '../protocol/layout.js';
-import type { Head } from '../protocol/record-header.js';
+import type { RecordHeader } from '../protocol/record-header.js';
 import { sameDigest } from '../protocol/table.js';
 
 const TOKEN_BYTES = 32;
@@ -94,7 +94,7 @@ export function unseal(token: string, sealed: Int32Array): string | undefined {
  * The token of the session with this head, by one that it has or had: itself, or within its grace what was sealed for
  * it. Undefined for any other.
  */
-export function newestOf(token: string, head: Head, now: number): string | undefined {
+export function newestOf(token: string, head: RecordHeader, now: number): string | undefined {
   const digest = digestOf(token);
   if (sameDigest(head.digest, digest)) return token;
   const isHonoured = head.hasPrevious && sameDigest(head.previousDigest, digest) && now < head.graceUntil;
@@ -115,7 +115,7 @@ export function maskOf(token: string): Uint8Array {
  * The mask of the token that a session had before this one, which it has now; undefined once the grace of that has
  * passed, or if there was none.
  */
-export function maskBefore(token: string, head: Head, now: number): Uint8Array | undefined {
+export function maskBefore(token: string, head: RecordHeader, now: number): Uint8Array | undefined {
   const isHonoured = head.hasPrevious && now < head.graceUntil && sameDigest(head.digest, digestOf(token));
   if (!isHonoured) return undefined;
   const bytes = Buffer.from(token, 'base64url');

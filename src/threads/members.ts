@@ -26,7 +26,7 @@ export function memberOf({ number, words, journal, second }: Joined, gone: () =>
     number,
     words,
     journal,
-    renew: (renewed, epoch) => post({ coatcheck: 'renew', port: renewed, epoch }, [renewed]),
+    renew: (renewed, epoch) => post({ coatcheck: 'reconnect', port: renewed, epoch }, [renewed]),
     restarted: (why, restarts, recovered) => post({ coatcheck: 'restarted', why, restarts, recovered }),
     over: () => port.close(),
   };

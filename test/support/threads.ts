@@ -83,7 +83,7 @@ export function nextEnding(manager: SessionManager): Promise<{ id: string; reaso
   });
 }
 
-/** The number of the manager's thread, of whichever is in office. */
+/** The number of the current manager's thread. */
 export function managerThread(manager: SessionManager): number {
   const { memory, threadId } = manager.createTicket() as unknown as Invitation;
   return new Int32Array(memory.header)[HEADER.threadId] || threadId;

@@ -47,7 +47,7 @@ async function start(more: ManagerOptions = {}): Promise<SessionManager> {
 const workerOf = (manager: SessionManager) =>
   [...spawned].find(({ threadId }) => threadId === managerThread(manager)) as Worker;
 
-/** Kills the manager in office; resolves when its successor is there. */
+/** Kills the current manager; resolves when its successor is there. */
 async function kill(manager: SessionManager, how = 'terminate', fifo?: string): Promise<SessionEvents['restarted']> {
   const restarted = nextRestart(manager);
   order(manager, how, fifo);
