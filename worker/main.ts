@@ -18,7 +18,7 @@ import {
 import { errorFor } from '../src/protocol/thread-error.js';
 import { Connections } from './calls/connections.js';
 import { Executor } from './calls/executor.js';
-import { type Served, serve } from './calls/serve.js';
+import { type ServeContext, serve } from './calls/serve.js';
 import { Sweeper } from './calls/sweeper.js';
 import { Queue } from './calls/turns.js';
 import { failpoint } from './failpoints.js';
@@ -75,7 +75,7 @@ const { turns } = executor;
 const sweeper = new Sweeper(startup.sweep, endings, turns, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
-const served: Served = {
+const served: ServeContext = {
   rules,
   endings,
   connections,
@@ -87,7 +87,7 @@ const served: Served = {
 };
 for (const each of inherited)
   serve(each.port, served, undefined, { ...each, pins: recovered.pins.get(each.number) ?? [] });
-void turns.do(new Queue(), endLinksOfTheLost);
+void turns.do(new Queue(), endSessionsOfLostConnections);
 // Other threads' ports arrive this way; other messages are ignored.
 process.on('workerMessage', (value: unknown) => {
   if (isJoinMessage(value) && isPort(value.port)) {
@@ -128,7 +128,7 @@ async function takeOver(): Promise<Recovered> {
 }
 
 /** Ends the sessions linked to threads that died while there was no manager. */
-function* endLinksOfTheLost(): Steps<void> {
+function* endSessionsOfLostConnections(): Steps<void> {
   const known = new Set(inherited.map(({ number }) => number));
   for (const number of sessions.linkedConnections) if (!known.has(number)) yield* rules.connectionLost(number);
   connections.flush();

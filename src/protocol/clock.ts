@@ -98,7 +98,7 @@ const UNNOTICED_LEAD = 100;
  * When the wall clock is set back, session time stays ahead of it. An instant not later than the wall clock's present
  * is then taken as a reading of the wall clock, and moved by the lead. A later one can only be session time, such as a
  * session's `createdAt`, or a reading from before the step, when both were the same: it is not changed. If the wall
- * clock is ahead, instants are not moved either: moved back, they would spare sessions that the caller meant to end.
+ * clock is ahead, instants are not moved either: moved back, sessions would be left that the caller meant to end.
  */
 export function toSessionTime(instant: number, memory: ClockMemory, now: () => number): number {
   if (isManual(memory)) return instant;

@@ -210,7 +210,7 @@ export function allOf<T>(steps: Steps<T>): T {
   }
 }
 
-/** Asks a rule until it has made room, publishes what it has prepared and returns the reply, or the refusal. */
+/** Asks a rule until there is capacity, publishes what it has prepared and returns the reply, or the refusal. */
 export function applied(rule: () => Ruling): ByteReader | Refusal {
   for (;;) {
     const ruling = rule();

@@ -34,7 +34,7 @@ export class CallerConnection {
   events: number;
   readonly watched = new Set<number>();
   readonly #notices = new ByteWriter(256);
-  #told: number;
+  #sent: number;
   #missed: number;
 
   /** `isInherited`: whether a former manager served it. */
@@ -53,7 +53,7 @@ export class CallerConnection {
     this.inDoubt = isInherited ? Atomics.load(words, CONNECTION.begun) : undefined;
     // The counts continue: a thread that is blocked while a successor takes over is still as far behind as before.
     this.events = Atomics.load(words, CONNECTION.listensTo);
-    this.#told = Atomics.load(words, CONNECTION.eventsSent);
+    this.#sent = Atomics.load(words, CONNECTION.eventsSent);
     this.#missed = Atomics.load(words, CONNECTION.eventsMissed) >>> 0;
   }
 
@@ -63,7 +63,7 @@ export class CallerConnection {
   }
 
   #unread(): number {
-    return (this.#told - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
+    return (this.#sent - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
   }
 
   listenTo(events: number): void {
@@ -79,7 +79,7 @@ export class CallerConnection {
     }
     this.tellGap();
     this.#notices.raw(notice);
-    this.#told++;
+    this.#sent++;
   }
 
   /** Appends how many events were dropped, once the thread has caught up. */
@@ -98,7 +98,7 @@ export class CallerConnection {
     const { buffer } = this.#notices.copy();
     this.#notices.reset();
     this.port.postMessage({ notices: buffer }, [buffer]);
-    Atomics.store(this.words, CONNECTION.eventsSent, this.#told);
+    Atomics.store(this.words, CONNECTION.eventsSent, this.#sent);
     Atomics.store(this.words, CONNECTION.eventsMissed, this.#missed);
   }
 }

@@ -26,7 +26,7 @@ import { Queue } from './turns.js';
 const { isArrayBuffer, isInt32Array, isSharedArrayBuffer } = types;
 
 /** What all ports share. */
-export interface Served {
+export interface ServeContext {
   readonly rules: Rules;
   readonly endings: Endings;
   readonly connections: Connections;
@@ -56,7 +56,7 @@ export interface Inherited {
  * which the supervisor will reach that thread when this manager has died; `inherited` describes a connection that a
  * former manager served.
  */
-export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
+export function serve(port: MessagePort, served: ServeContext, second?: MessagePort, inherited?: Inherited): void {
   const { rules, endings, connections, executor, owner } = served;
   const { table, turns } = executor;
   const queue = new Queue();

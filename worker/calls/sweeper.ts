@@ -33,7 +33,7 @@ export class Sweeper {
 
   /** One whole sweep. */
   async sweep(): Promise<void> {
-    await this.#turns.do(this.#sweeping, () => this.#told(this.#sweep()));
+    await this.#turns.do(this.#sweeping, () => this.#notifying(this.#sweep()));
   }
 
   *#sweep(): Steps<void> {
@@ -45,11 +45,11 @@ export class Sweeper {
   /** Frees the sessions that an ending of many has left. */
   #free(): void {
     if (this.#freeing.jobs.length > 0) return;
-    void this.#turns.do(this.#freeing, () => this.#told(this.#endings.freeing()));
+    void this.#turns.do(this.#freeing, () => this.#notifying(this.#endings.freeing()));
   }
 
   /** Sends the notices after each step. */
-  *#told(steps: Steps<void>): Steps<void> {
+  *#notifying(steps: Steps<void>): Steps<void> {
     for (; !steps.next().done; yield) this.#connections.flush();
     this.#connections.flush();
   }

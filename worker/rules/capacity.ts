@@ -106,7 +106,7 @@ export class Capacity {
     const alive: number[] = [];
     for (const slot of this.#sessions.slots(user)) {
       if (!isFew && alive.length === surplus) return alive;
-      const isAlive = !isFew || this.#endings.alive({ slot, generation: view.generation(slot) }, false) !== 0;
+      const isAlive = !isFew || this.#endings.loadAlive({ slot, generation: view.generation(slot) }, false) !== 0;
       if (isAlive) alive.push(slot);
     }
     return alive.slice(0, Math.max(0, alive.length + 1 - this.#limits.maxSessionsPerUser));

@@ -72,7 +72,7 @@ export class Changes {
     const table = this.#table;
     const { view } = table;
     const { slot } = target;
-    let old = this.#endings.alive(target, true);
+    let old = this.#endings.loadAlive(target, true);
     if (old === 0) return 'ERR_SESSION_ENDED';
     failpoint('change: loaded');
     const { ifVersion } = change;
@@ -84,7 +84,7 @@ export class Changes {
       const refusal = this.#capacity.admit(change.joins, 0, growth, slot);
       if (refusal !== undefined) return refusal;
       // `admit` may have loaded other records over this one.
-      old = this.#endings.alive(target, true);
+      old = this.#endings.loadAlive(target, true);
       if (old === 0) return 'ERR_SESSION_ENDED';
     }
     failpoint('change: made');

@@ -68,9 +68,9 @@ export class Endings {
 
   /**
    * Loads the target's record (with `whole`, its body too) if the session is alive, and returns the pointer, else 0. A
-   * session whose time is over is ended.
+   * session whose timeout has passed is ended.
    */
-  alive(target: Target, whole: boolean): number {
+  loadAlive(target: Target, whole: boolean): number {
     const { owner } = this.#sessions.table;
     owner.check();
     owner.header[HEADER.workSlot] = target.slot + 1;
@@ -86,11 +86,11 @@ export class Endings {
     return 0;
   }
 
-  /** True if a live session has this digest. A session that has it and whose time is over is ended. */
+  /** True if a live session has this digest. A session that has it and whose timeout has passed is ended. */
   isUsed(digest: Int32Array): boolean {
     const slot = this.#sessions.byDigest(digest);
     if (slot < 0) return false;
-    return this.alive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
+    return this.loadAlive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
   }
 
   /** Ends an open session. */
@@ -132,7 +132,7 @@ export class Endings {
     view.reasons[slot] = place | picked;
   }
 
-  /** Ends the session in a slot if its time is over, unless it was seen after that was judged. */
+  /** Ends the session in a slot if its timeout has passed, unless it was seen after that was judged. */
   #endIfOver(slot: number): boolean {
     const { view } = this.#sessions.table;
     const mark = view.mark(slot);
@@ -181,7 +181,8 @@ export class Endings {
   // ------------------------------------------------------------ by their time
 
   /**
-   * Ends sessions whose time is over, visiting at most `most` slots. Returns how many it visited and how many ended.
+   * Ends sessions whose timeout has passed, visiting at most `most` slots. Returns how many it visited and how many
+   * ended.
    */
   endDue(most: number): { looked: number; ended: number } {
     const sessions = this.#sessions;

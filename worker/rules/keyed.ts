@@ -45,13 +45,13 @@ export class KeyedSessions {
     return create({ ...call, linked: false, keyed: true });
   }
 
-  /** The live session under a key. A session that has it and whose time is over is ended. */
+  /** The live session under a key. A session that has it and whose timeout has passed is ended. */
   targetOf(digest: Int32Array): Target | undefined {
     const slot = this.#sessions.byDigest(digest);
     const { view } = this.#sessions.table;
     if (slot < 0 || !view.record.isKeyed) return undefined;
     const target = { slot, generation: view.generation(slot) };
-    return this.#endings.alive(target, false) === 0 ? undefined : target;
+    return this.#endings.loadAlive(target, false) === 0 ? undefined : target;
   }
 
   #replace(target: Target, call: NewSessionCall, by: Caller): Ruling {

@@ -196,7 +196,7 @@ export class Rules {
 
   /** A session that is unknown or has ended is not an error. */
   close(target: Target, terminated: boolean, note: Uint8Array): void {
-    if (this.#endings.alive(target, false) === 0) return;
+    if (this.#endings.loadAlive(target, false) === 0) return;
     this.#endings.end(target.slot, terminated ? 'terminated' : 'closed', note.slice());
   }
 
@@ -231,7 +231,7 @@ export class Rules {
 
   /**
    * One part of a sweep. It visits, and frees, at most `most` slots; the last part also tidies up. Returns how many
-   * sessions it ended because their time was over.
+   * sessions it ended because their timeout had passed.
    */
   *sweep(most: number): Steps<Swept> {
     const { looked, ended } = this.#endings.endDue(most);
@@ -262,6 +262,6 @@ export class Rules {
   }
 
   isAlive(target: Target): boolean {
-    return this.#endings.alive(target, false) !== 0;
+    return this.#endings.loadAlive(target, false) !== 0;
   }
 }

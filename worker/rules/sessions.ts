@@ -45,12 +45,12 @@ export class Sessions {
     return this.table.counters[COUNTER.created] as number;
   }
 
-  /** True if a slot has a session that has not ended; its time may be over. */
+  /** True if a slot has a session that has not ended; its timeout may have passed. */
   isOpen(slot: number): boolean {
     return this.table.view.pointer(slot) !== 0 && this.table.view.mark(slot) !== ENDED;
   }
 
-  /** True if the target's session is the one in its slot, and has not ended; its time may be over. */
+  /** True if the target's session is the one in its slot, and has not ended; its timeout may have passed. */
   isTarget(target: Target): boolean {
     return (
       target.slot < this.table.view.shape.maxSessions &&
@@ -163,7 +163,7 @@ export class Sessions {
     table.counters[COUNTER.created] = Math.max(this.created, this.live + ended);
   }
 
-  /** Notes when a session, last seen at `seen`, has to be checked again: when its time is over, if ever. */
+  /** Notes when a session, last seen at `seen`, has to be checked again: when its timeout passes, if it has one. */
   schedule(slot: number, record: RecordHeader, seen: number): void {
     const endsAt = record.endsAt(seen);
     if (endsAt === Number.POSITIVE_INFINITY) this.due.remove(slot);

@@ -34,10 +34,10 @@ export class TokenChanges {
     const sessions = this.#sessions;
     const table = this.#table;
     const { slot } = call.target;
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
+    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     if (table.view.record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
     if (this.#endings.isUsed(call.digest)) return 'used';
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
+    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     const before = userKey(table.loadedBody().user);
     failpoint('login: checked');
     const now = this.#now();
