@@ -119,7 +119,7 @@ export class Connections implements Notifier {
 
   add(connection: CallerConnection): CallerConnection {
     this.#all.set(connection.port, connection);
-    this.#count();
+    this.#updateWanted();
     return connection;
   }
 
@@ -137,15 +137,15 @@ export class Connections implements Notifier {
   remove(connection: CallerConnection): void {
     this.#all.delete(connection.port);
     for (const slot of connection.watched) this.#unwatch(slot, connection);
-    this.#count();
+    this.#updateWanted();
   }
 
   subscribe(connection: CallerConnection, events: number): void {
     connection.listenTo(events);
-    this.#count();
+    this.#updateWanted();
   }
 
-  #count(): void {
+  #updateWanted(): void {
     this.wanted = 0;
     for (const connection of this.#all.values()) this.wanted |= connection.events;
   }

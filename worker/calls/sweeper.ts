@@ -38,7 +38,7 @@ export class Sweeper {
 
   *#sweep(): Steps<void> {
     const { pace } = this.#endings;
-    while (this.#endings.endDue(SLICE).looked === SLICE) if (pace.isOver) yield;
+    while (this.#endings.endDue(SLICE).visited === SLICE) if (pace.isOver) yield;
     yield* this.#endings.tidying();
   }
 

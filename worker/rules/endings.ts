@@ -184,13 +184,13 @@ export class Endings {
    * Ends sessions whose timeout has passed, visiting at most `most` slots. Returns how many it visited and how many
    * ended.
    */
-  endDue(most: number): { looked: number; ended: number } {
+  endDue(most: number): { visited: number; ended: number } {
     const sessions = this.#sessions;
     const { due } = sessions;
     const now = this.#now();
-    let looked = 0;
+    let visited = 0;
     let ended = 0;
-    for (; looked < most && due.size > 0; looked++) {
+    for (; visited < most && due.size > 0; visited++) {
       const slot = due.first();
       if (due.instant(slot) > now) break;
       this.pace.spend(UNITS.record);
@@ -198,7 +198,7 @@ export class Endings {
       else if (sessions.isOpen(slot)) sessions.reschedule(slot);
       else due.remove(slot);
     }
-    return { looked, ended };
+    return { visited, ended };
   }
 
   // ------------------------------------------------------------ to free capacity

@@ -234,9 +234,9 @@ export class Rules {
    * sessions it ended because their timeout had passed.
    */
   *sweep(most: number): Steps<Swept> {
-    const { looked, ended } = this.#endings.endDue(most);
+    const { visited, ended } = this.#endings.endDue(most);
     this.#endings.freeSome(most);
-    const isOver = looked < most && !this.#endings.hasMoreToFree;
+    const isOver = visited < most && !this.#endings.hasMoreToFree;
     if (isOver) yield* this.#endings.tidying();
     return { ended, isOver };
   }

@@ -135,9 +135,7 @@ export class Cells {
       const start = (cell & SEGMENT_MASK) * CELL_WORDS;
       this.#zero(this.#cells(cell), start);
       failpoint('sweep: cell zeroed');
-      if (this.#freeTail === 0) this.#freeHead = cell;
-      else this.#link(this.#freeTail, cell);
-      this.#freeTail = cell;
+      this.#appendFree(cell);
       cell = next;
     }
     this.free += count;
@@ -147,6 +145,13 @@ export class Cells {
       this.#quarantineHead = 0;
       this.#quarantineTail = 0;
     }
+  }
+
+  /** Appends a zeroed cell to the free list. */
+  #appendFree(cell: number): void {
+    if (this.#freeTail === 0) this.#freeHead = cell;
+    else this.#link(this.#freeTail, cell);
+    this.#freeTail = cell;
   }
 
   #zero(cells: Int32Array, start: number): void {
@@ -200,9 +205,7 @@ export class Cells {
     for (let cell = from; cell < to; cell++) {
       if ((assigned[cell >>> 5] as number) & (1 << (cell & 31))) continue;
       this.#zero(this.#cells(cell), (cell & SEGMENT_MASK) * CELL_WORDS);
-      if (this.#freeTail === 0) this.#freeHead = cell;
-      else this.#link(this.#freeTail, cell);
-      this.#freeTail = cell;
+      this.#appendFree(cell);
       this.free++;
     }
   }
