@@ -31,7 +31,7 @@ import type { Pin } from './table/pins.js';
 const SLICE_CELLS = 131_072;
 
 /** A connection that survives its manager. */
-export interface Survivor {
+interface Survivor {
   readonly number: number;
   /** CONNECTION words. */
   readonly words: Int32Array;

@@ -121,7 +121,7 @@ const CONFIRM_FOR = 60_000;
  * What the manager remembers between two looks at the wall clock: since when (monotonic) it has been far ahead, and its
  * smallest lead since then.
  */
-export interface AnchorState {
+interface AnchorState {
   readonly since: number;
   readonly lead: number;
 }

@@ -34,7 +34,7 @@ export interface ManagerStartup {
 }
 
 /** A thread's connection, as the supervisor hands it to a manager. `port` is transferred, both buffers are shared. */
-export interface InheritedConnection {
+interface InheritedConnection {
   readonly number: number;
   readonly port: unknown;
   readonly words: SharedArrayBuffer;

@@ -62,7 +62,7 @@ export type IndexName = 'digests' | 'previous' | 'ids';
 const EMPTY = 0;
 export const REMOVED = 1;
 /** Slot numbers in index entries begin here: 0 is an empty word, 1 a removed entry. */
-export const FIRST_ENTRY = 2;
+const FIRST_ENTRY = 2;
 
 const TRIES_OF_A_MOVING_RECORD = 8;
 const TRIES_OF_A_BROKEN_RECORD = 16;

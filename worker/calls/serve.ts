@@ -44,7 +44,7 @@ export interface ServeContext {
 type RefCounted = MessagePort & { hasRef(): boolean };
 
 /** A connection that survived its manager, as the supervisor hands it over. */
-export interface Inherited {
+interface Inherited {
   readonly number: number;
   readonly words: Int32Array;
   readonly journal: Journal;

@@ -18,7 +18,7 @@ import type { Notifier } from './notifier.js';
 import type { Sessions } from './sessions.js';
 
 /** A change that was checked and written, but not published. */
-export interface Prepared {
+interface Prepared {
   /** Publishes the change and writes the fields of the reply. Cannot fail. */
   apply(reply: ByteWriter): void;
 }

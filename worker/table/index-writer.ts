@@ -20,7 +20,7 @@ const STEP = 128;
 const SLICE = 1 << 16;
 
 /** Puts the two words of a slot's key in this index into `key`; false if the slot has no key. */
-export type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
+type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
 
 export class IndexWriter {
   readonly #view: TableView;
@@ -61,7 +61,7 @@ export class IndexWriter {
     return this.#used === 0;
   }
 
-  /** `key`: the first two words of a digest or id. */
+  /** `key`: a digest or an id, of which the first two words are used. */
   insert(key: Int32Array, slot: number): void {
     if (this.#put(this.#view.current(this.#name), key, slot)) this.#used++;
     if (this.#isCleared() && this.#put(this.#spare as Int32Array, key, slot)) this.#spareUsed++;
@@ -69,8 +69,8 @@ export class IndexWriter {
   }
 
   remove(key: Int32Array, slot: number): void {
-    this.#clear(this.#view.current(this.#name), key, slot);
-    if (this.#isCleared()) this.#clear(this.#spare as Int32Array, key, slot);
+    this.#markRemoved(this.#view.current(this.#name), key, slot);
+    if (this.#isCleared()) this.#markRemoved(this.#spare as Int32Array, key, slot);
     this.#advance();
   }
 
@@ -97,7 +97,7 @@ export class IndexWriter {
     }
   }
 
-  #clear(index: Int32Array, key: Int32Array, slot: number): void {
+  #markRemoved(index: Int32Array, key: Int32Array, slot: number): void {
     const entry = this.#entry(key, slot);
     for (let at = this.#home(key); ; at = (at + 1) & this.#mask) {
       const word = index[at] as number;

@@ -9,7 +9,7 @@ import { numbersOf, wordsOf } from '../../src/protocol/memory.js';
 import type { Owner } from './owner.js';
 
 /** What a call changes and answers, noted before it is published. */
-export interface Intent {
+interface Intent {
   readonly slot: number;
   readonly generation: number;
   readonly createdAt: number;

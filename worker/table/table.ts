@@ -28,7 +28,7 @@ import { Pace, UNITS } from './pace.js';
 import { Tombstones } from './tombstones.js';
 
 /** What a record contains behind its header. */
-export interface Body {
+interface Body {
   readonly user: Uint8Array;
   readonly client: Uint8Array;
   readonly data: Uint8Array;
