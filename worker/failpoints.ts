@@ -1,6 +1,6 @@
 /**
- * Named steps at which a test may bring the manager's thread to its end, in the order in which a manager comes to them.
- * Manager's thread. Unset, a step costs one look at a variable that is never set outside tests.
+ * Failpoints: named steps at which a test can end the manager's thread, in the order in which a manager reaches them.
+ * Manager's thread. Without a test, a failpoint costs one look at a variable.
  */
 
 export const STEPS = [
@@ -15,8 +15,8 @@ export const STEPS = [
   'batch: step over',
   'batch: reply packed',
   'create: read',
-  'create: slot let',
-  'create: cells taken',
+  'create: slot allocated',
+  'create: cells allocated',
   'create: half written',
   'create: written',
   'create: marked alive',
@@ -54,8 +54,8 @@ export const STEPS = [
   'rotate: old digest removed',
   'idle timeout: marked as seen',
   'idle timeout: published',
-  'bury: half written',
-  'bury: written',
+  'tombstone: half written',
+  'tombstone: written',
   'close: reason given',
   'close: ended',
   'close: told',
@@ -79,9 +79,9 @@ export const STEPS = [
   'index: half carried over',
   'index: switched',
   'recovery: begun',
-  'recovery: buried keys read',
+  'recovery: tombstones read',
   'recovery: slot judged',
-  'recovery: record claimed',
+  'recovery: cells assigned',
   'recovery: session entered',
   'recovery: slots judged',
   'recovery: doubts settled',
@@ -108,7 +108,7 @@ export function failpoint(step: Step): void {
   if (stop !== undefined) stop(step);
 }
 
-/** For tests: has `reached` called at each step from now on. */
+/** For tests: `reached` is called at each step from now on. */
 export function armFailpoints(reached: (step: Step) => void): void {
   stop = reached;
 }

@@ -1,6 +1,6 @@
 /**
- * Wires the manager's parts and opens its ports: the entry of the manager's thread, and its only file that does
- * something when it is loaded.
+ * The entry of the manager's thread: connects the manager's parts and serves its ports. The only file with side effects
+ * when it is loaded.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -18,7 +18,7 @@ import {
 import { errorFor } from '../src/protocol/thread-error.js';
 import { Connections } from './calls/connections.js';
 import { Executor } from './calls/executor.js';
-import { type Served, serve } from './calls/serve.js';
+import { type ServeContext, serve } from './calls/serve.js';
 import { Sweeper } from './calls/sweeper.js';
 import { Queue } from './calls/turns.js';
 import { failpoint } from './failpoints.js';
@@ -27,11 +27,11 @@ import { Endings } from './rules/endings.js';
 import { Rules } from './rules/rules.js';
 import { Sessions } from './rules/sessions.js';
 import { Journal } from './table/journal.js';
-import { Deposed } from './table/owner.js';
+import { Fenced } from './table/owner.js';
 import type { Steps } from './table/pace.js';
 import { TableWriter } from './table/table.js';
 
-/** How often the manager says that it lives, in milliseconds. */
+/** Milliseconds between two heartbeats. */
 const BEAT = 100;
 
 const startup = workerData as ManagerStartup;
@@ -58,9 +58,9 @@ const executor = new Executor({
   stop,
   die,
 });
-// Once at once: from its first beat on it is noticed where it hangs.
-guarded(() => owner.beat());
-const heart = setInterval(() => guarded(() => owner.beat()), BEAT);
+// The first heartbeat, at once: from now on the supervisor notices if this thread hangs.
+runOrDie(() => owner.beat());
+const heartbeat = setInterval(() => runOrDie(() => owner.beat()), BEAT);
 const inherited = startup.connections.map(({ number, port, words, journal }) => ({
   number,
   port: port as MessagePort,
@@ -68,13 +68,14 @@ const inherited = startup.connections.map(({ number, port, words, journal }) => 
   journal: new Journal(journal, owner),
 }));
 const recovered = await takeOver();
-// What other threads may have written there is no reason to let no session begin for years.
+// Instants in the future are ignored: they come from memory that other threads can write, and would let no session
+// begin for years.
 for (const at of recovered.closings) if (at <= now()) endings.awaitClosing(at);
 const { turns } = executor;
 const sweeper = new Sweeper(startup.sweep, endings, turns, connections);
 const clock = startup.manualClock ? undefined : followWallClock();
 
-const served: Served = {
+const served: ServeContext = {
   rules,
   endings,
   connections,
@@ -86,17 +87,17 @@ const served: Served = {
 };
 for (const each of inherited)
   serve(each.port, served, undefined, { ...each, pins: recovered.pins.get(each.number) ?? [] });
-void turns.do(new Queue(), endLinksOfTheLost);
-// Other threads' ports come this way; anything else that is posted here is none of the manager's business.
+void turns.do(new Queue(), endSessionsOfLostConnections);
+// Other threads' ports arrive this way; other messages are ignored.
 process.on('workerMessage', (value: unknown) => {
   if (isJoinMessage(value) && isPort(value.port)) {
     serve(value.port as MessagePort, served, isPort(value.second) ? (value.second as MessagePort) : undefined);
   }
 });
 parentPort?.on('message', (gone: Gone) => connections.closeNumber(gone.number));
-// It keeps this thread no longer than its ports and its heart do.
+// Only the ports and the heartbeat keep this thread alive.
 parentPort?.unref();
-guarded(() => {
+runOrDie(() => {
   owner.check();
   header[HEADER.threadId] = threadId;
   owner.check();
@@ -113,7 +114,7 @@ function joined(member: Joined): void {
   report({ coatcheck: 'joined', ...member }, [member.second as MessagePort]);
 }
 
-/** Rebuilds what lies beside the table from what a former manager left in it: nothing, for the first one. */
+/** Rebuilds the manager's lists from what a former manager left in the table. Nothing to do for the first manager. */
 async function takeOver(): Promise<Recovered> {
   if (startup.ownerEpoch === FIRST_EPOCH) return { sessions: 0, setAside: [], pins: new Map(), closings: [] };
   const recovering = recover(sessions, inherited, startup.suspect);
@@ -121,20 +122,20 @@ async function takeOver(): Promise<Recovered> {
     const step = recovering.next();
     if (step.done) return step.value;
     table.pace.begin();
-    // Between two steps, so that this thread hears what it is told.
+    // Between two steps, so that this thread handles the messages that it gets.
     await turn();
   }
 }
 
-/** Threads that died when no manager was there to notice it. */
-function* endLinksOfTheLost(): Steps<void> {
+/** Ends the sessions linked to threads that died while there was no manager. */
+function* endSessionsOfLostConnections(): Steps<void> {
   const known = new Set(inherited.map(({ number }) => number));
   for (const number of sessions.linkedConnections) if (!known.has(number)) yield* rules.connectionLost(number);
   connections.flush();
 }
 
-/** Runs what has no caller: where it fails, this manager has to go. */
-function guarded(work: () => void): void {
+/** Runs work that has no caller: if it fails, this manager has to end. */
+function runOrDie(work: () => void): void {
   try {
     work();
   } catch (error) {
@@ -142,13 +143,13 @@ function guarded(work: () => void): void {
   }
 }
 
-/** Ends this thread at once. One that was given up for dead has nobody to tell why. */
+/** Ends this thread at once. A fenced manager reports nothing: it was replaced. */
 function die(error: unknown): never {
-  if (!(error instanceof Deposed)) report({ coatcheck: 'dying', why: errorFor(error) });
+  if (!(error instanceof Fenced)) report({ coatcheck: 'dying', why: errorFor(error) });
   process.exit(1);
 }
 
-/** Looks at the wall clock each second, and moves session time after it where that is right. */
+/** Compares session time with the wall clock each second, and adjusts it. */
 function followWallClock(): NodeJS.Timeout {
   const mono = monotonic();
   let state: Parameters<typeof judgeAnchor>[3];
@@ -157,19 +158,19 @@ function followWallClock(): NodeJS.Timeout {
     const judged = judgeAnchor(before, Date.now(), mono(), state);
     state = judged.state;
     if (judged.offset === before) return;
-    guarded(() => {
+    runOrDie(() => {
       owner.check();
       setClockOffset(startup.clock, judged.offset);
     });
   }, 1000);
 }
 
-/** Ends every session, tells everyone who listens, and has the thread end once the last replies are on their way. */
+/** Ends every session, tells everyone who listens, and ends the thread once the last replies are sent. */
 function* stop(): Steps<void> {
   const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
   yield* rules.closeAllSessions(everything, 'stopped');
   failpoint('stop: sessions ended');
-  // What nobody hears of is not taken out of the lists first: the whole table is given back.
+  // Sessions that nobody listens to are not freed one by one: the whole table is released.
   for (const telling = endings.telling(); !telling.next().done; yield) connections.flush();
   connections.flush();
   owner.check();
@@ -181,7 +182,7 @@ function* stop(): Steps<void> {
     setImmediate(() => {
       failpoint('stop: ports closing');
       connections.closeAll();
-      clearInterval(heart);
+      clearInterval(heartbeat);
     }),
   );
 }

@@ -1,18 +1,18 @@
 /**
- * Taking over a table whose manager has died at any instruction. Manager's thread, before it serves. Nothing of the
- * dead manager's heap is needed.
+ * Takes over a table whose manager may have died at any instruction. Manager's thread, before it serves. Uses only
+ * shared memory, nothing of the dead manager's heap.
  *
- * What the table says is judged slot by slot:
- *   - no pointer: the slot is free, or was on its way to be let or freed; nobody has a session there;
- *   - a pointer and ENDED, or picked by an ending of many that was decided: the session has ended, and what is left is to free it;
- *   - a pointer to a record that proves itself, in cells that no other record has: a live session, as it was last published;
- *   - anything else: the record is broken, and its session set aside. Nothing else is harmed by it.
- * Cells in no live record's chain are zeroed and free. The indexes are built anew beside those in use, as what a half
- * done change left in them would stay there; readers go on in the old ones, in which every live session has its
- * entries: they are laid before a record is published and taken up after it.
+ * Each slot is judged by what the table says:
+ *   - no pointer: the slot is free, or was being allocated or freed; it has no session;
+ *   - a pointer and ENDED, or picked by an ending of many that was decided: the session has ended and is freed;
+ *   - a pointer to a valid record, in cells that no other record has: a live session, as it was last published;
+ *   - anything else: the record is broken. Its session is set aside; other sessions are not affected.
+ * Cells in no live record's chain are zeroed and freed. The indexes are rebuilt in their other buffers, because what a
+ * half done change left in the current ones would stay there. Readers continue in the current ones, which contain an
+ * entry for every live session: entries are inserted before a record is published, and removed after it.
  *
- * It is a generator that yields between two slices, and may itself die at any instruction: whatever it stores, it or a
- * successor may store again.
+ * The recovery is a generator that yields between slices, and may itself die at any instruction: whatever it stores, it
+ * or a successor may store again.
  */
 
 import { CONNECTION } from '../src/protocol/calls.js';
@@ -20,7 +20,7 @@ import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
 import { REASONS } from '../src/protocol/notices.js';
-import { BURIED_FOR } from '../src/protocol/tombstones.js';
+import { TOMBSTONE_LIFETIME } from '../src/protocol/tombstones.js';
 import { failpoint } from './failpoints.js';
 import type { Sessions } from './rules/sessions.js';
 import type { Journal } from './table/journal.js';
@@ -31,7 +31,7 @@ import type { Pin } from './table/pins.js';
 const SLICE_CELLS = 131_072;
 
 /** A connection that survives its manager. */
-export interface Survivor {
+interface Survivor {
   readonly number: number;
   /** CONNECTION words. */
   readonly words: Int32Array;
@@ -41,42 +41,42 @@ export interface Survivor {
 export interface Recovered {
   /** Live sessions found. */
   readonly sessions: number;
-  /** Sessions whose record was broken, by id where that could still be read, else by slot. */
+  /** Sessions whose record was broken: by id if that could still be read, else by slot. */
   readonly setAside: readonly string[];
-  /** For each connection the values that its answers hold which may not have arrived. */
+  /** For each connection, the pinned values of answers that may not have arrived. */
   readonly pins: ReadonlyMap<number, readonly Pin[]>;
-  /** When the endings of many began that are to be gone on with. */
+  /** The instants at which endings of many began that are to be continued. */
   readonly closings: readonly number[];
 }
 
-/** `suspect`: the slot whose record has killed two managers, -1 for none. */
+/** `suspect`: the slot whose record is a poison message, as two managers died of it; -1 for none. */
 export function* recover(sessions: Sessions, survivors: readonly Survivor[], suspect = -1): Steps<Recovered> {
   const { table } = sessions;
   const { view, cells, owner, pace, counters } = table;
   const { header, reasons } = view;
   const { digests, previous, ids } = table;
   const setAside: string[] = [];
-  keepBounds();
-  const slots = header[HEADER.slotsTouched] as number;
+  clampCounts();
+  const slots = table.slotsTouched;
   const end = header[HEADER.cellsTouched] as number;
-  const taken = reserveInt32((end >>> 5) + 1);
+  const assigned = reserveInt32((end >>> 5) + 1);
   const isDecided = header[HEADER.endingMany] === 1;
-  const heldSince = reserveFloat64(slots);
+  const userSince = reserveFloat64(slots);
   const stamps = reserveFloat64(slots);
   let stampLow = 0;
   let stampHigh = 0;
 
-  /** The table's own words may be broken as well: never go where there is no memory. */
-  function keepBounds(): void {
+  /** The table's own counts may be broken as well: keeps them within the memory that exists. */
+  function clampCounts(): void {
     const { maxSessions, cells: most } = view.shape;
     owner.check();
-    header[HEADER.slotsTouched] = Math.min(Math.max(header[HEADER.slotsTouched] as number, 0), maxSessions);
+    header[HEADER.slotsTouched] = Math.min(Math.max(table.slotsTouched, 0), maxSessions);
     header[HEADER.cellsTouched] = Math.min(Math.max(header[HEADER.cellsTouched] as number, 1), most);
   }
 
-  /** Which of two slots became its user's first; in the same millisecond, which has the older record. */
+  /** Which of two sessions became its user's first; in the same millisecond, the one with the older record. */
   function inOrder(one: number, other: number): number {
-    const sooner = (heldSince[one] as number) - (heldSince[other] as number);
+    const sooner = (userSince[one] as number) - (userSince[other] as number);
     return sooner !== 0 ? sooner : (stamps[one] as number) - (stamps[other] as number);
   }
 
@@ -84,9 +84,9 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     const pointer = view.pointer(slot);
     if (pointer === 0) table.reclaimSlot(slot);
     else if (view.mark(slot) === ENDED || (isDecided && (reasons[slot] as number) & PICKED)) free(slot);
-    else if (slot !== suspect && isWhole(slot, pointer) && cells.claim(pointer, taken)) keep(slot);
+    else if (slot !== suspect && isWhole(slot, pointer) && cells.assign(pointer, assigned)) restore(slot);
     else {
-      setAside.push(view.copyHead(pointer) ? idOfCopy(slot) : `slot ${slot}`);
+      setAside.push(view.copyRecordHeader(pointer) ? idOfCopy(slot) : `slot ${slot}`);
       reasons[slot] = REASONS.indexOf('terminated') + 1;
       free(slot);
     }
@@ -94,44 +94,44 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
 
   function isWhole(slot: number, pointer: number): boolean {
     if (!view.copyRecord(pointer)) return false;
-    const { head } = view;
-    head.parse(view.words);
-    return head.slot === slot && head.generation === view.generation(slot) && head.dataBytes >= 0;
+    const { record } = view;
+    record.parse(view.words);
+    return record.slot === slot && record.generation === view.generation(slot) && record.dataBytes >= 0;
   }
 
   /**
-   * The id in a head that proves itself. Its key is buried, where it has one: by when the session was seen, as the time
-   * is not known here.
+   * The id in a valid header. If the session has a key, it leaves a tombstone, which expires by when the session was
+   * seen, because a recovery has no clock.
    */
   function idOfCopy(slot: number): string {
-    const { head } = view;
-    head.parse(view.words);
-    if (head.isKeyed && head.slot === slot)
-      table.buried.add(head.digest, view.seen(slot, view.mark(slot)) + BURIED_FOR);
-    return formatId(head.id);
+    const { record } = view;
+    record.parse(view.words);
+    if (record.isKeyed && record.slot === slot)
+      table.tombstones.add(record.digest, view.seen(slot, view.mark(slot)) + TOMBSTONE_LIFETIME);
+    return formatId(record.id);
   }
 
   function free(slot: number): void {
     table.reclaimSlot(slot);
-    const reason = ((reasons[slot] as number) & ~PICKED) - 1;
+    const reason = view.reasonPlace(slot);
     table.count(COUNTER.ended + (REASONS[reason] === undefined ? 0 : reason));
   }
 
-  function keep(slot: number): void {
-    failpoint('recovery: record claimed');
-    const { head } = view;
+  function restore(slot: number): void {
+    failpoint('recovery: cells assigned');
+    const { record } = view;
     owner.check();
     reasons[slot] = 0;
-    if (head.stampHigh >>> 0 > stampHigh >>> 0) stampLow = 0;
-    if (head.stampHigh >>> 0 >= stampHigh >>> 0) {
-      stampHigh = head.stampHigh;
-      if (head.stampLow >>> 0 > stampLow >>> 0) stampLow = head.stampLow;
+    if (record.stampHigh >>> 0 > stampHigh >>> 0) stampLow = 0;
+    if (record.stampHigh >>> 0 >= stampHigh >>> 0) {
+      stampHigh = record.stampHigh;
+      if (record.stampLow >>> 0 > stampLow >>> 0) stampLow = record.stampLow;
     }
-    digests.carry(head.digest[0] as number, head.digest[1] as number, slot);
-    ids.carry(head.id[0] as number, head.id[1] as number, slot);
-    if (head.hasPrevious) previous.carry(head.previousDigest[0] as number, head.previousDigest[1] as number, slot);
-    stamps[slot] = (head.stampHigh >>> 0) * 2 ** 32 + (head.stampLow >>> 0);
-    heldSince[slot] = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
+    digests.carry(record.digest, slot);
+    ids.carry(record.id, slot);
+    if (record.hasPrevious) previous.carry(record.previousDigest, slot);
+    stamps[slot] = (record.stampHigh >>> 0) * 2 ** 32 + (record.stampLow >>> 0);
+    userSince[slot] = record.userSince;
     sessions.restore(slot);
     failpoint('recovery: session entered');
   }
@@ -139,14 +139,14 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   owner.check();
   header[HEADER.workAt] = WORK.recovery;
   failpoint('recovery: begun');
-  table.buried.restore();
-  failpoint('recovery: buried keys read');
-  for (const index of [digests, previous, ids]) yield* index.beginAnew();
+  table.tombstones.restore();
+  failpoint('recovery: tombstones read');
+  for (const index of [digests, previous, ids]) yield* index.beginRebuild();
   for (let slot = 0; slot < slots; slot++) {
     header[HEADER.workSlot] = slot + 1;
     judge(slot);
     failpoint('recovery: slot judged');
-    pace.spend(UNITS.record + (view.pointer(slot) === 0 ? 0 : view.head.length / UNITS.bytes));
+    pace.spend(UNITS.record + (view.pointer(slot) === 0 ? 0 : view.record.length / UNITS.bytes));
     if (pace.isOver) yield;
   }
   header[HEADER.workSlot] = 0;
@@ -156,10 +156,10 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   const closings: number[] = [];
   for (const survivor of survivors) {
     settleDoubt(survivor);
-    pins.set(survivor.number, [...keptFor(survivor)]);
+    pins.set(survivor.number, [...pinsOf(survivor)]);
   }
 
-  /** Of each connection's calls one may have been under way: the record that it left says whether it was done. */
+  /** Of each connection's calls one may have been under way: it was done if the record that it publishes is there. */
   function settleDoubt({ number, words, journal }: Survivor): void {
     const call = Atomics.load(words, CONNECTION.begun);
     if (journal.isDone(call)) return;
@@ -172,22 +172,22 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
       return;
     }
     const { slot, generation } = journal.intentOf(call);
-    const { head } = view;
-    const left = slot >= 0 && slot < slots && view.load(slot, false) !== 0 && head.generation === generation;
-    if (left && head.connection === number && (head.call | 0) === call) journal.answered(call, 'done');
+    const { record } = view;
+    const left = slot >= 0 && slot < slots && view.load(slot, false) !== 0 && record.generation === generation;
+    if (left && record.connection === number && (record.call | 0) === call) journal.answered(call, 'done');
   }
 
-  /** The values that answers hold which may not have arrived. */
-  function* keptFor({ words, journal }: Survivor): Iterable<Pin> {
+  /** The pinned values of answers that may not have arrived. */
+  function* pinsOf({ words, journal }: Survivor): Iterable<Pin> {
     for (const { call, pointer } of journal.pinned(Atomics.load(words, CONNECTION.settled))) {
       const value = table.pinned(pointer);
-      if (value !== undefined && cells.claim(pointer, taken)) yield { call, pointer, bytes: value.length };
+      if (value !== undefined && cells.assign(pointer, assigned)) yield { call, pointer, bytes: value.length };
     }
   }
 
   failpoint('recovery: doubts settled');
   for (let from = 1; from < end; from += SLICE_CELLS) {
-    cells.reclaim(from, Math.min(from + SLICE_CELLS, end), taken);
+    cells.freeUnassigned(from, Math.min(from + SLICE_CELLS, end), assigned);
     yield;
   }
   failpoint('recovery: cells freed');
@@ -195,7 +195,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   failpoint('recovery: users listed');
   for (const index of [digests, previous, ids]) yield* index.enterCarried();
   failpoint('recovery: keys entered');
-  for (const index of [digests, previous, ids]) index.finishAnew();
+  for (const index of [digests, previous, ids]) index.finishRebuild();
   failpoint('recovery: indexes switched');
   table.resume(stampLow, stampHigh);
   sessions.recount();

@@ -6,8 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Refused } from '../calls/refused.js';
 import type { ByteWriter } from '../protocol/bytes.js';
-import { CALL, readTarget, type Target } from '../protocol/calls.js';
-import { type CloseAllCall, writeCloseAll } from '../protocol/close-all.js';
+import { CALL, type CloseAllCall, readTarget, type Target, writeCloseAll } from '../protocol/calls.js';
 import { formatId, parseId } from '../protocol/ids.js';
 import { ENDED, HEADER } from '../protocol/layout.js';
 import { callInTurn, type SessionContext } from '../session/context.js';
@@ -97,24 +96,22 @@ export class Listing {
     const { view, now } = this.#context;
     const { userId, except, createdBefore } = this.#filter;
     if (view.load(slot, true) === 0) return undefined;
-    const { head, bytes } = view;
+    const { record, bytes } = view;
     const mark = view.liveMark(slot);
-    if (mark === ENDED || head.generation !== generation) return undefined;
+    if (mark === ENDED || record.generation !== generation) return undefined;
     const lastSeenAt = view.seen(slot, mark);
-    const endsAt = head.endsAt(lastSeenAt);
-    if (endsAt <= now() || (createdBefore !== undefined && head.createdAt >= createdBefore)) return undefined;
-    const userAt = head.words * 4;
-    const clientAt = userAt + head.userBytes;
+    const endsAt = record.endsAt(lastSeenAt);
+    if (endsAt <= now() || (createdBefore !== undefined && record.createdAt >= createdBefore)) return undefined;
     const info = toSessionInfo({
-      id: formatId(head.id),
-      user: bytes.subarray(userAt, clientAt),
-      client: bytes.subarray(clientAt, clientAt + head.clientBytes),
-      createdAt: head.createdAt,
+      id: formatId(record.id),
+      user: bytes.subarray(record.userStart, record.clientStart),
+      client: bytes.subarray(record.clientStart, record.dataStart),
+      createdAt: record.createdAt,
       lastSeenAt,
       endsAt,
-      authenticatedAt: head.authenticatedAt,
-      tokenIssuedAt: head.tokenIssuedAt,
-      version: head.version,
+      authenticatedAt: record.authenticatedAt,
+      tokenIssuedAt: record.tokenIssuedAt,
+      version: record.version,
     });
     return (userId !== undefined && info.userId !== userId) || info.id === except ? undefined : info;
   }

@@ -94,7 +94,7 @@ export class Lookup {
    */
   #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): MemoEntry | undefined {
     const view = this.#view;
-    const { head } = view;
+    const { record } = view;
     for (;;) {
       const slot = this.#find(digest, token === undefined);
       if (slot < 0) return undefined;
@@ -102,15 +102,15 @@ export class Lookup {
       const now = this.#now();
       const mark = view.liveMark(slot);
       if (mark === ENDED) return undefined;
-      const until = this.#byPrevious ? head.graceUntil : Number.POSITIVE_INFINITY;
-      if (now >= until || head.endsAt(view.seen(slot, mark)) <= now) {
+      const until = this.#byPrevious ? record.graceUntil : Number.POSITIVE_INFINITY;
+      if (now >= until || record.endsAt(view.seen(slot, mark)) <= now) {
         // The record was replaced in the meantime: look it up again.
         if (view.pointer(slot) !== pointer) continue;
         if (now >= until) this.#reportReused(slot);
         return undefined;
       }
-      const known = this.#byPrevious && token !== undefined ? unseal(token, head.sealed) : token;
-      const { stampLow, stampHigh, length: bytes } = head;
+      const known = this.#byPrevious && token !== undefined ? unseal(token, record.sealed) : token;
+      const { stampLow, stampHigh, length: bytes } = record;
       const handle = this.#handleAt(slot);
       if (handle === undefined) return undefined;
       if (!handle.see(now, touch)) {
@@ -128,7 +128,7 @@ export class Lookup {
   }
 
   /**
-   * The slot whose record has this digest, as its current or its previous one; its head is loaded then. `keyed` keeps
+   * The slot whose record has this digest, as its current or its previous one; its header is loaded then. `keyed` keeps
    * keys and tokens apart: neither finds a session of the other kind.
    */
   #find(digest: Int32Array, keyed: boolean): number {
@@ -136,12 +136,12 @@ export class Lookup {
     const matches = (slot: number): boolean => {
       const pointer = view.load(slot, false);
       if (pointer === 0) return false;
-      const { head } = view;
-      if (head.isKeyed !== keyed) return false;
+      const { record } = view;
+      if (record.isKeyed !== keyed) return false;
       // An ended session that is not freed yet must not hide the next one under the same key.
       if (keyed && view.liveMark(slot) === ENDED) return false;
-      const isCurrent = sameDigest(head.digest, digest);
-      if (!isCurrent && !(head.hasPrevious && sameDigest(head.previousDigest, digest))) return false;
+      const isCurrent = sameDigest(record.digest, digest);
+      if (!isCurrent && !(record.hasPrevious && sameDigest(record.previousDigest, digest))) return false;
       this.#pointer = pointer;
       this.#byPrevious = !isCurrent;
       return true;
@@ -153,9 +153,9 @@ export class Lookup {
     return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
   }
 
-  /** The handle of the session whose head was loaded last; undefined if it has ended since. */
+  /** The handle of the session whose header was loaded last; undefined if it has ended since. */
   #handleAt(slot: number): SessionHandle | undefined {
-    const { generation } = this.#view.head;
+    const { generation } = this.#view.record;
     const existing = this.#handles.get(slot, generation);
     const handle = existing ?? new SessionHandle(this.#context, slot, generation);
     if (!handle.refresh()) return undefined;
@@ -165,7 +165,7 @@ export class Lookup {
 
   /** The handle of this session; undefined if its slot holds another one, or none. */
   handleOf({ slot, generation }: Target): SessionHandle | undefined {
-    const isThere = this.#view.load(slot, false) !== 0 && this.#view.head.generation === generation;
+    const isThere = this.#view.load(slot, false) !== 0 && this.#view.record.generation === generation;
     return isThere ? this.#handleAt(slot) : undefined;
   }
 
@@ -215,23 +215,23 @@ export class Lookup {
     const words = parseId(id);
     if (words === undefined) return undefined;
     const view = this.#view;
-    const { head } = view;
+    const { record } = view;
     for (;;) {
       let pointer = 0;
       const slot = view.find('ids', words[0] as number, words[1] as number, (candidate) => {
         pointer = view.load(candidate, false);
-        return pointer !== 0 && sameDigest(head.id, words);
+        return pointer !== 0 && sameDigest(record.id, words);
       });
       if (slot < 0) return undefined;
       const mark = view.liveMark(slot);
       if (mark === ENDED) return undefined;
-      if (head.endsAt(view.seen(slot, mark)) > this.#now()) return { slot, generation: head.generation };
+      if (record.endsAt(view.seen(slot, mark)) > this.#now()) return { slot, generation: record.generation };
       if (view.pointer(slot) === pointer) return undefined;
     }
   }
 
   byId(id: string): SessionHandle | undefined {
-    return this.targetOf(id) === undefined ? undefined : this.#handleAt(this.#view.head.slot);
+    return this.targetOf(id) === undefined ? undefined : this.#handleAt(this.#view.record.slot);
   }
 
   /**
@@ -239,9 +239,9 @@ export class Lookup {
    * allocated anew before the sweep reads the report.
    */
   #reportReused(slot: number): void {
-    Atomics.store(this.#view.reported, slot, this.#view.head.generation);
+    Atomics.store(this.#view.reported, slot, this.#view.record.generation);
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));
-    Atomics.add(this.#view.header, HEADER.reports, 1);
+    Atomics.add(this.#view.recorder, HEADER.reports, 1);
   }
 }
 

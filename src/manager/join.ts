@@ -182,7 +182,7 @@ function whenStillAlive(header: Int32Array, epoch: number, abandon: () => void):
  */
 function followSupervisor(second: MessagePort, follower: ManagerFollower, reconnected: (epoch: number) => void): void {
   second.on('message', (message: SupervisorMessage) => {
-    if (message?.coatcheck === 'renew' && isPort(message.port)) {
+    if (message?.coatcheck === 'reconnect' && isPort(message.port)) {
       reconnected(message.epoch);
       follower.reconnect(message.port as MessagePort);
     } else if (message?.coatcheck === 'restarted' && isThreadError(message.why)) {

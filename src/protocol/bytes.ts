@@ -1,8 +1,8 @@
 /**
- * Writing and reading packed bytes: what calls, replies, notices and session data are made of. Used in every thread.
+ * Writing and reading packed bytes, of which calls, replies, notices and session data are made. Used in every thread.
  */
 
-/** Where a `ByteReader` ran past its end, or met what no writer writes. */
+/** A `ByteReader` ran past its end, or read something that no writer of this build writes. */
 export class MalformedBytes extends Error {
   override readonly name = 'MalformedBytes';
 }
@@ -10,8 +10,7 @@ export class MalformedBytes extends Error {
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * A buffer that grows as it is written to. Its memory is its own: what it hands out is copied. Little-endian
- * throughout.
+ * A buffer that grows as it is written to. It never hands out its own memory: `copy` copies. Little-endian throughout.
  */
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
@@ -23,7 +22,7 @@ export class ByteWriter {
     this.view = new DataView(this.bytes.buffer);
   }
 
-  /** Makes room for `more` bytes and returns where they start; the caller writes them. */
+  /** Appends `more` bytes, which the caller writes, and returns where they start. */
   reserve(more: number): number {
     const start = this.length;
     const end = start + more;
@@ -59,7 +58,7 @@ export class ByteWriter {
     this.view.setFloat64(at, value, true);
   }
 
-  /** An unsigned integer below 2^32, seven bits to the byte, the lowest first. */
+  /** An unsigned integer below 2^32, seven bits per byte, the lowest bits first. */
   varint(value: number): void {
     let rest = value;
     while (rest > 0x7f) {
@@ -74,24 +73,26 @@ export class ByteWriter {
     this.bytes.set(source, at);
   }
 
-  /** What was written, as an array with a buffer of exactly its own: fit to be transferred. */
+  /** A copy of what was written, in a buffer of exactly that size: it can be transferred. */
   copy(): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(0, this.length);
   }
 
-  /** Forgets what was written, and gives back memory that one large use left behind. */
-  reset(keep = 1 << 20): void {
+  /**
+   * Empties the writer. A buffer of more than `maxRetained` bytes, left by one large use, is replaced by a small one.
+   */
+  reset(maxRetained = 1 << 20): void {
     this.length = 0;
-    if (this.bytes.length > keep) {
-      this.bytes = new Uint8Array(keep >> 4);
+    if (this.bytes.length > maxRetained) {
+      this.bytes = new Uint8Array(maxRetained >> 4);
       this.view = new DataView(this.bytes.buffer);
     }
   }
 }
 
 /**
- * Reads what a `ByteWriter` wrote. Every read is checked against the end, so that no length in the bytes is believed
- * before it is proved.
+ * Reads what a `ByteWriter` wrote. Every read is checked against the end, so no length in the bytes is trusted before
+ * those bytes are known to be there.
  */
 export class ByteReader {
   readonly bytes: Uint8Array;
@@ -106,8 +107,8 @@ export class ByteReader {
   }
 
   /**
-   * Made when it is first asked for: it costs as much as reading twenty bytes, and not all that is read holds numbers
-   * of fixed size.
+   * Created on first use: a DataView costs as much as reading twenty bytes, and not all data contain numbers of fixed
+   * size.
    */
   get view(): DataView {
     const { bytes } = this;
@@ -119,7 +120,7 @@ export class ByteReader {
     return this.end - this.at;
   }
 
-  /** Moves over `count` bytes and returns where they start. */
+  /** Skips `count` bytes and returns where they start. */
   skip(count: number): number {
     const start = this.at;
     if (!(count >= 0 && count <= this.end - start)) throw new MalformedBytes('ran past the end');

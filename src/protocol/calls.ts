@@ -1,17 +1,17 @@
 /**
- * The calls: what a thread may ask of the manager, and how requests and replies are packed. Names stand in pairs,
+ * The calls: what a thread may ask of the manager, and how requests and replies are encoded. Functions come in pairs,
  * `write…` for one side and `read…` for the other, in the order of the manager's rules.
  *
  *   batch  f64 number of the first call | u32 count | for each call: u8 which | u32 bytes | its fields
  *   reply  u32 count | for each call: u8 answer | u32 bytes | its fields
  *
- * A field of unknown length has its length before it, except the last of a call, which goes to its end.
+ * A field of variable length comes behind its length, except the last field of a call, which extends to the call's end.
  */
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from './bytes.js';
 import type { SessionErrorCode } from './errors.js';
 import type { Hello, Welcome } from './greeting.js';
-import { DIGEST_WORDS, MAX_CLIENT_BYTES, MAX_TEXT_BYTES, SEALED_BYTES } from './layout.js';
+import { DIGEST_WORDS, ID_WORDS, MAX_CLIENT_BYTES, MAX_TEXT_BYTES, SEALED_BYTES } from './layout.js';
 
 export const CALL = {
   newSession: 1,
@@ -34,16 +34,16 @@ export const CALL = {
   closeSessionByKey: 18,
 } as const;
 
-/** How a call is answered: done, or the place of its refusal in this list. */
+/** How a call is answered: 'done', or why it was refused. An answer travels as its place in this list. */
 export const ANSWERS = [
   'done',
-  /** The digest or the id belongs to a live session: draw again. */
+  /** The digest or the id belongs to a live session: the caller draws another. */
   'used',
   /** `rotate`: another thread was first; its new token lies sealed in the record. */
   'moved',
-  /** The caller had given the call up before it was begun: nothing was done. */
+  /** The caller had given up the call before it was begun: nothing was done. */
   'given-up',
-  /** The fields make no call of this build. */
+  /** The fields are not those of any call of this build. */
   'malformed',
   'ERR_SESSION_ENDED',
   'ERR_SESSION_CONFLICT',
@@ -53,23 +53,23 @@ export const ANSWERS = [
   'ERR_TOKEN_UNKNOWN',
   'ERR_MANAGER_STOPPED',
   'ERR_STORE',
-  /** `sweep`, begun by a manager that died: nobody knows how many it ended. */
+  /** `sweep`, begun by a manager that died: how many sessions it ended is not known. */
   'ERR_MANAGER_RESTARTED',
 ] as const satisfies readonly (SessionErrorCode | 'done' | 'used' | 'moved' | 'given-up' | 'malformed')[];
 export type Answer = (typeof ANSWERS)[number];
 export type Refusal = Exclude<Answer, 'done'>;
 
-/** The methods that Comlink carries, and all that the gate lets through. */
+/** The methods that Comlink carries, and the only ones that the gate lets pass. */
 export interface ManagerApi {
-  /** The first call on a port: agrees on the build and hands over the words of this connection. */
+  /** The first call on a port: checks that both builds agree, and hands over this connection's shared words. */
   greet(hello: Hello): Welcome | Promise<Welcome>;
   /** Does a batch of calls, in order, and answers it. */
   execute(batch: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer>;
 }
-/** Calls that may wait in one thread. */
+/** The most calls that may wait in one thread. */
 export const MOST_CALLS = 65_536;
 
-/** Calls of one thread that may be under way: sent, and not answered. A power of two. */
+/** The most calls of one thread that may be in flight: sent, and not answered. A power of two. */
 export const MOST_IN_FLIGHT = 2048;
 
 export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
@@ -77,20 +77,20 @@ export const METHODS: readonly (keyof ManagerApi)[] = ['greet', 'execute'];
 /** Batches and replies of more bytes are transferred; up to this size a copy takes less time than a transfer. */
 export const MOST_COPIED = 4096;
 
-/** Words shared by one connection's two ends; call numbers modulo 2^32. */
+/** Words shared by the two ends of one connection; call numbers modulo 2^32. */
 export const CONNECTION = {
   /**
-   * Calls up to this number are settled: their answers have arrived, or they were given up. What was kept to answer
-   * them once more is kept no longer, and one that was not begun yet is never done.
+   * Calls up to this number are settled: their answers have arrived, or the caller gave them up. The manager drops what
+   * it kept to answer them again, and does not begin those that are not begun yet.
    */
   settled: 0,
   /** The call that the manager began last. */
   begun: 1,
-  /** Events that this thread has read, so that the manager knows how far it is behind. */
+  /** Events that this thread has read: shows the manager how far it is behind. */
   eventsRead: 2,
   /**
-   * Events that managers have sent it, those that were dropped for it and of which it has not been told, and what it
-   * listens to, as bits: written by them, for their successors.
+   * Written by the manager, for its successor: the events that it has sent to this thread, the events that it dropped
+   * and has not reported as a gap yet, and the events that the thread listens to, as bits.
    */
   eventsSent: 3,
   eventsMissed: 4,
@@ -98,7 +98,7 @@ export const CONNECTION = {
   words: 6,
 } as const;
 
-/** A session as a call names it: one letting of one slot. */
+/** A session as a call names it: a slot, and the generation that tells its sessions apart. */
 export interface Target {
   readonly slot: number;
   readonly generation: number;
@@ -130,7 +130,7 @@ function readWordsInto(from: ByteReader, words: Int32Array): Int32Array {
   return words;
 }
 
-export function readTimeout(from: ByteReader): number {
+function readTimeout(from: ByteReader): number {
   const timeout = from.f64();
   if (!(timeout >= 1)) throw new MalformedBytes('not a timeout');
   return timeout;
@@ -157,7 +157,7 @@ export interface NewSessionCall {
   readonly idle: number;
   readonly absolute: number;
   readonly linked: boolean;
-  /** The digest is that of a caller's own key. Never written: `putSession` means it. */
+  /** The digest is that of a caller's own key. Not encoded: `putSession` implies it. */
   readonly keyed?: boolean;
   readonly user: Uint8Array;
   readonly client: Uint8Array;
@@ -176,7 +176,7 @@ export function writeNewSession(to: ByteWriter, call: Omit<NewSessionCall, 'data
   to.raw(call.client);
 }
 
-/** `into`: the words of a digest and of an id, which the call that is returned keeps. */
+/** `into`: words for the digest and the id; the returned call refers to them. */
 export function readNewSession(
   from: ByteReader,
   into: { readonly digest: Int32Array; readonly id: Int32Array },
@@ -194,8 +194,8 @@ export function readNewSession(
 }
 
 /**
- * `sweep`, of which a call does no more than a part: how many sessions it ended, and whether nothing is left to do. One
- * number, as the journal keeps of a call.
+ * The result of one part of a sweep: how many sessions it ended, and whether the sweep is complete. It travels as one
+ * number, because the journal stores one number per call.
  */
 export interface Swept {
   readonly ended: number;
@@ -205,7 +205,7 @@ export interface Swept {
 export const packSwept = ({ ended, isOver }: Swept): number => 2 * ended + (isOver ? 1 : 0);
 export const unpackSwept = (packed: number): Swept => ({ ended: packed >>> 1, isOver: (packed & 1) === 1 });
 
-/** `rotate`: from one digest to another; `sealed` is the new token, readable by whoever holds the old one. */
+/** `rotate`: from one digest to another; `sealed` is the new token, readable by anyone who has the old one. */
 export interface RotateCall {
   readonly target: Target;
   readonly from: Int32Array;
@@ -243,7 +243,9 @@ export function readSetIdleTimeout(from: ByteReader): { target: Target; idle: nu
   return { target: readTarget(from), idle: readTimeout(from) };
 }
 
-/** `close`: a note, as UTF-8, follows what is written here. `terminated`: its owner died. */
+/**
+ * `close`: a note, as UTF-8, follows what is written here. `terminated`: the thread that the session depended on died.
+ */
 export function writeClose(to: ByteWriter, target: Target, terminated: boolean): void {
   writeTarget(to, target);
   to.u8(terminated ? 1 : 0);
@@ -251,4 +253,49 @@ export function writeClose(to: ByteWriter, target: Target, terminated: boolean):
 
 export function readClose(from: ByteReader): { target: Target; terminated: boolean; note: Uint8Array } {
   return { target: readTarget(from), terminated: from.u8() === 1, note: readRest(from) };
+}
+
+/** Which sessions `closeAllSessions` ends: those that match every criterion given. */
+export interface CloseAllCall {
+  readonly user: Uint8Array | undefined;
+  readonly except: Int32Array | undefined;
+  readonly createdBefore: number;
+  readonly limit: number;
+}
+
+export function writeCloseAll(to: ByteWriter, call: CloseAllCall): void {
+  to.f64(call.createdBefore);
+  to.f64(call.limit);
+  to.u8((call.user ? 1 : 0) | (call.except ? 2 : 0));
+  if (call.except) writeWords(to, call.except);
+  if (call.user) to.raw(call.user);
+}
+
+export function readCloseAll(from: ByteReader): CloseAllCall {
+  const createdBefore = from.f64();
+  const limit = from.f64();
+  const given = from.u8();
+  if (Number.isNaN(createdBefore) || !(limit >= 0)) throw new MalformedBytes('not a filter');
+  const except = given & 2 ? readWords(from, ID_WORDS) : undefined;
+  return { user: given & 1 ? readRest(from) : undefined, except, createdBefore, limit };
+}
+
+/**
+ * `putSession` travels as `newSession` does, with the key's digest in place of the token's. `absolute`: how long the
+ * tombstone of a key without a session lasts, up to TOMBSTONE_LIFETIME.
+ */
+export interface CloseByKeyCall {
+  readonly digest: Int32Array;
+  readonly absolute: number;
+  readonly note: Uint8Array;
+}
+
+/** `closeSessionByKey`: a note, as UTF-8, follows what is written here. */
+export function writeCloseByKey(to: ByteWriter, digest: Int32Array, absolute: number): void {
+  writeWords(to, digest);
+  to.f64(absolute);
+}
+
+export function readCloseByKey(from: ByteReader): CloseByKeyCall {
+  return { digest: readWords(from, DIGEST_WORDS), absolute: readTimeout(from), note: readRest(from) };
 }

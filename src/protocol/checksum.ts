@@ -1,6 +1,6 @@
-/** Checksums by which a copied record proves itself. Used in every thread; against torn copies, not against forgery. */
+/** The checksums of records. Used in every thread. They detect torn copies, not forgery. */
 
-/** Mixes `words[from..to)` into a sum, each word's place included. */
+/** Mixes `words[from..to)` into a sum that depends on each word's position. */
 export function sumWords(words: Int32Array, from: number, to: number, seed: number): number {
   let sum = seed ^ 0x9e3779b9;
   for (let i = from; i < to; i++) {

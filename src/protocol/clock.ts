@@ -1,16 +1,17 @@
 /**
- * Session time: one clock for all threads of a manager. Used in every thread; only the manager sets it (or, by hand, a
- * test).
+ * Session time: one clock for all threads of a manager. Used in every thread; only the manager sets it, or a test that
+ * uses a manual clock.
  *
  * Time is the process's monotonic clock plus an offset that lies in shared memory, so it runs alike in every thread and
  * never goes back. The manager compares it with the wall clock each second and moves the offset, by `judgeAnchor`:
  *   - the wall clock is ahead by a little: followed at once;
- *   - the wall clock jumped ahead (or the machine slept): believed when it has stayed there for a minute, because following ends sessions;
+ *   - the wall clock jumped ahead (or the machine slept): followed once it has stayed there for a minute, because that
+ *     ends sessions;
  *   - the wall clock is behind: never followed, so that no session grows older than it may.
  * A manual clock lies in the same memory; its offset is the time itself.
  */
 
-// The global one is a getter, which costs more than to read the clock.
+// The global `performance` is a getter, which costs more than reading the clock.
 import { performance } from 'node:perf_hooks';
 
 const RING = 64;
@@ -19,7 +20,7 @@ const CURRENT = 0;
 const MANUAL = 1;
 
 /**
- * A clock's shared memory: two words (which entry counts, whether it is manual), then a ring of offsets in
+ * A clock's shared memory: two words (which entry is current, whether it is manual), then a ring of offsets in
  * milliseconds.
  */
 export type ClockMemory = SharedArrayBuffer;
@@ -32,8 +33,8 @@ export function reserveClock(offset: number, manual: boolean): ClockMemory {
 }
 
 /**
- * Publishes another offset: written beside the current one, then named by one atomic store. One thread sets a clock,
- * never two.
+ * Publishes another offset: writes it beside the current one, then makes it current with one atomic store. Only one
+ * thread may set a clock.
  */
 export function setClockOffset(memory: ClockMemory, offset: number): void {
   const words = new Int32Array(memory, 0, WORD_COUNT);
@@ -48,12 +49,13 @@ export function clockOffset(memory: ClockMemory): number {
 }
 
 /**
- * Milliseconds of the process's monotonic clock, the same in all threads, as a function cheap enough for each lookup.
+ * Returns a function that reads the process's monotonic clock in milliseconds, the same in all threads, and is cheap
+ * enough for each lookup.
  */
 export function monotonic(): () => number {
-  // `performance.now()` counts from each thread's own start and costs a third of `process.hrtime`, which is the same
-  // everywhere. The tightest of some readings, so that two threads differ by less than it takes them to tell each other
-  // the time.
+  // `performance.now()` counts from each thread's own start, but costs a third of `process.hrtime`, which is the same
+  // in all threads. Of 16 readings the one with the shortest duration is used: threads then differ by less than a
+  // message between them takes.
   let difference = 0;
   let tightest = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < 16; reading++) {
@@ -86,16 +88,17 @@ export function isManual(memory: ClockMemory): boolean {
   return new Int32Array(memory, 0, WORD_COUNT)[MANUAL] === 1;
 }
 
-/** A lead of session time up to this is no step of the wall clock: it comes from rounding and from clock discipline. */
+/** A lead of session time up to this is not a step of the wall clock: it comes from rounding and clock discipline. */
 const UNNOTICED_LEAD = 100;
 
 /**
- * An instant that a caller gives, in session time, which `now` reads; a manual clock's instants are session time.
+ * Converts an instant that a caller gives to session time, which `now` reads. With a manual clock it is session time
+ * already.
  *
- * Session time runs ahead of the wall clock once that was set back, and stays ahead. An instant that is not later than
- * the wall clock's present is then taken for a reading of the wall clock, and moved by the lead. A later one can only
- * be session time, such as a session's `createdAt`, or a reading from before the step, when both were the same: it is
- * taken as it is. Where the wall clock is ahead, instants are not moved: moved back, they would spare sessions.
+ * When the wall clock is set back, session time stays ahead of it. An instant not later than the wall clock's present
+ * is then taken as a reading of the wall clock, and moved by the lead. A later one can only be session time, such as a
+ * session's `createdAt`, or a reading from before the step, when both were the same: it is not changed. If the wall
+ * clock is ahead, instants are not moved either: moved back, sessions would be left that the caller meant to end.
  */
 export function toSessionTime(instant: number, memory: ClockMemory, now: () => number): number {
   if (isManual(memory)) return instant;
@@ -107,23 +110,23 @@ export function toSessionTime(instant: number, memory: ClockMemory, now: () => n
 }
 
 /**
- * A lead of the wall clock up to this is followed at once: less than any timeout that makes sense, more than clock
- * discipline moves in a second.
+ * A lead of the wall clock up to this is followed at once: less than any sensible timeout, more than clock discipline
+ * moves in a second.
  */
 const SMALL_LEAD = 500;
-/** How long a larger lead must have lasted to be believed. */
+/** How long a larger lead must last before it is followed. */
 const CONFIRM_FOR = 60_000;
 
 /**
- * What the manager remembers between two looks at the wall clock: since when (monotonic) it has been far ahead, and how
- * far at least.
+ * What the manager remembers between two looks at the wall clock: since when (monotonic) it has been far ahead, and its
+ * smallest lead since then.
  */
-export interface AnchorState {
+interface AnchorState {
   readonly since: number;
   readonly lead: number;
 }
 
-/** Judges the offset anew: `wall` and `mono` in milliseconds, read together. */
+/** Computes the next offset. `wall` and `mono`: milliseconds, read together. */
 export function judgeAnchor(
   offset: number,
   wall: number,
@@ -135,7 +138,7 @@ export function judgeAnchor(
   if (lead <= SMALL_LEAD) return { offset: offset + lead, state: undefined };
   if (state === undefined) return { offset, state: { since: mono, lead } };
   const sure = Math.min(lead, state.lead);
-  // Believed is only the part of the lead that has been there all the time.
+  // Only the part of the lead that was there all the time is followed.
   if (mono - state.since >= CONFIRM_FOR) return { offset: offset + sure, state: undefined };
   return { offset, state: { since: state.since, lead: sure } };
 }

@@ -1,11 +1,11 @@
-/** The calls that write a session's data, which may all depend on the version that it has. See `calls.ts`. */
+/** The calls that write a session's data. Each may depend on the data's version. See calls.ts. */
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from './bytes.js';
 import { readRest, readTarget, readText, readWords, type Target, writeTarget, writeWords } from './calls.js';
 import { encodeKey } from './data/entries.js';
 import { DIGEST_WORDS } from './layout.js';
 
-/** Refused as ERR_SESSION_CONFLICT unless the data has this version. */
+/** The call is refused with ERR_SESSION_CONFLICT unless the data has this version. */
 export type IfVersion = number | undefined;
 
 /** u8 0, or u8 1 | u32 version. */
@@ -39,8 +39,8 @@ export function readReplace(from: ByteReader): { target: Target; ifVersion: IfVe
 }
 
 /**
- * `take`: a patch may follow what is written here; it is applied to the data without the key.
- * The reply holds the value's bytes, none for a key that is not there.
+ * `take`: a patch may follow what is written here; it is applied to the data without the key. The reply contains the
+ * value's bytes, or none if the key does not exist.
  */
 export function writeTake(to: ByteWriter, target: Target, key: string, ifVersion?: IfVersion): void {
   writeTarget(to, target);

@@ -1,4 +1,4 @@
-/** Refusals: one class, one catalogue of codes and their texts. Used in every thread. */
+/** Refusals: one error class, one catalogue of codes and texts. Used in every thread. */
 
 export type SessionErrorCode =
   | 'ERR_INVALID_OPTION'
@@ -18,12 +18,12 @@ export type SessionErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_STORE';
 
-/** Whether a refused call changed anything: 'unknown' only where nobody can know. */
+/** Whether a refused call changed anything: 'unknown' only where that cannot be known. */
 export type Outcome = 'not-applied' | 'applied' | 'unknown';
 
 /**
- * What each code says where a place has nothing more exact to say. No text ever holds a token, a digest or session
- * data.
+ * The text for each code, used where the caller of the constructor gives no more exact one. No text contains a token, a
+ * digest or session data.
  */
 export const texts: Readonly<Record<SessionErrorCode, string>> = {
   ERR_INVALID_OPTION: 'An option or argument has a value that is not allowed',
@@ -46,14 +46,14 @@ export const texts: Readonly<Record<SessionErrorCode, string>> = {
 };
 
 /**
- * On the prototype of SessionError in every copy of the package: two copies in one thread share their managers, and so
- * their errors.
+ * On the prototype of SessionError in every copy of the package, for `instanceof`: two copies in one thread share their
+ * managers, and therefore their errors.
  */
 const brand = Symbol.for('coatcheck.SessionError');
 
 /**
- * The one error class of the package: `code` says what happened, `outcome` whether anything was changed by the refused
- * call. `instanceof SessionError` holds for the errors of every copy of the package.
+ * The one error class of the package: `code` says what happened, `outcome` whether the refused call changed anything.
+ * `instanceof SessionError` holds for the errors of every copy of the package.
  */
 export class SessionError extends Error {
   static {
@@ -79,14 +79,14 @@ export class SessionError extends Error {
   }
 }
 
-/** The one form in which a wrong argument is refused: what was expected, what came. */
+/** The one form in which a wrong argument is refused: what was expected, and what was given. */
 export function expected(what: string, tobe: string, got: unknown): SessionError {
   return new SessionError('ERR_INVALID_OPTION', `Expected \`${what}\` to be ${tobe}, got ${show(got)}`);
 }
 
 /**
- * A wrong value as an error may show it: its type, and the value itself where it is short. Never handed a token, a key
- * or session data.
+ * A wrong value as an error may show it: its type, and the value itself if it is short. Must not be called with a
+ * token, a key or session data.
  */
 function show(value: unknown): string {
   if (value === null || value === undefined) return `\`${value}\``;
@@ -105,7 +105,7 @@ function show(value: unknown): string {
   }
 }
 
-/** As Array.isArray, which throws at a revoked proxy. */
+/** As Array.isArray, but false for a revoked proxy, at which that throws. */
 function isArray(value: object): boolean {
   try {
     return Array.isArray(value);

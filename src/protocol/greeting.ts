@@ -1,6 +1,5 @@
 /**
- * How a thread and a manager greet each other: the first exchange on every port, that to a successor included. Used in
- * every thread.
+ * The greeting: the first exchange on every port to a manager, also on the port to a successor. Used in every thread.
  */
 
 export interface Hello {
@@ -10,8 +9,8 @@ export interface Hello {
   /** See journal.ts. */
   readonly journal: SharedArrayBuffer;
   /**
-   * What this thread listens to, as bits, and the sessions that it watches, as pairs of slot and generation: so that a
-   * successor knows.
+   * The events that this thread listens to, as bits, and the sessions that it watches, as pairs of slot and generation:
+   * a successor has to learn both.
    */
   readonly events: number;
   readonly watched: Int32Array;
@@ -21,8 +20,8 @@ export type Welcome =
       readonly accepted: true;
       readonly settings: unknown;
       /**
-       * Of the sessions watched those that have ended: slot, generation and the reason's place in REASONS, -1 where it
-       * is not known.
+       * The watched sessions that have ended: slot, generation and the reason's place in REASONS, -1 if it is not
+       * known.
        */
       readonly over: Int32Array;
     }

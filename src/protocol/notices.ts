@@ -1,6 +1,6 @@
 /**
  * Notices: what the manager tells threads without being asked. They travel as plain messages beside Comlink's, `{
- * notices: ArrayBuffer }`, each a sequence of: u8 kind | u32 bytes | fields. Names stand in pairs, `write…` for the
+ * notices: ArrayBuffer }`, each a sequence of: u8 kind | u32 bytes | fields. Functions come in pairs, `write…` for the
  * manager and `read…` for the callers.
  */
 
@@ -9,7 +9,7 @@ import { readText, type Target, writeTarget, writeWords } from './calls.js';
 import { formatId } from './ids.js';
 import { ID_WORDS, MAX_CLIENT_BYTES } from './layout.js';
 
-/** Bits of what a thread listens to; `restarted` and `gap` need no asking. */
+/** The events that a thread can listen to, as bits. `restarted` and `gap` are sent to every thread. */
 export const EVENT_BITS = { created: 1, changed: 2, ended: 4, 'token-rotated': 8, 'token-reused': 16 } as const;
 export type SessionEventName = keyof typeof EVENT_BITS;
 export const EVENT_NAMES = Object.keys(EVENT_BITS) as SessionEventName[];
@@ -19,7 +19,7 @@ export const NOTICE = { event: 1, over: 2, gap: 3 } as const;
 export const REASONS = ['closed', 'idle', 'expired', 'evicted', 'over-limit', 'terminated', 'stopped'] as const;
 export type Reason = (typeof REASONS)[number];
 
-/** What may be told of a session: everything but its token, its digest and its data. */
+/** What listeners may learn of a session: everything but its token, its digest and its data. */
 export interface Info {
   readonly id: string;
   readonly user: Uint8Array;
@@ -62,7 +62,7 @@ export function readInfo(from: ByteReader): Info {
   };
 }
 
-/** A session that this thread watches is over. */
+/** A session that this thread watches has ended. */
 export function writeOver(to: ByteWriter, target: Target, reason: Reason): void {
   to.u8(NOTICE.over);
   to.u32(9);
@@ -70,7 +70,7 @@ export function writeOver(to: ByteWriter, target: Target, reason: Reason): void 
   to.u8(REASONS.indexOf(reason));
 }
 
-/** So many events were dropped because this thread was too far behind. */
+/** This many events were dropped because this thread was too far behind. */
 export function writeGap(to: ByteWriter, missed: number): void {
   to.u8(NOTICE.gap);
   to.u32(8);

@@ -1,11 +1,18 @@
-/** A record's head as plain numbers, parsed from and formatted to its words. Used in every thread. */
+/** A record's header as plain numbers, parsed from and formatted to its words. Used in every thread. */
 
-import { DIGEST_WORDS, FLAG, HEAD, headWords, MAX_HEAD_WORDS, SEALED_BYTES } from './layout.js';
+import {
+  DIGEST_WORDS,
+  FLAG,
+  MAX_RECORD_HEADER_WORDS,
+  RECORD_HEADER,
+  recordHeaderWords,
+  SEALED_BYTES,
+} from './layout.js';
 
 const pair = new Int32Array(2);
 const pairAsF64 = new Float64Array(pair.buffer);
 
-/** A number of eight bytes at a word of a record. */
+/** Reads a number of eight bytes from two words of a record. */
 export function readF64(words: Int32Array, at: number): number {
   pair[0] = words[at] as number;
   pair[1] = words[at + 1] as number;
@@ -19,10 +26,11 @@ function writeF64(words: Int32Array, at: number, value: number): void {
 }
 
 /**
- * One head, made to be filled again and again. `digest`, `id`, `previousDigest` and `sealed` are words of its own.
- * `Infinity` in `idle` and `expiresAt` means never; NaN in `authenticatedAt` means not at all.
+ * One record header, made to be filled again and again. `digest`, `id`, `previousDigest` and `sealed` are its own
+ * words, overwritten by the next `parse`. `Infinity` in `idle` and `expiresAt` means never; NaN in `authenticatedAt`
+ * means that nobody has logged in.
  */
-export class Head {
+export class RecordHeader {
   slot = 0;
   generation = 0;
   stampLow = 0;
@@ -42,35 +50,48 @@ export class Head {
   authenticatedAt = Number.NaN;
   graceUntil = 0;
   hasPrevious = false;
-  /** The digest is that of a caller's own key, and not of a token. */
+  /** The digest is that of a caller's own key, not of a token. */
   isKeyed = false;
-  /** 0: it ends with no connection. */
+  /** The connection that the session ends with; 0 for none. */
   linkedTo = 0;
   readonly digest = new Int32Array(DIGEST_WORDS);
   readonly id = new Int32Array(4);
   readonly previousDigest = new Int32Array(DIGEST_WORDS);
   readonly sealed = new Int32Array(SEALED_BYTES / 4);
 
-  /** Words of this head as it stands in its record. */
-  get words(): number {
-    return headWords(this.flags);
+  /** Words that this header takes in its record. */
+  get headerWords(): number {
+    return recordHeaderWords(this.flags);
   }
 
-  /** Where the data begins, in bytes of the record. */
+  /** Where the parts of the body begin, in bytes of the record. */
+  get userStart(): number {
+    return this.headerWords * 4;
+  }
+
+  get clientStart(): number {
+    return this.userStart + this.userBytes;
+  }
+
   get dataStart(): number {
-    return this.words * 4 + this.userBytes + this.clientBytes;
+    return this.clientStart + this.clientBytes;
   }
 
   get dataBytes(): number {
     return this.length - this.dataStart;
   }
 
-  /** When it ends if it is not seen after `seen`: whichever timeout comes first. */
+  /** Since when the session has belonged to its user: since the login, or else since its creation. */
+  get userSince(): number {
+    return Number.isNaN(this.authenticatedAt) ? this.createdAt : this.authenticatedAt;
+  }
+
+  /** When the session ends if it is not seen after `seen`: by whichever timeout comes first. */
   endsAt(seen: number): number {
     return Math.min(seen + this.idle, this.expiresAt);
   }
 
-  /** Makes it the head of a session that begins now and has nothing yet. */
+  /** Makes it the header of a session that begins now. */
   begin(slot: number, generation: number, now: number): void {
     this.slot = slot;
     this.generation = generation;
@@ -82,25 +103,25 @@ export class Head {
     this.isKeyed = false;
   }
 
-  /** Reads the head from the words of a record. */
+  /** Reads the header from the words of a record. */
   parse(words: Int32Array): void {
-    const flags = words[HEAD.flags] as number;
-    this.slot = words[HEAD.slot] as number;
-    this.generation = words[HEAD.generation] as number;
-    this.stampLow = words[HEAD.stampLow] as number;
-    this.stampHigh = words[HEAD.stampHigh] as number;
-    this.length = words[HEAD.length] as number;
+    const flags = words[RECORD_HEADER.flags] as number;
+    this.slot = words[RECORD_HEADER.slot] as number;
+    this.generation = words[RECORD_HEADER.generation] as number;
+    this.stampLow = words[RECORD_HEADER.stampLow] as number;
+    this.stampHigh = words[RECORD_HEADER.stampHigh] as number;
+    this.length = words[RECORD_HEADER.length] as number;
     this.flags = flags;
-    for (let i = 0; i < DIGEST_WORDS; i++) this.digest[i] = words[HEAD.digest + i] as number;
-    for (let i = 0; i < 4; i++) this.id[i] = words[HEAD.id + i] as number;
-    this.version = words[HEAD.version] as number;
-    this.createdAt = readF64(words, HEAD.createdAt);
-    this.call = readF64(words, HEAD.call);
-    this.connection = words[HEAD.connection] as number;
-    this.userBytes = (words[HEAD.lengths] as number) & 0xffff;
-    this.clientBytes = (words[HEAD.lengths] as number) >>> 16;
-    this.bodySum = words[HEAD.bodySum] as number;
-    let at: number = HEAD.words;
+    for (let i = 0; i < DIGEST_WORDS; i++) this.digest[i] = words[RECORD_HEADER.digest + i] as number;
+    for (let i = 0; i < 4; i++) this.id[i] = words[RECORD_HEADER.id + i] as number;
+    this.version = words[RECORD_HEADER.version] as number;
+    this.createdAt = readF64(words, RECORD_HEADER.createdAt);
+    this.call = readF64(words, RECORD_HEADER.call);
+    this.connection = words[RECORD_HEADER.connection] as number;
+    this.userBytes = (words[RECORD_HEADER.lengths] as number) & 0xffff;
+    this.clientBytes = (words[RECORD_HEADER.lengths] as number) >>> 16;
+    this.bodySum = words[RECORD_HEADER.bodySum] as number;
+    let at: number = RECORD_HEADER.words;
     const next = (flag: number, otherwise: number): number => {
       if (!(flags & flag)) return otherwise;
       at += 2;
@@ -122,7 +143,7 @@ export class Head {
     for (let i = 0; i < this.sealed.length; i++) this.sealed[i] = words[at + i] as number;
   }
 
-  /** Sets `flags` to what the fields need. Before `format`, and before `words` is asked. */
+  /** Sets `flags` to what the fields need. To be called before `format` and before `headerWords` is read. */
   settle(): void {
     let flags = 0;
     if (this.idle !== Number.POSITIVE_INFINITY) flags |= FLAG.idle;
@@ -135,24 +156,24 @@ export class Head {
     this.flags = flags;
   }
 
-  /** Writes the head to the words of a record, its own checksum excepted; returns how many words it takes. */
+  /** Writes the header to the words of a record, except its own checksum; returns how many words it takes. */
   format(words: Int32Array): number {
     const flags = this.flags;
-    words[HEAD.slot] = this.slot;
-    words[HEAD.generation] = this.generation;
-    words[HEAD.stampLow] = this.stampLow;
-    words[HEAD.stampHigh] = this.stampHigh;
-    words[HEAD.length] = this.length;
-    words[HEAD.flags] = flags;
-    words.set(this.digest, HEAD.digest);
-    words.set(this.id, HEAD.id);
-    words[HEAD.version] = this.version;
-    writeF64(words, HEAD.createdAt, this.createdAt);
-    writeF64(words, HEAD.call, this.call);
-    words[HEAD.connection] = this.connection;
-    words[HEAD.lengths] = this.userBytes | (this.clientBytes << 16);
-    words[HEAD.bodySum] = this.bodySum;
-    let at: number = HEAD.words;
+    words[RECORD_HEADER.slot] = this.slot;
+    words[RECORD_HEADER.generation] = this.generation;
+    words[RECORD_HEADER.stampLow] = this.stampLow;
+    words[RECORD_HEADER.stampHigh] = this.stampHigh;
+    words[RECORD_HEADER.length] = this.length;
+    words[RECORD_HEADER.flags] = flags;
+    words.set(this.digest, RECORD_HEADER.digest);
+    words.set(this.id, RECORD_HEADER.id);
+    words[RECORD_HEADER.version] = this.version;
+    writeF64(words, RECORD_HEADER.createdAt, this.createdAt);
+    writeF64(words, RECORD_HEADER.call, this.call);
+    words[RECORD_HEADER.connection] = this.connection;
+    words[RECORD_HEADER.lengths] = this.userBytes | (this.clientBytes << 16);
+    words[RECORD_HEADER.bodySum] = this.bodySum;
+    let at: number = RECORD_HEADER.words;
     const put = (flag: number, value: number): void => {
       if (!(flags & flag)) return;
       writeF64(words, at, value);
@@ -173,5 +194,5 @@ export class Head {
   }
 }
 
-/** Words that hold any head, rounded up to whole cells. */
-export const HEAD_SCRATCH_WORDS = MAX_HEAD_WORDS + 16;
+/** Words that hold any record header, rounded up to whole cells. */
+export const SCRATCH_WORDS = MAX_RECORD_HEADER_WORDS + 16;

@@ -4,11 +4,13 @@
  *   mark    side (1 bit) | milliseconds since its turn began (31 bits), or ENDED
  *   turns   side (1 bit) | current turn (15 bits) | the turn before (15 bits)
  *
- * A turn is 2^31 - 1 ms, 24.8 days, and turns are counted from 1970 on. A mark on the same side as `turns` is of the
- * current turn, one on the other side of the turn before. So a raise into a later turn needs two steps, each one
- * compareExchange, between which the mark still means what it meant: first the new turn becomes the current one on the
- * other side, then the mark crosses over. That happens once in 24.8 days; every other raise is one step. The 15 bits
- * last for 2,200 years from the session's beginning, which every mark follows.
+ * A turn is 2^31 - 1 ms, 24.8 days; turns are counted from 1970 on. A mark with the same side as `turns` belongs to the
+ * current turn, a mark with the other side to the turn before.
+ *
+ * Raising a mark into a later turn takes two steps, each one compareExchange. The first makes the new turn the current
+ * one on the other side; the mark then still means the same instant. The second moves the mark to that side. This
+ * happens once in 24.8 days; every other raise is one step. 15 bits suffice for 2,200 years from the creation of the
+ * session, and no mark is earlier than that.
  */
 
 import { ENDED } from './layout.js';
@@ -24,14 +26,14 @@ const packTurns = (side: number, current: number, before: number): number =>
   (side << 30) | ((current & TURN_BITS) << 15) | (before & TURN_BITS);
 const sideOfTurns = (turns: number): number => (turns >>> 30) & 1;
 
-/** Sets the mark at `at` of a session that begins now and that nobody can see yet. */
+/** Sets the mark at `at` of a session that begins now and is not visible yet. */
 export function beginMark(words: Int32Array, at: number, now: number): void {
   const turn = turnOf(now);
   Atomics.store(words, at + 1, packTurns(0, turn, turn));
   Atomics.store(words, at, markOf(0, now));
 }
 
-/** The instant that a mark, as it was read from `at`, means in a session created at `createdAt`. */
+/** The instant that `mark`, as it was read from `at`, means in a session created at `createdAt`. */
 export function seenAt(words: Int32Array, at: number, mark: number, createdAt: number): number {
   return instantOf(mark, Atomics.load(words, at + 1), createdAt);
 }
@@ -41,15 +43,15 @@ function instantOf(mark: number, turns: number, createdAt: number): number {
   return nearest(turn, createdAt) * TURN + (mark & MILLISECONDS);
 }
 
-/** The turn that 15 bits mean, no earlier than the one in which the session began. */
+/** The turn that 15 bits mean: the first such turn from the one in which the session began. */
 function nearest(bits: number, createdAt: number): number {
   const first = turnOf(createdAt);
   return first + ((bits - first) & TURN_BITS);
 }
 
 /**
- * As `seenAt`, without the record: by which turn is the nearest before `now`, or the one after it, as another thread
- * may be ahead by a moment. Good for the 2,200 years before `now`.
+ * As `seenAt`, without the record: the turn is the last possible one up to the turn after `now`'s, as another thread's
+ * clock may be ahead by a moment. Right for marks of the 2,200 years before `now`.
  */
 export function seenBefore(words: Int32Array, at: number, mark: number, now: number): number {
   const turns = Atomics.load(words, at + 1);
@@ -59,9 +61,9 @@ export function seenBefore(words: Int32Array, at: number, mark: number, now: num
 }
 
 /**
- * Raises the mark at `at` from `mark`, as it was read, to `now`. Returns false if the session has ended meanwhile.
- * compareExchange, because another thread may raise the same mark, and the sweep may end the session, between the read
- * and the write.
+ * Raises the mark at `at` from `mark`, as it was read, to `now`. Returns false if the session has ended meanwhile. It
+ * uses compareExchange, because between the read and the write another thread may raise the same mark, and the manager
+ * may end the session.
  */
 export function raiseMark(words: Int32Array, at: number, mark: number, createdAt: number, now: number): boolean {
   const turn = turnOf(now);
@@ -71,12 +73,12 @@ export function raiseMark(words: Int32Array, at: number, mark: number, createdAt
     if (instantOf(read, turns, createdAt) >= now) return true;
     let side = sideOfTurns(turns);
     const current = nearest(turns >>> 15, createdAt);
-    // Another thread is about to mark a later turn: it is later than this one.
+    // Another thread is about to store a mark of a later turn.
     if (current > turn) return true;
     if (current < turn) {
       if (read >>> 31 !== side) {
-        // Another thread stands between its two steps: it has seen the session in the current turn, so the mark may
-        // cross to where that begins.
+        // Another thread is between its two steps. It has seen the session in the current turn, so the mark may move to
+        // that turn's beginning.
         const found = Atomics.compareExchange(words, at, read, side << 31);
         read = found === read ? side << 31 : found;
         continue;

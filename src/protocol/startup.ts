@@ -1,4 +1,7 @@
-/** What a manager's thread is started with, and how a thread asks it for a connection. Used in every thread. */
+/**
+ * What a manager's thread is started with, how a thread asks it for a connection, and what the manager, its supervisor
+ * and the threads tell each other beside the calls. Used in every thread.
+ */
 
 import { types } from 'node:util';
 import type { ClockMemory } from './clock.js';
@@ -9,12 +12,12 @@ export interface ManagerStartup {
   readonly layoutVersion: number;
   readonly memory: TableMemory;
   readonly clock: ClockMemory;
-  /** Whether the clock is moved by hand, and so never by the manager. */
+  /** Whether the clock is manual: the manager then never sets it. */
   readonly manualClock: boolean;
   readonly ownerEpoch: number;
-  /** The connections that this manager serves from the first; none of them has a port in it that was used before. */
+  /** The connections that this manager serves from the start. Their ports are new. */
   readonly connections: readonly InheritedConnection[];
-  /** The slot of a record that has killed two managers; -1 for none. */
+  /** The slot whose record is a poison message: two managers died of it. -1 for none. */
   readonly suspect: number;
   readonly maxBytes: number;
   readonly maxSessionBytes: number;
@@ -24,24 +27,21 @@ export interface ManagerStartup {
   readonly whenReused: 'report' | 'end-session';
   readonly sweep: string;
   /**
-   * What every thread that joins has to know. The manager hands it on unread: it may hold cookie keys, which are in no
-   * ticket.
+   * What every thread that joins has to know. The manager passes it on unread. It may contain cookie keys, which
+   * tickets do not contain.
    */
   readonly settings: unknown;
 }
 
-/**
- * A thread's connection, as a manager gets it from the supervisor. `port` and both buffers are shared or handed over,
- * never copied.
- */
-export interface InheritedConnection {
+/** A thread's connection, as the supervisor hands it to a manager. `port` is transferred, both buffers are shared. */
+interface InheritedConnection {
   readonly number: number;
   readonly port: unknown;
   readonly words: SharedArrayBuffer;
   readonly journal: SharedArrayBuffer;
 }
 
-/** A thread has joined: `second` is the port by which the supervisor reaches it. */
+/** A thread has joined: `second` is the port through which the supervisor reaches it. */
 export interface Joined {
   readonly number: number;
   readonly words: SharedArrayBuffer;
@@ -53,10 +53,10 @@ export interface Joined {
 export type ManagerReport =
   | { readonly coatcheck: 'running'; readonly recovered: number; readonly setAside: readonly string[] }
   | ({ readonly coatcheck: 'joined' } & Joined)
-  /** It ends because of this. */
+  /** The manager's thread ends because of this error. */
   | { readonly coatcheck: 'dying'; readonly why: ThreadError };
 
-/** An error as it travels. */
+/** An error in a form that can be cloned. */
 export interface ThreadError {
   readonly name: string;
   readonly message: string;
@@ -66,8 +66,8 @@ export interface ThreadError {
 
 /** What the supervisor tells a thread through its second port. */
 export type SupervisorMessage =
-  /** Another manager: the port to it. */
-  | { readonly coatcheck: 'renew'; readonly port: unknown; readonly epoch: number }
+  /** Another manager has taken over: the port to it. */
+  | { readonly coatcheck: 'reconnect'; readonly port: unknown; readonly epoch: number }
   | {
       readonly coatcheck: 'restarted';
       readonly why: ThreadError;
@@ -76,8 +76,8 @@ export type SupervisorMessage =
     };
 
 /**
- * True for what has the form of such a report, but for the port in it. A manager's module is the application's to
- * choose, and may post what it likes.
+ * Checks the form of a report, except for the port in it. The manager's module can be the application's own, and may
+ * post anything.
  */
 export function isReport(value: unknown): value is ManagerReport {
   if (typeof value !== 'object' || value === null) return false;
@@ -89,9 +89,9 @@ export function isReport(value: unknown): value is ManagerReport {
 }
 
 /**
- * Whether a value that was cloned from another thread is a MessagePort, told by its methods, which nothing else that
- * can be cloned has: another realm of this thread (a `node:vm` context, a test runner's sandbox) may have a
- * MessagePort of its own.
+ * Whether a value cloned from another thread is a MessagePort. It is recognized by its methods, which no other
+ * cloneable object has, and not by `instanceof`: another realm of this thread (a `node:vm` context, a test runner's
+ * sandbox) may have its own MessagePort class.
  */
 export function isPort(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -110,8 +110,8 @@ export interface Gone {
 }
 
 /**
- * Posted to the manager's thread with a port that it shall serve, and a second one, for the supervisor. Whatever else
- * arrives there is ignored.
+ * Posted to the manager's thread, together with the port that it is to serve and a second port for the supervisor. The
+ * manager ignores other messages.
  */
 export interface JoinMessage {
   readonly coatcheck: 'join';

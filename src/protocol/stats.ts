@@ -1,4 +1,4 @@
-/** What the manager measures of itself, as it travels. Used in every thread. */
+/** The manager's statistics, and how they travel. Used in every thread. */
 
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { REASONS, type Reason } from './notices.js';
@@ -9,7 +9,7 @@ interface Spread {
   readonly max: number;
 }
 
-/** Bytes; call times in microseconds, delays in milliseconds. */
+/** Sizes in bytes, call times in microseconds, delays in milliseconds. */
 export interface Stats {
   readonly sessions: number;
   readonly bytesUsed: number;

@@ -1,31 +1,36 @@
 /**
  * Reading the shared table: what every thread does at a lookup, and the manager's thread before a change. Nothing here
- * writes, waits or sends.
+ * writes (except `raise`, which marks a session as seen), waits or sends.
  *
- * The races between a reader and the one writer, by cases. The writer publishes a record by one `Atomics.store` of its
- * slot's pointer, after the record's cells were written; it replaces a record by writing another into other cells and
- * storing the pointer anew; the cells of the old one stay as they are in the quarantine, are then zeroed and written
- * again as parts of other records.
+ * The writer publishes a record in two steps: it writes the record's cells, then stores the slot's pointer with one
+ * `Atomics.store`. To replace a record, it writes the new one into other cells and stores the pointer again. The cells
+ * of the old record stay unchanged in quarantine; later they are zeroed and reused for other records.
  *
- *   1. The pointer is the same after the copy as before it. Then the record was current all the time: on a machine that keeps the order of
- *      loads (x86) the copy is whole. A weakly ordered one (ARM) may have let plain loads of the copy run ahead of the first look at the pointer
- *      or fall behind the second; JavaScript has no fences to forbid it. Such a copy mixes what the cells held at different times,
- *      and its checksum, which covers slot, generation and stamp, does not fit: it is copied again.
- *   2. The pointer moved, and the copy proves itself (checksum, slot, generation). As long as the cells were still in quarantine, the copy is the
- *      record that was current when the pointer was first loaded, which was after the lookup began. It may be believed; the newer is preferred.
- *      (The checksum rules out a mix of records; that the cells do not already hold the next record of the same session, whole and not yet
- *      published, the quarantine rules out, which no single copy outlasts eight times in a row.)
- *   3. The pointer moved, and the copy does not prove itself: the cells were used again under the reader. That takes QUARANTINE_CELLS cells'
- *      worth of publications during one copy, so a reader meets it only when its thread was stopped in between, and tries again.
- *   4. The pointer is the same and no copy ever fits: the memory was overwritten by something else than the manager. A miss, after a few tries.
+ * The races between a reader and the one writer, by cases. "Valid" means that the copy's checksums, slot and generation
+ * are right.
  *
- * An ending is one store of ENDED into the slot's mark, and comes before everything that frees. A reader looks at the
- * mark after it has proved its copy; so what it returns was alive after it was called.
+ *   1. The pointer is the same before and after the copy. Then the record was current all the time. On a machine that
+ *      keeps the order of loads (x86) the copy is whole. A weakly ordered one (ARM) may move plain loads of the copy
+ *      before the first load of the pointer or behind the second one, and JavaScript has no fences to forbid it. Such a
+ *      copy mixes the contents of a cell at different times. Its checksum, which covers slot, generation and stamp, is
+ *      then wrong, and the reader copies again.
+ *   2. The pointer moved, and the copy is valid. The copy is the record that was current when the pointer was first
+ *      loaded, which was after the lookup began, so it may be used; a newer copy is preferred. The checksum excludes a
+ *      mix of records. The quarantine excludes that the cells already hold the same session's next record, complete
+ *      but not published: no copy takes longer than the quarantine eight times in a row.
+ *   3. The pointer moved, and the copy is not valid: the cells were reused during the copy. That takes QUARANTINE_CELLS
+ *      cells' worth of publications during one copy, so it happens only if the reader's thread was stopped in between.
+ *      The reader tries again.
+ *   4. The pointer is the same, and no copy is ever valid: something other than the manager overwrote the memory. The
+ *      reader gives up after some tries and reports a miss.
  *
- * An index entry never moves within its buffer, and no word of the buffer in use becomes empty: so a key whose session
- * lives throughout is found however many others come and go. Only when an index is rebuilt into its other buffer could
- * a reader walk through the one that is being cleared; hence a miss is believed only if the number of switches did not
- * change during the walk.
+ * A session ends by one store of ENDED into its slot's mark, before anything is freed. A reader checks the mark after
+ * it has validated its copy, so a session that it returns was alive after the lookup was called.
+ *
+ * An index entry never moves within its buffer, and no word of the current buffer becomes empty again. So a key whose
+ * session lives throughout the lookup is found, however many others are added and removed. The one exception is an
+ * index that is rebuilt into its other buffer: a reader may still walk the old buffer when the next rebuilding clears
+ * it. Therefore a miss counts only if the number of switches did not change during the walk.
  */
 
 import { sumWords } from './checksum.js';
@@ -33,13 +38,13 @@ import {
   CELL_PAYLOAD,
   CELL_WORDS,
   ENDED,
-  HEAD,
   HEADER,
-  headWords,
   LAYOUT_VERSION,
   MAGIC,
   MAX_META_BYTES,
   PICKED,
+  RECORD_HEADER,
+  recordHeaderWords,
   SEGMENT_BITS,
   SEGMENT_MASK,
   SLOT_WORDS,
@@ -48,16 +53,16 @@ import {
 } from './layout.js';
 import { wordsOf } from './memory.js';
 import { REASONS, type Reason } from './notices.js';
-import { HEAD_SCRATCH_WORDS, Head } from './record-header.js';
+import { RecordHeader, SCRATCH_WORDS } from './record-header.js';
 import { raiseMark, seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */
 export type IndexName = 'digests' | 'previous' | 'ids';
 
 const EMPTY = 0;
-export const TOMBSTONE = 1;
-/** Slot numbers in index entries begin here: 0 is an empty word, 1 a tombstone. */
-export const FIRST_ENTRY = 2;
+export const REMOVED = 1;
+/** Slot numbers in index entries begin here: 0 is an empty word, 1 a removed entry. */
+const FIRST_ENTRY = 2;
 
 const TRIES_OF_A_MOVING_RECORD = 8;
 const TRIES_OF_A_BROKEN_RECORD = 16;
@@ -77,8 +82,8 @@ export class TableView {
     ids: HEADER.idSwitches,
   };
   /**
-   * Bits of an index entry that hold the slot; the rest is a tag from the key, which spares most looks at a wrong
-   * record.
+   * The bits of an index entry that hold the slot. The other bits are a tag derived from the key: most entries of other
+   * keys are skipped by it without a look at their records.
    */
   readonly entryMask: number;
   readonly #tagMask: number;
@@ -86,11 +91,11 @@ export class TableView {
   readonly #scatterA: number;
   readonly #scatterB: number;
   /** The record copied last, without the links between its cells. */
-  words = new Int32Array(HEAD_SCRATCH_WORDS);
-  /** The same as bytes. What lies behind the record's length, or was not copied, is of no meaning. */
+  words = new Int32Array(SCRATCH_WORDS);
+  /** The same memory as bytes. What lies behind the record's length, or was not copied, is undefined. */
   bytes = new Uint8Array(this.words.buffer);
-  /** The head parsed last by `load` or `find`. */
-  readonly head = new Head();
+  /** The header of the record that `load` loaded last. */
+  readonly record = new RecordHeader();
 
   constructor(memory: TableMemory) {
     this.shape = memory.shape;
@@ -114,7 +119,7 @@ export class TableView {
 
   // ------------------------------------------------------------ slots
 
-  /** The slot's pointer. Atomic: what was written before it was stored is read after it. */
+  /** The slot's pointer. Atomic: a reader that sees the pointer also sees everything written before it was stored. */
   pointer(slot: number): number {
     return Atomics.load(this.slots, slot * SLOT_WORDS);
   }
@@ -128,55 +133,60 @@ export class TableView {
   }
 
   /**
-   * The mark of the session whose head is loaded, ENDED if that is not the slot's session any more. The generation is
-   * looked at after the mark: it changes before the slot's next session gets a mark, so a mark under the same
-   * generation is this session's own.
+   * The mark of the session whose record is loaded; ENDED if the slot belongs to another session by now. The generation
+   * is read after the mark: it changes before the slot's next session gets a mark, so a mark under the same generation
+   * is this session's own.
    */
   liveMark(slot: number): number {
     const mark = this.mark(slot);
-    return this.generation(slot) === this.head.generation ? mark : ENDED;
+    return this.generation(slot) === this.record.generation ? mark : ENDED;
   }
 
   /**
-   * Why the session of this slot and generation has ended; undefined where it has not, or where that is not known.
-   * A reason is stored before the mark says ENDED, and is final from then on until the slot is let again: so the mark
-   * is read first. A slot gets its next generation when it is freed, before it is let again.
+   * Why the session of this slot and generation has ended; undefined if it has not, or if the reason is not known. A
+   * reason is stored before the mark becomes ENDED, and does not change from then until the slot is allocated again: so
+   * the mark is read first. A slot gets its next generation when it is freed, before it is allocated again.
    */
   reasonOf(slot: number, generation: number): Reason | undefined {
     const mark = this.mark(slot);
-    const place = (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
+    const place = this.reasonPlace(slot);
     const isFree = this.pointer(slot) === 0;
     const current = this.generation(slot);
     const isItsOwn = current === generation || (isFree && current === ((generation + 1) | 0));
     return mark === ENDED && isItsOwn ? REASONS[place] : undefined;
   }
 
-  /** When the session in a slot, whose head is loaded, was last seen, by its mark as it was read. */
+  /** The place in REASONS of the reason stored for a slot; -1 if there is none. */
+  reasonPlace(slot: number): number {
+    return (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
+  }
+
+  /** When the session whose record is loaded was last seen, according to `mark` as it was read. */
   seen(slot: number, mark: number): number {
-    return seenAt(this.slots, markPlace(slot), mark, this.head.createdAt);
+    return seenAt(this.slots, markPlace(slot), mark, this.record.createdAt);
   }
 
-  /** Marks the session in a slot, whose head is loaded, as seen; false if it has ended since `mark` was read. */
+  /** Marks the session whose record is loaded as seen; false if it has ended since `mark` was read. */
   raise(slot: number, mark: number, now: number): boolean {
-    return raiseMark(this.slots, markPlace(slot), mark, this.head.createdAt, now);
+    return raiseMark(this.slots, markPlace(slot), mark, this.record.createdAt, now);
   }
 
-  /** True if the slot's record is still the one under this pointer that bore this stamp. */
+  /** True if the slot's current record is the one that had this pointer and this stamp. */
   isCurrent(slot: number, pointer: number, stampLow: number, stampHigh: number): boolean {
     if (Atomics.load(this.slots, slot * SLOT_WORDS) !== pointer) return false;
     const cells = this.segments[pointer >>> SEGMENT_BITS] as Int32Array;
     const at = (pointer & SEGMENT_MASK) * CELL_WORDS + 1;
-    return cells[at + HEAD.stampLow] === stampLow && cells[at + HEAD.stampHigh] === stampHigh;
+    return cells[at + RECORD_HEADER.stampLow] === stampLow && cells[at + RECORD_HEADER.stampHigh] === stampHigh;
   }
 
   // ------------------------------------------------------------ records
 
   /**
-   * Copies words [from, to) of the record under `pointer` into `words`; both bounds on cells. False if its chain leaves
-   * the table.
+   * Copies words [from, to) of the record under `pointer` into `words`, in whole cells: `from` must be a multiple of
+   * CELL_PAYLOAD, and words behind `to` may be copied too. False if the chain of cells leaves the table.
    */
   copyWords(pointer: number, from: number, to: number): boolean {
-    this.#makeRoom(to);
+    this.#ensureLength(to);
     const { words } = this;
     let cell = pointer;
     for (let at = 0; at < to; at += CELL_PAYLOAD) {
@@ -190,31 +200,31 @@ export class TableView {
     return true;
   }
 
-  /** Copies the head of the record under `pointer` into `words`. False if the copy does not prove itself. */
-  copyHead(pointer: number): boolean {
+  /** Copies the header of the record under `pointer` into `words`. False if its checksum is wrong. */
+  copyRecordHeader(pointer: number): boolean {
     const { words } = this;
     if (!this.copyWords(pointer, 0, 2 * CELL_PAYLOAD)) return false;
-    const count = headWords(words[HEAD.flags] as number);
+    const count = recordHeaderWords(words[RECORD_HEADER.flags] as number);
     if (count > 2 * CELL_PAYLOAD && !this.copyWords(pointer, 2 * CELL_PAYLOAD, count)) return false;
-    return words[HEAD.headSum] === headSum(words, count);
+    return words[RECORD_HEADER.headerSum] === recordHeaderSum(words, count);
   }
 
-  /** Copies the whole record under `pointer` into `words`. False if the copy does not prove itself. */
+  /** Copies the whole record under `pointer` into `words`. False if one of its checksums is wrong. */
   copyRecord(pointer: number): boolean {
-    if (!this.copyHead(pointer)) return false;
-    const length = this.words[HEAD.length] as number;
-    if (length < HEAD.words * 4 || length > MAX_META_BYTES + this.shape.maxSessionBytes) return false;
+    if (!this.copyRecordHeader(pointer)) return false;
+    const length = this.words[RECORD_HEADER.length] as number;
+    if (length < RECORD_HEADER.words * 4 || length > MAX_META_BYTES + this.shape.maxSessionBytes) return false;
     const count = Math.ceil(length / 4);
-    const headEnd = headWords(this.words[HEAD.flags] as number);
-    // The head is proved already; what lies behind the cells that it was copied with is that head's body, or its sum
-    // does not fit.
-    const copied = Math.max(2, Math.ceil(headEnd / CELL_PAYLOAD)) * CELL_PAYLOAD;
+    const headerEnd = recordHeaderWords(this.words[RECORD_HEADER.flags] as number);
+    // The header is valid here. The body's first words may have been copied with the header's cells; if they belong to
+    // another record, the body's checksum is wrong.
+    const copied = Math.max(2, Math.ceil(headerEnd / CELL_PAYLOAD)) * CELL_PAYLOAD;
     if (count > copied && !this.copyWords(pointer, copied, count)) return false;
     const { words } = this;
-    return words[HEAD.bodySum] === sumWords(words, headEnd, count, headEnd);
+    return words[RECORD_HEADER.bodySum] === sumWords(words, headerEnd, count, headerEnd);
   }
 
-  #makeRoom(count: number): void {
+  #ensureLength(count: number): void {
     if (this.words.length >= count + CELL_PAYLOAD) return;
     const grown = new Int32Array(Math.max(count + CELL_PAYLOAD, this.words.length * 2));
     grown.set(this.words);
@@ -223,9 +233,9 @@ export class TableView {
   }
 
   /**
-   * Loads what the slot holds now into `head` (with `whole`, also the body into `words`), and returns the pointer it
-   * was published by; 0 if the slot is empty or its memory is broken. Argued above by cases; the slot's mark is the
-   * caller's to look at, afterwards.
+   * Loads the record that the slot holds now: its header into `record`, with `whole` also its body into `words`.
+   * Returns the pointer that it was published by; 0 if the slot is empty or its memory is broken. The cases are argued
+   * at the head of this file. The caller checks the slot's mark afterwards.
    */
   load(slot: number, whole: boolean): number {
     let broken = 0;
@@ -233,12 +243,12 @@ export class TableView {
       const pointer = this.pointer(slot);
       if (pointer === 0) return 0;
       const proved =
-        (whole ? this.copyRecord(pointer) : this.copyHead(pointer)) &&
-        this.words[HEAD.slot] === slot &&
-        this.words[HEAD.generation] === this.generation(slot);
+        (whole ? this.copyRecord(pointer) : this.copyRecordHeader(pointer)) &&
+        this.words[RECORD_HEADER.slot] === slot &&
+        this.words[RECORD_HEADER.generation] === this.generation(slot);
       const same = this.pointer(slot) === pointer;
       if (proved && (same || tries >= TRIES_OF_A_MOVING_RECORD)) {
-        this.head.parse(this.words);
+        this.record.parse(this.words);
         return pointer;
       }
       if (!proved && same && ++broken >= TRIES_OF_A_BROKEN_RECORD) return 0;
@@ -247,25 +257,25 @@ export class TableView {
 
   // ------------------------------------------------------------ indexes
 
-  /** Where a key's walk begins. */
+  /** Where the walk for a key begins. */
   home(keyA: number, keyB: number): number {
     return scatter(keyA ^ this.#scatterA, keyB) & this.#indexMask;
   }
 
-  /** The entry that leads from a key to a slot. */
+  /** The index entry that leads from a key to a slot. */
   entry(keyA: number, keyB: number, slot: number): number {
     return (scatter(keyB ^ this.#scatterB, keyA) & this.#tagMask) | (slot + FIRST_ENTRY);
   }
 
-  /** The buffer of an index that is in use. */
+  /** The current buffer of an index. */
   current(name: IndexName): Int32Array {
     return this.indexes[name][Atomics.load(this.header, this.switchWords[name]) & 1] as Int32Array;
   }
 
   /**
-   * Walks an index along the entries of a key, whose first two words are given, and returns the first slot that
-   * `matches` accepts, or -1. `matches` sees each candidate once a walk; a wrong one has the same tag by chance, or is
-   * on its way in or out.
+   * Walks an index along the entries of a key, given by its first two words, and returns the first slot that `matches`
+   * accepts, or -1. `matches` sees each candidate once per walk. A wrong candidate has the same tag by chance, or its
+   * session is being added or removed.
    */
   find(name: IndexName, keyA: number, keyB: number, matches: (slot: number) => boolean): number {
     const home = this.home(keyA, keyB);
@@ -287,17 +297,17 @@ export class TableView {
   }
 }
 
-/** A head's checksum: over all its words but the sum itself. */
-export function headSum(words: Int32Array, count: number): number {
-  return sumWords(words, HEAD.headSum + 1, count, sumWords(words, 0, HEAD.headSum, count));
+/** A record header's checksum: over all its words except the checksum itself. */
+export function recordHeaderSum(words: Int32Array, count: number): number {
+  return sumWords(words, RECORD_HEADER.headerSum + 1, count, sumWords(words, 0, RECORD_HEADER.headerSum, count));
 }
 
-/** Where a slot's mark stands among the words of the slots. */
+/** The place of a slot's mark among the words of all slots. */
 export function markPlace(slot: number): number {
   return slot * SLOT_WORDS + 2;
 }
 
-/** Compares two digests without telling by its time where they differ. */
+/** Compares two digests in constant time. */
 export function sameDigest(one: Int32Array, other: Int32Array): boolean {
   let difference = 0;
   for (let i = 0; i < one.length; i++) difference |= (one[i] as number) ^ (other[i] as number);

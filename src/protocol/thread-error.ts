@@ -1,11 +1,11 @@
 /**
- * Errors from one thread to another: whatever was thrown there, what arrives is plain text, and an error again. Used in
- * every thread.
+ * Errors sent from one thread to another: whatever was thrown arrives as an Error with the same texts. Used in every
+ * thread.
  */
 
 import type { ThreadError } from './startup.js';
 
-/** What was thrown, as it travels; nothing that is thrown can hinder it. */
+/** What was thrown, in a form that can be cloned. Never throws, whatever was thrown. */
 export function errorFor(thrown: unknown): ThreadError {
   try {
     if (typeof thrown === 'object' && thrown !== null) {

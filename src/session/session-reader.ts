@@ -114,9 +114,9 @@ export class SessionReader {
     if (snapshot.pointer !== 0 && view.isCurrent(this.#slot, snapshot.pointer, snapshot.stampLow, snapshot.stampHigh))
       return true;
     const pointer = view.load(this.#slot, false);
-    if (pointer === 0 || view.head.generation !== this.#generation) return false;
+    if (pointer === 0 || view.record.generation !== this.#generation) return false;
     // The checksum covers the body too: what lies in it can be trusted only if the whole record is read.
-    if (view.head.userBytes > 0 || view.head.clientBytes > 0) return this.#read();
+    if (view.record.userBytes > 0 || view.record.clientBytes > 0) return this.#read();
     snapshot.load(view, pointer, false);
     return true;
   }
@@ -124,7 +124,7 @@ export class SessionReader {
   #read(): boolean {
     const { view } = this.#context;
     const pointer = view.load(this.#slot, true);
-    if (pointer === 0 || view.head.generation !== this.#generation) return false;
+    if (pointer === 0 || view.record.generation !== this.#generation) return false;
     this.#snapshot().load(view, pointer, true);
     return true;
   }
@@ -218,10 +218,10 @@ export class SessionReader {
     const snapshot = this.#snapshot();
     if (snapshot.data !== undefined) return snapshot.data;
     if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
-    const { head, bytes } = this.#context.view;
+    const { record, bytes } = this.#context.view;
     try {
       snapshot.data = decodeData(
-        bytes.subarray(head.dataStart, head.length),
+        bytes.subarray(record.dataStart, record.length),
         this.#context.knownKeys,
       ) as Readonly<Data>;
     } catch (cause) {
@@ -290,7 +290,7 @@ export class SessionReader {
     const token = this.#newestToken();
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
     const { view } = this.#context;
-    if (token === undefined && view.load(this.#slot, false) !== 0 && view.head.isKeyed) throw noToken();
+    if (token === undefined && view.load(this.#slot, false) !== 0 && view.record.isKeyed) throw noToken();
     return token;
   }
 
@@ -310,10 +310,10 @@ export class SessionReader {
     const snapshot = this.#snapshot();
     if (snapshot.token === token) return token;
     const pointer = view.load(this.#slot, false);
-    const { head } = view;
-    if (pointer === 0 || head.generation !== this.#generation) return undefined;
-    const newest = newestTokenOf(token, head, now());
-    if (newest === token && snapshot.isOfRecord(pointer, head)) snapshot.token = token;
+    const { record } = view;
+    if (pointer === 0 || record.generation !== this.#generation) return undefined;
+    const newest = newestTokenOf(token, record, now());
+    if (newest === token && snapshot.isOfRecord(pointer, record)) snapshot.token = token;
     return newest;
   }
 

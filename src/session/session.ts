@@ -242,7 +242,7 @@ export class SessionHandle extends SessionReader implements Session<Data> {
       return undefined;
     }
     // Judged again by the record in which `token` was found: another thread may have rotated in the meantime.
-    const isStillDue = this.context.now() - this.context.view.head.tokenIssuedAt >= rotation.every;
+    const isStillDue = this.context.now() - this.context.view.record.tokenIssuedAt >= rotation.every;
     if (token === undefined || !isStillDue) return undefined;
     const due = token;
     // A rotation that fails (a full manager, a restart, a login elsewhere) is left to the next request: no request
@@ -260,8 +260,8 @@ export class SessionHandle extends SessionReader implements Session<Data> {
    */
   maskBefore(token: string): Uint8Array | undefined {
     const { view, now } = this.context;
-    const isThere = view.load(this.slot, false) !== 0 && view.head.generation === this.generation;
-    return isThere ? maskBefore(token, view.head, now()) : undefined;
+    const isThere = view.load(this.slot, false) !== 0 && view.record.generation === this.generation;
+    return isThere ? maskBefore(token, view.record, now()) : undefined;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { formatId } from '../protocol/ids.js';
-import type { Head } from '../protocol/record-header.js';
+import type { RecordHeader } from '../protocol/record-header.js';
 import type { TableView } from '../protocol/table.js';
 import type { EndReason, Seen, Session, SessionId } from '../types/types.js';
 import { fromUtf8, unpackClient } from './info.js';
@@ -69,35 +69,33 @@ export class Snapshot {
   }
 
   /**
-   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the head was loaded, which is
+   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the header was loaded, which is
    * enough for a record without user and client.
    */
-  load({ head, bytes }: TableView, pointer: number, whole: boolean): void {
-    if (head.version !== this.version) this.data = undefined;
+  load({ record, bytes }: TableView, pointer: number, whole: boolean): void {
+    if (record.version !== this.version) this.data = undefined;
     this.token = undefined;
     this.pointer = pointer;
-    this.stampLow = head.stampLow;
-    this.stampHigh = head.stampHigh;
-    if (this.id === '') this.id = formatId(head.id) as SessionId;
-    this.createdAt = head.createdAt;
-    this.idle = head.idle;
-    this.absoluteAt = head.expiresAt;
-    this.tokenIssuedAt = head.tokenIssuedAt;
-    this.authenticatedAt = head.authenticatedAt;
-    this.version = head.version;
+    this.stampLow = record.stampLow;
+    this.stampHigh = record.stampHigh;
+    if (this.id === '') this.id = formatId(record.id) as SessionId;
+    this.createdAt = record.createdAt;
+    this.idle = record.idle;
+    this.absoluteAt = record.expiresAt;
+    this.tokenIssuedAt = record.tokenIssuedAt;
+    this.authenticatedAt = record.authenticatedAt;
+    this.version = record.version;
     // `putSession` may remove the user or the client of an existing session.
-    if (head.userBytes === 0) this.userId = undefined;
-    if (head.clientBytes === 0) this.client = NO_CLIENT;
+    if (record.userBytes === 0) this.userId = undefined;
+    if (record.clientBytes === 0) this.client = NO_CLIENT;
     if (!whole) return;
-    const userAt = head.words * 4;
-    const clientAt = userAt + head.userBytes;
-    if (head.userBytes > 0) this.userId = fromUtf8(bytes.subarray(userAt, clientAt));
-    if (head.clientBytes === 0) return;
-    this.client = Object.freeze(unpackClient(bytes.subarray(clientAt, clientAt + head.clientBytes)));
+    if (record.userBytes > 0) this.userId = fromUtf8(bytes.subarray(record.userStart, record.clientStart));
+    if (record.clientBytes === 0) return;
+    this.client = Object.freeze(unpackClient(bytes.subarray(record.clientStart, record.dataStart)));
   }
 
   /** Whether this snapshot was taken from that record. */
-  isOfRecord(pointer: number, { stampLow, stampHigh }: Head): boolean {
+  isOfRecord(pointer: number, { stampLow, stampHigh }: RecordHeader): boolean {
     return this.pointer === pointer && this.stampLow === stampLow && this.stampHigh === stampHigh;
   }
 

@@ -62,7 +62,7 @@ export function memberOf({ number, words, journal, second }: Joined, gone: () =>
     number,
     words,
     journal,
-    reconnect: (next, epoch) => post({ coatcheck: 'renew', port: next, epoch }, [next]),
+    reconnect: (next, epoch) => post({ coatcheck: 'reconnect', port: next, epoch }, [next]),
     restarted: (why, restarts, recovered) => post({ coatcheck: 'restarted', why, restarts, recovered }),
     managerEnded: () => port.close(),
   };

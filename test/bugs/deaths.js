@@ -6,8 +6,8 @@ export const ofDeaths = [
   {
     name: 'calls that were answered are done again',
     file: 'worker/calls/batch.ts',
-    find: 'if (!isDoneAgain(this.which)) return recall(',
-    replace: 'if (!isDoneAgain(this.which) && this.which > 99) return recall(',
+    find: 'if (!isRepeatable(this.which)) return replayAnswer(',
+    replace: 'if (!isRepeatable(this.which) && this.which > 99) return replayAnswer(',
     caughtBy: resent('in few steps, a call is done once and answered once, before whichever write its manager dies'),
   },
   {
@@ -20,8 +20,8 @@ export const ofDeaths = [
   {
     name: 'a call in doubt is taken for not done, whatever record it left',
     file: 'worker/recovery.ts',
-    find: "if (left && head.connection === number && (head.call | 0) === call) journal.answered(call, 'done');",
-    replace: "if (left && head.connection < 0) journal.answered(call, 'done');",
+    find: "if (left && record.connection === number && (record.call | 0) === call) journal.answered(call, 'done');",
+    replace: "if (left && record.connection < 0) journal.answered(call, 'done');",
     caughtBy: resent('in few steps, a call is done once and answered once, before whichever write its manager dies'),
   },
   {
@@ -34,19 +34,19 @@ export const ofDeaths = [
   {
     name: 'a successor keeps a record of another generation',
     file: 'worker/recovery.ts',
-    find: ' && head.generation === view.generation(slot) &&',
+    find: ' && record.generation === view.generation(slot) &&',
     replace: ' &&',
     caughtBy: recovery('takes a record of another generation of its place for none'),
   },
   {
     name: 'a successor gives two records the same cell',
     file: 'worker/table/cells.ts',
-    find: 'if (!(cell > 0 && cell < touched) || (taken[cell >>> 5] as number) & (1 << (cell & 31))) {',
+    find: 'if (!(cell > 0 && cell < touched) || (assigned[cell >>> 5] as number) & (1 << (cell & 31))) {',
     replace: 'if (!(cell > 0 && cell < touched)) {',
     caughtBy: recovery('of two whole records that share a cell, keeps one'),
   },
   {
-    name: 'a successor lets a free place under the generation that it had',
+    name: 'a successor allocates a free slot under the generation that it had',
     file: 'worker/table/table.ts',
     find: 'if (this.view.slots[at + 1] !== -1) this.#age(slot);',
     replace: 'this.view.slots[at + 1] = (this.view.slots[at + 1] as number) - 1;\n    this.#age(slot);',
@@ -127,8 +127,8 @@ export const ofDeaths = [
   {
     name: 'a successor does not know which thread a session is linked to',
     file: 'worker/rules/sessions.ts',
-    find: 'this.table.dataBytes += head.dataBytes;\n    if (head.linkedTo !== 0) this.#link(head.linkedTo, slot);',
-    replace: 'this.table.dataBytes += head.dataBytes;',
+    find: 'this.table.dataBytes += record.dataBytes;\n    if (record.linkedTo !== 0) this.#link(record.linkedTo, slot);',
+    replace: 'this.table.dataBytes += record.dataBytes;',
     caughtBy: restart('a linked session lives on, and ends with its thread'),
   },
 ];

@@ -26,8 +26,8 @@ export const ofRules = [
   {
     name: 'ifVersion is not looked at',
     file: 'worker/rules/changes.ts',
-    find: 'if (ifVersion !== undefined && ifVersion !== view.head.version)',
-    replace: 'if (ifVersion !== undefined && view.head.version < 0)',
+    find: 'if (ifVersion !== undefined && ifVersion !== view.record.version)',
+    replace: 'if (ifVersion !== undefined && view.record.version < 0)',
     caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
   },
   {
@@ -43,47 +43,47 @@ export const ofRules = [
   {
     name: 'the token before stays in the record after login',
     file: 'worker/rules/token-changes.ts',
-    find: 'head.hasPrevious = false;',
+    find: 'record.hasPrevious = false;',
     replace: '',
     caughtBy: recovery('honours no token that was rotated out before a login'),
   },
   {
     name: 'a rotation lays no way from the token before',
     file: 'worker/rules/token-changes.ts',
-    find: 'table.previous.insert(call.from[0] as number, call.from[1] as number, slot);',
+    find: 'table.previous.insert(call.from, slot);',
     replace: '',
     caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
   },
   {
     name: 'of two rotations from the same token both are done',
     file: 'worker/rules/token-changes.ts',
-    find: 'if (!sameDigest(head.digest, call.from)) {',
-    replace: 'if (!sameDigest(head.digest, call.from) && !head.hasPrevious) {',
+    find: 'if (!sameDigest(record.digest, call.from)) {',
+    replace: 'if (!sameDigest(record.digest, call.from) && !record.hasPrevious) {',
     caughtBy: interleavings,
   },
   {
     name: 'a login is published before there is a way from its token',
     file: 'worker/rules/token-changes.ts',
-    find: `table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+    find: `table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');
         this.#changes.see(slot, now);
         prepared.apply(reply);`,
     replace: `this.#changes.see(slot, now);
         prepared.apply(reply);
-        table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');`,
     caughtBy: interleavings,
   },
   {
     name: 'a change is noted in the journal only after it is published',
     file: 'worker/rules/changes.ts',
-    find: `by.journal?.intend({ slot, generation, createdAt, pinned });
+    find: `by.journal?.noteIntent({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');
         table.publish(slot, pointer);
         failpoint('change: published');`,
     replace: `table.publish(slot, pointer);
         failpoint('change: published');
-        by.journal?.intend({ slot, generation, createdAt, pinned });
+        by.journal?.noteIntent({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');`,
     caughtBy: interleavings,
   },

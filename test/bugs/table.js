@@ -6,8 +6,8 @@ export const ofTable = [
   {
     name: 'a copied record is believed whatever its checksum',
     file: 'src/protocol/table.ts',
-    find: 'sumWords(words, headEnd, count, headEnd);',
-    replace: 'words[HEAD.bodySum];',
+    find: 'sumWords(words, headerEnd, count, headerEnd);',
+    replace: 'words[RECORD_HEADER.bodySum];',
     caughtBy: recovery('whatever words are broken, nothing throws'),
   },
   {
@@ -27,7 +27,7 @@ export const ofTable = [
   {
     name: 'a mark is taken for the session’s own, whatever its generation',
     file: 'src/protocol/table.ts',
-    find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
+    find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
       file: 'test/table/marks.test.ts',
@@ -37,7 +37,7 @@ export const ofTable = [
   {
     name: 'a mark is taken for that of a key’s former session, whatever its generation',
     file: 'src/protocol/table.ts',
-    find: 'return this.generation(slot) === this.head.generation ? mark : ENDED;',
+    find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
       file: 'test/table/marks.test.ts',
@@ -57,8 +57,8 @@ export const ofTable = [
   {
     name: 'a digest is compared by its first words only',
     file: 'src/lookup/lookup.ts',
-    find: 'const isCurrent = sameDigest(head.digest, digest);',
-    replace: 'const isCurrent = head.digest[0] === digest[0] && head.digest[1] === digest[1];',
+    find: 'const isCurrent = sameDigest(record.digest, digest);',
+    replace: 'const isCurrent = record.digest[0] === digest[0] && record.digest[1] === digest[1];',
     caughtBy: {
       file: 'test/rules/look-alikes.test.ts',
       test: 'a token opens no session whose digest only begins like its own',
@@ -92,10 +92,10 @@ export const ofTable = [
     },
   },
   {
-    name: 'a deposed manager writes on',
+    name: 'a fenced manager writes on',
     file: 'worker/table/owner.ts',
-    find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) depose();',
-    replace: 'if (Number.isNaN(this.epoch)) depose();',
+    find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) throwFenced();',
+    replace: 'if (Number.isNaN(this.epoch)) throwFenced();',
     caughtBy: recovery('a manager that was given up for dead writes nothing, whatever it is told to do'),
   },
   {
@@ -113,7 +113,7 @@ export const ofTable = [
     caughtBy: table('a record that was replaced stays whole for thousands of cells of further changes'),
   },
   {
-    name: 'a place is let again under the same generation',
+    name: 'a slot is allocated again under the same generation',
     file: 'worker/table/table.ts',
     find: 'const next = ((this.view.slots[at + 1] as number) + 1) | 0;',
     replace: 'const next = (this.view.slots[at + 1] as number) | 0;',
@@ -122,14 +122,14 @@ export const ofTable = [
   {
     name: 'an index that is rebuilt misses what is entered meanwhile',
     file: 'worker/table/index-writer.ts',
-    find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;',
+    find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, key, slot)) this.#spareUsed++;',
     replace: '',
     caughtBy: table('all that is live is found, and nothing else, while the index is rebuilt again and again'),
   },
   {
     name: 'a place keeps the reports of its former session',
     file: 'worker/rules/endings.ts',
-    find: 'if (Atomics.load(view.reported, slot) !== view.head.generation) return;',
+    find: 'if (Atomics.load(view.reported, slot) !== view.record.generation) return;',
     replace: '',
     caughtBy: {
       file: 'test/rules/rotation.test.ts',

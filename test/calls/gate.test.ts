@@ -328,7 +328,7 @@ describe('a batch', () => {
         return random.chance(0.2) ? valid.subarray(0, random.below(valid.length)) : valid;
       }
       return written((to) => {
-        // No slot here has been let so often.
+        // No slot here has been allocated so often.
         to.u32(random.pick([0, 1, 5, 1999, 2000, 2 ** 31, 2 ** 32 - 1]));
         to.u32(random.pick([2 ** 20 + random.below(2 ** 20), 2 ** 32 - 1, 2 ** 31]));
         to.raw(random.bytes(random.below(120)));

@@ -180,13 +180,13 @@ function outcome(nth: number, mth: number) {
     if (which === CALL.newSession || which === CALL.putSession) {
       const slot = from.u32();
       const generation = from.u32() | 0;
-      const found = view.load(slot, false) !== 0 && view.head.generation === generation;
-      return [answer, found ? formatId(view.head.id) : 'gone', from.f64()];
+      const found = view.load(slot, false) !== 0 && view.record.generation === generation;
+      return [answer, found ? formatId(view.record.id) : 'gone', from.f64()];
     }
     if (which === CALL.sessionsOfUser) {
       return [
         answer,
-        Array.from({ length: from.u32() }, () => view.load(from.u32(), from.u32() < 0) && formatId(view.head.id)),
+        Array.from({ length: from.u32() }, () => view.load(from.u32(), from.u32() < 0) && formatId(view.record.id)),
       ];
     }
     return [answer, Buffer.from(from.bytes).toString('hex')];
@@ -207,11 +207,11 @@ function outcome(nth: number, mth: number) {
     return session && [session.id, session.data, session.version, session.userId, session.expiresAt?.getTime()];
   });
   sweep(bare);
-  const counted = [bare.sessions.live, bare.sessions.created, bare.table.dataBytes, bare.table.slotsLet];
+  const counted = [bare.sessions.live, bare.sessions.created, bare.table.dataBytes, bare.table.slotsInUse];
   allOf(bare.rules.closeAllSessions(everything));
   bare.arrive(0);
   for (let i = 0; i < 3; i++) sweep(bare);
-  const left = [bare.table.cells.inUse, bare.table.slotsLet];
+  const left = [bare.table.cells.inUse, bare.table.slotsInUse];
   return { died: [first, second], readable, seen, counted, left };
 }
 

@@ -134,7 +134,7 @@ describe('whose call is refused', () => {
     expect(new Set(await reasons)).toEqual(new Set(['closed']));
   });
 
-  test('a signal, whose slot is let again meanwhile: it aborts, and the signal of the next session does not', async () => {
+  test('a signal, whose slot is allocated again meanwhile: it aborts, and the signal of the next session does not', async () => {
     const manager = await start(blocks, { callTimeout: '30s', maxSessions: 1 });
     const session = await manager.newSession();
     const release = await block(manager);

@@ -329,7 +329,7 @@ describe('between two steps', () => {
     for (const job of jobs) expect(bare.answersOf(job).every(([answer]) => answer === 'done')).toBe(true);
     const { view } = bare.table;
     view.load(target.slot, true);
-    expect([view.head.version, decodeData(bare.table.loadedBody().data)]).toEqual([6, { n: 2, m: 2 }]);
+    expect([view.record.version, decodeData(bare.table.loadedBody().data)]).toEqual([6, { n: 2, m: 2 }]);
   });
 
   test('closeAllSessions touches no session that begins meanwhile, and ends each that lived, changed or not', () => {

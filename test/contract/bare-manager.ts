@@ -6,11 +6,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import {
   ANSWERS,
-  Batch,
+  BatchJob,
   ByteReader,
   ByteWriter,
+  CallerConnection,
   CONNECTION,
-  Connection,
   type ConnectionMemory,
   Connections,
   Endings,
@@ -72,7 +72,7 @@ export class BareManager {
   endings!: Endings;
   rules!: Rules;
   executor!: Executor;
-  connections!: Connection[];
+  connections!: CallerConnection[];
   readonly #next: number[];
   /** What goes on in another turn. */
   readonly #later: (() => void)[] = [];
@@ -93,12 +93,12 @@ export class BareManager {
     this.table = new TableWriter(this.memory, Atomics.add(header, HEADER.ownerEpoch, 1) + 1);
     const { owner } = this.table;
     const now = () => this.time;
-    const audience = new Connections();
+    const connections = new Connections();
     this.sessions = new Sessions(this.table);
-    this.endings = new Endings(this.sessions, audience, now);
-    this.rules = new Rules(this.sessions, this.endings, audience, limits, now);
+    this.endings = new Endings(this.sessions, connections, now);
+    this.rules = new Rules(this.sessions, this.endings, connections, limits, now);
     const { rules, sessions, endings } = this;
-    const parts = { rules, sessions, endings, connections: audience, bytesReserved: 0 };
+    const parts = { rules, sessions, endings, connections, bytesReserved: 0 };
     this.#later.length = 0;
     this.executor = new Executor({ ...parts, *stop() {}, die: () => {} }, (work) => void this.#later.push(work));
     const survivors = this.lines.map(({ words, journal }, n) => ({
@@ -113,7 +113,7 @@ export class BareManager {
     for (const at of recovered.closings) this.endings.awaitClosing(at);
     this.connections = survivors.map(({ number, words, journal }) => {
       const port = { postMessage() {}, close() {} } as unknown as MessagePort;
-      const connection = audience.add(new Connection(number, port, words, journal, { isInherited: true }));
+      const connection = connections.add(new CallerConnection(number, port, words, journal, { isInherited: true }));
       for (const pin of recovered.pins.get(number) ?? []) connection.pins.add(this.table, pin);
       return connection;
     });
@@ -143,14 +143,14 @@ export class BareManager {
   }
 
   /** Has a batch begun, and done as far as one step goes. */
-  begin(line: number, batch: ArrayBuffer): Batch {
-    const connection = this.connections[line] as Connection;
-    const job = new Batch(this.executor, connection, batch);
+  begin(line: number, batch: ArrayBuffer): BatchJob {
+    const connection = this.connections[line] as CallerConnection;
+    const job = new BatchJob(this.executor, connection, batch);
     this.executor.turns.add(connection.queue, job);
     return job;
   }
 
-  answersOf(job: Batch): Answered[] {
+  answersOf(job: BatchJob): Answered[] {
     const from = new ByteReader(new Uint8Array(job.outcome() as ArrayBuffer));
     return Array.from({ length: from.u32() }, () => {
       const answer = ANSWERS[from.u8()] as string;
@@ -169,7 +169,7 @@ export class BareManager {
 
   /** All that a thread was answered has arrived there. */
   arrive(line: number): void {
-    const { words } = this.connections[line] as Connection;
+    const { words } = this.connections[line] as CallerConnection;
     Atomics.store(words, CONNECTION.settled, Atomics.load(words, CONNECTION.begun));
   }
 }

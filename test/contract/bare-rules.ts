@@ -21,7 +21,7 @@ import {
   Journal,
   Listing,
   Lookup,
-  nobody,
+  type Notifier,
   type Recovered,
   type Refusal,
   Rules,
@@ -68,6 +68,9 @@ export const few = {
   whenFull: 'reject',
 } as const satisfies Limits;
 
+/** A notifier that nobody listens to. */
+export const silentNotifier: Notifier = { wanted: 0, tell() {}, over() {}, watched: () => [] };
+
 /** A cookie that is the token, whatever its length. */
 export const bareToken: CookieFormat = {
   tokenOf: (cookie) => cookie,
@@ -90,11 +93,11 @@ export class BareRules {
     this.memory = reserveTable(shapeFor(limits), [7, 11]);
     this.table = this.#own();
     this.sessions = new Sessions(this.table);
-    this.endings = new Endings(this.sessions, nobody, this.now);
-    this.rules = new Rules(this.sessions, this.endings, nobody, limits, this.now);
+    this.endings = new Endings(this.sessions, silentNotifier, this.now);
+    this.rules = new Rules(this.sessions, this.endings, silentNotifier, limits, this.now);
   }
 
-  /** Raises the epoch: whoever wrote the table before is deposed. */
+  /** Raises the epoch: a manager that wrote the table before is fenced. */
   #own(): TableWriter {
     const header = new Int32Array(this.memory.header);
     return new TableWriter(this.memory, Atomics.add(header, HEADER.ownerEpoch, 1) + 1);
@@ -104,8 +107,8 @@ export class BareRules {
   succeed(journals: readonly SharedArrayBuffer[] = [], suspect = -1): Recovered {
     this.table = this.#own();
     this.sessions = new Sessions(this.table);
-    this.endings = new Endings(this.sessions, nobody, this.now);
-    this.rules = new Rules(this.sessions, this.endings, nobody, this.limits, this.now);
+    this.endings = new Endings(this.sessions, silentNotifier, this.now);
+    this.rules = new Rules(this.sessions, this.endings, silentNotifier, this.limits, this.now);
     const survivors = journals.map((memory, n) => ({
       number: n + 1,
       words: new Int32Array(CONNECTION.words),
@@ -208,7 +211,7 @@ export function allOf<T>(steps: Steps<T>): T {
   }
 }
 
-/** Asks a rule until it has made room, publishes what it has prepared and returns the reply, or the refusal. */
+/** Asks a rule until there is capacity, publishes what it has prepared and returns the reply, or the refusal. */
 export function applied(rule: () => Ruling): ByteReader | Refusal {
   for (;;) {
     const ruling = rule();

@@ -11,8 +11,8 @@ import {
   ByteReader,
   ByteWriter,
   type Call,
+  CallerConnection,
   CONNECTION,
-  Connection,
   Connections,
   Endings,
   Executor,
@@ -60,7 +60,7 @@ export const overBareRules: StartHost = async (options) => {
   const port = { postMessage: (message: never) => queueMicrotask(() => heard(message)), close() {} };
   const journal = new Journal(line.journal, parts.owner);
   const connection = parts.connections.add(
-    new Connection(1, port as unknown as MessagePort, new Int32Array(line.words), journal),
+    new CallerConnection(1, port as unknown as MessagePort, new Int32Array(line.words), journal),
   );
   const { executor } = parts;
   let made = 0;

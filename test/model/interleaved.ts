@@ -251,12 +251,12 @@ export class Interleaved {
 
   /** After everything is closed, answered and swept, nothing of it is left. */
   expectNothingLeft(): void {
-    const { rules: manager, sessions, table } = this.#bare;
+    const { rules, sessions, table } = this.#bare;
     const everything = { user: undefined, except: undefined, createdBefore: Infinity, limit: Infinity };
-    allOf(manager.closeAllSessions(everything));
+    allOf(rules.closeAllSessions(everything));
     for (const line of this.#diesAt.keys()) this.#bare.arrive(line);
-    for (let i = 0; i < 2; i++) while (!allOf(manager.sweep(1000)).isOver);
-    expect([sessions.live, table.slotsLet, table.cells.inUse, table.dataBytes]).toEqual([0, 0, 0, 0]);
+    for (let i = 0; i < 2; i++) while (!allOf(rules.sweep(1000)).isOver);
+    expect([sessions.live, table.slotsInUse, table.cells.inUse, table.dataBytes]).toEqual([0, 0, 0, 0]);
   }
 
   // ------------------------------------------------------------ looks

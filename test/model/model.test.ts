@@ -67,7 +67,7 @@ test('what closeAllSessions ended ends no second time, though its timeout comes 
     whenOverLimit: 'reject',
     whenFull: 'reject',
   });
-  const { rules: manager, sessions, endings } = model.bare;
+  const { rules, sessions, endings } = model.bare;
   const fresh = { do: 'new', user: 1, text: '', idle: 10, absolute: 10 } as const;
   model.do(fresh);
   model.do({ do: 'closeAll' });
@@ -78,5 +78,5 @@ test('what closeAllSessions ended ends no second time, though its timeout comes 
   model.do(fresh);
   endings.freeSome(10);
   expect([sessions.live, sessions.ended.closed, sessions.ended.idle, model.bare.sweep()]).toEqual([2, 1, 0, 0]);
-  expect([...model.live.values()].every(({ target }) => manager.isAlive(target))).toBe(true);
+  expect([...model.live.values()].every(({ target }) => rules.isAlive(target))).toBe(true);
 });

@@ -122,7 +122,7 @@ export class Model {
   }
 
   do(step: Step): void {
-    const { rules: manager } = this.bare;
+    const { rules } = this.bare;
     const now = this.bare.time;
     switch (step.do) {
       case 'advance':
@@ -131,7 +131,7 @@ export class Model {
       case 'sweep':
         this.bare.sweep();
         expect(this.bare.sessions.live).toBe(this.live.size);
-        expect(this.bare.table.slotsLet).toBe(this.live.size);
+        expect(this.bare.table.slotsInUse).toBe(this.live.size);
         expect(this.bare.table.dataBytes).toBe(this.bytes);
         return;
       case 'succeed': {
@@ -143,7 +143,7 @@ export class Model {
         const since = (known: Known) => this.#loggedIn.get(known) ?? known.createdAt;
         const stamp = ({ target }: Known) => {
           const { view } = this.bare.table;
-          return view.load(target.slot, false) && view.head.stampLow;
+          return view.load(target.slot, false) && view.record.stampLow;
         };
         const held = [...this.live.values()].sort((a, b) => since(a) - since(b) || stamp(a) - stamp(b));
         for (const known of held) known.turn = ++this.#turn;
@@ -158,7 +158,7 @@ export class Model {
         const refusal = this.expectRoom(user, true, 1, packed.length);
         const call = { digest: digestOf(token), id, idle: step.idle, absolute: step.absolute, linked: false };
         const made = { ...call, user: packUser(user), client: new Uint8Array(0), data: packed };
-        const reply = applied(() => manager.newSession(made, this.bare.by()));
+        const reply = applied(() => rules.newSession(made, this.bare.by()));
         if (refusal !== undefined || typeof reply === 'string') {
           expect(reply).toBe(refusal);
           this.dead.push(token);
@@ -208,7 +208,7 @@ export class Model {
   }
 
   doTo(known: Known, step: Extract<Step, { nth: number }>): void {
-    const { rules: manager } = this.bare;
+    const { rules } = this.bare;
     const by = this.bare.by();
     const { target } = known;
     switch (step.do) {
@@ -217,12 +217,12 @@ export class Model {
         known.seenAt = this.bare.time;
         return;
       case 'close':
-        manager.close(target, false, new Uint8Array(0));
+        rules.close(target, false, new Uint8Array(0));
         this.forget(known);
         return;
       case 'take': {
         const { [step.key]: value, ...rest } = known.data;
-        const reply = applied(() => manager.take({ target, key: packKey(step.key) }, by));
+        const reply = applied(() => rules.take({ target, key: packKey(step.key) }, by));
         if (typeof reply === 'string') throw new Error(reply);
         expect(reply.left > 0).toBe(value !== undefined);
         if (value !== undefined) known.version++;
@@ -239,7 +239,7 @@ export class Model {
           grace,
           sealed: seal(known.token, next),
         };
-        expect(typeof applied(() => manager.rotate(call, by))).toBe('object');
+        expect(typeof applied(() => rules.rotate(call, by))).toBe('object');
         if (known.previous !== undefined) this.dead.push(known.previous);
         known.previous = known.token;
         known.token = next;
@@ -253,7 +253,7 @@ export class Model {
   }
 
   #write(known: Known, step: Extract<Step, { do: 'set' | 'login' }>): void {
-    const { rules: manager, limits } = this.bare;
+    const { rules, limits } = this.bare;
     const { [step.key]: _, ...rest } = known.data;
     const data = step.text === undefined ? rest : { ...known.data, [step.key]: step.text };
     const size = this.bytesOf(data);
@@ -265,7 +265,7 @@ export class Model {
     const token = drawToken();
     const call = { target: known.target, digest: digestOf(token), user: packUser(user), patch };
     const by = this.bare.by();
-    const reply = applied(() => (step.do === 'set' ? manager.set(known.target, patch, by) : manager.login(call, by)));
+    const reply = applied(() => (step.do === 'set' ? rules.set(known.target, patch, by) : rules.login(call, by)));
     expect(typeof reply === 'string' ? reply : undefined).toBe(refusal);
     if (refusal !== undefined) return;
     this.settleRoom();
@@ -319,7 +319,7 @@ export class Model {
     rules.closeAllSessions();
     rules.sweep();
     rules.sweep();
-    expect([sessions.live, table.slotsLet, table.dataBytes, sessions.due.size]).toEqual([0, 0, 0, 0]);
+    expect([sessions.live, table.slotsInUse, table.dataBytes, sessions.due.size]).toEqual([0, 0, 0, 0]);
     expect(USERS.map((user) => sessions.users.count(packUser(user)))).toEqual([0, 0, 0]);
     expect([table.cells.inUse, table.cells.quarantined, table.bytesUsed, this.bare.soiledCells()]).toEqual([
       0, 0, 0, 0,

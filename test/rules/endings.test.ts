@@ -4,8 +4,8 @@
  */
 
 import { expect, test } from 'vitest';
-import { applied, BareRules, few, packUser } from '../contract/bare-rules.js';
-import { digestOf, drawToken, Endings, nobody, seal, TOMBSTONE } from '../support/internals.js';
+import { applied, BareRules, few, packUser, silentNotifier } from '../contract/bare-rules.js';
+import { digestOf, drawToken, Endings, REMOVED, seal } from '../support/internals.js';
 
 const NOTHING = new Uint8Array(0);
 const IDLE = 10;
@@ -22,7 +22,7 @@ test('a session of which it is told that it is over is found by nobody, though n
   expect(lookup.byCookie(token, false)).toMatchObject(target);
   const found: unknown[] = [];
   const over = () => void found.push(lookup.byCookie(token, false), rules.table.view.pointer(target.slot) > 0);
-  new Endings(rules.sessions, { ...nobody, over }, rules.now).end(target.slot, 'closed');
+  new Endings(rules.sessions, { ...silentNotifier, over }, rules.now).end(target.slot, 'closed');
   expect(found).toEqual([undefined, true]);
 });
 
@@ -31,7 +31,7 @@ test('a session that is seen in its last millisecond, while the sweep judges it,
   const { lookup } = rules.reader();
   rules.time += IDLE - 1;
   let judged = 0;
-  const endings = new Endings(rules.sessions, nobody, () => {
+  const endings = new Endings(rules.sessions, silentNotifier, () => {
     // The second look at the clock is that of the judgement, after the mark was read.
     if (++judged === 2) expect(lookup.byCookie(token, true)).toMatchObject(target);
     return rules.time + 1;
@@ -58,7 +58,7 @@ test('an ended session leaves no entry in any index, whatever tokens it had', ()
   const { digests, previous, ids } = rules.table.view.indexes;
   const entries = () =>
     [digests, previous, ids].map((buffers) =>
-      buffers.reduce((count, words) => count + words.filter((word) => word !== 0 && word !== TOMBSTONE).length, 0),
+      buffers.reduce((count, words) => count + words.filter((word) => word !== 0 && word !== REMOVED).length, 0),
     );
   expect(entries()).toEqual([1, 0, 1]);
   rules.rules.close(target, false, NOTHING);

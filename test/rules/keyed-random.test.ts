@@ -9,7 +9,7 @@ import { applied, BareRules, packData, packUser } from '../contract/bare-rules.j
 import { digestOf, drawIdInto, drawToken, keyDigestInto } from '../support/internals.js';
 
 const NOTHING = new Uint8Array(0);
-const BURIED_FOR = 1000;
+const TOMBSTONE_LIFETIME = 1000;
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const USERS = ['', 'ann', 'bob'];
 const digest = (key: string) => keyDigestInto(key, new Int32Array(8));
@@ -45,8 +45,8 @@ class Keys {
   readonly reader;
   /** What was put last, of keys that were alive when it was last looked. */
   readonly alive = new Map<string, { user: string; text: string }>();
-  /** Until when a key stays buried. */
-  readonly buried = new Map<string, number>();
+  /** Until when a key has a tombstone, at least. */
+  readonly tombstones = new Map<string, number>();
   puts = 0;
   refusals = 0;
 
@@ -56,60 +56,60 @@ class Keys {
   }
 
   do(step: Step): void {
-    const { rules } = this;
-    const { rules: manager } = rules;
-    const times = { idle: 300, absolute: BURIED_FOR, linked: false, client: NOTHING };
+    const { rules: bare } = this;
+    const { rules } = bare;
+    const times = { idle: 300, absolute: TOMBSTONE_LIFETIME, linked: false, client: NOTHING };
     switch (step.do) {
       case 'put': {
         const { key, user, text } = step;
         const call = { ...times, digest: digest(key), id: drawIdInto(new Int32Array(4)), user: packUser(user) };
-        const reply = applied(() => manager.putSession({ ...call, data: packData({ text }) }, rules.by()));
+        const reply = applied(() => rules.putSession({ ...call, data: packData({ text }) }, bare.by()));
         this.look();
-        if ((this.buried.get(key) ?? 0) > rules.time) {
+        if ((this.tombstones.get(key) ?? 0) > bare.time) {
           this.refusals++;
           expect([key, reply]).toEqual([key, 'ERR_SESSION_ENDED']);
         }
         if (typeof reply !== 'string') {
           this.puts++;
           this.alive.set(key, { user, text });
-          this.buried.delete(key);
+          this.tombstones.delete(key);
         }
         return;
       }
       case 'new': {
         const call = { ...times, digest: digestOf(drawToken()), id: drawIdInto(new Int32Array(4)) };
         const data = packData({ text: step.text });
-        applied(() => manager.newSession({ ...call, user: packUser(step.user), data }, rules.by()));
+        applied(() => rules.newSession({ ...call, user: packUser(step.user), data }, bare.by()));
         return;
       }
       case 'close':
-        manager.closeSessionByKey({ digest: digest(step.key), absolute: BURIED_FOR, note: NOTHING });
+        rules.closeSessionByKey({ digest: digest(step.key), absolute: TOMBSTONE_LIFETIME, note: NOTHING });
         expect(this.reader.lookup.byKey(step.key, false)).toBeUndefined();
-        this.buried.set(step.key, Math.max(this.buried.get(step.key) ?? 0, rules.time + BURIED_FOR / 2));
+        this.tombstones.set(step.key, Math.max(this.tombstones.get(step.key) ?? 0, bare.time + TOMBSTONE_LIFETIME / 2));
         this.alive.delete(step.key);
         return;
       case 'look':
         this.reader.lookup.byKey(step.key, true);
         return;
       case 'closeAll': {
-        rules.closeAllSessions({ user: step.user === undefined ? undefined : packUser(step.user) });
+        bare.closeAllSessions({ user: step.user === undefined ? undefined : packUser(step.user) });
         return;
       }
       case 'advance':
-        rules.time += step.by;
+        bare.time += step.by;
         return;
       case 'sweep':
-        rules.sweep();
+        bare.sweep();
         return;
       case 'free':
-        rules.endings.freeSome(1);
+        bare.endings.freeSome(1);
         return;
       default:
-        rules.succeed();
+        bare.succeed();
     }
   }
 
-  /** Notes which keys have ended since the last look: they are buried from an instant after that one on. */
+  /** Notes which keys have ended since the last look: their tombstones last from an instant after that look on. */
   look(): void {
     for (const key of this.alive.keys()) {
       if (this.reader.lookup.byKey(key, false) !== undefined) continue;
@@ -159,7 +159,7 @@ test('whatever is called in whatever order, lists and records agree, and a key t
     const { table, sessions } = keys.rules;
     keys.rules.closeAllSessions();
     for (let n = 0; n < 3; n++) keys.rules.sweep();
-    expect([sessions.live, table.slotsLet, table.dataBytes, table.cells.inUse]).toEqual([0, 0, 0, 0]);
+    expect([sessions.live, table.slotsInUse, table.dataBytes, table.cells.inUse]).toEqual([0, 0, 0, 0]);
     expect(USERS.map((user) => sessions.users.count(packUser(user)))).toEqual([0, 0, 0]);
   };
   await fc.assert(fc.asyncProperty(limits, fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }), run), {

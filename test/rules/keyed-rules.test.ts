@@ -1,25 +1,25 @@
 /**
- * Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never revived while
- * their key is buried.
+ * Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never created again while
+ * their key has a tombstone.
  */
 
 import { describe, expect, test } from 'vitest';
 import { dyingAt } from '../contract/bare-manager.js';
 import { allOf, applied, BareRules, packData, packUser } from '../contract/bare-rules.js';
 import {
-  BURIED,
-  Buried,
-  Deposed,
   digestOf,
   drawIdInto,
   drawToken,
+  Fenced,
   HEADER,
   keyDigestInto,
   Owner,
   PICKED,
   REASONS,
-  reserveBuried,
+  reserveTombstones,
   seal,
+  TOMBSTONES,
+  Tombstones,
 } from '../support/internals.js';
 import { randomFrom } from '../support/random.js';
 
@@ -244,7 +244,7 @@ test('whose time is over at the put itself is refused, though no sweep came', ()
   expect(put(rules, 'a', { late: true })).toBe('ERR_SESSION_ENDED');
 });
 
-test('a session that never ends by age has its key buried for a day; one of a short life, for that', () => {
+test('a session that never ends by age leaves a tombstone for a day; one of a short life, for that', () => {
   const rules = new BareRules(limits);
   made(rules, 'long', { absolute: Number.POSITIVE_INFINITY });
   made(rules, 'short', { absolute: 1000 });
@@ -258,16 +258,16 @@ test('a session that never ends by age has its key buried for a day; one of a sh
   expect(put(rules, 'long', {})).toBeTypeOf('object');
 });
 
-test('a key that is closed before its session was there has none for a while; closing it again buries nothing more', () => {
+test('a key that is closed before its session was there has none for a while; closing it again leaves no further tombstone', () => {
   const rules = new BareRules(limits);
-  const written = new Float64Array(rules.memory.buried);
+  const written = new Float64Array(rules.memory.tombstones);
   for (let n = 0; n < 3; n++) close(rules, 'a', HOUR);
-  expect([put(rules, 'a', {}), written[BURIED.written]]).toEqual(['ERR_SESSION_ENDED', 1]);
+  expect([put(rules, 'a', {}), written[TOMBSTONES.written]]).toEqual(['ERR_SESSION_ENDED', 1]);
   rules.time += HOUR;
   expect(put(rules, 'a', {})).toBeTypeOf('object');
 });
 
-test('a key that is closed when it will not be buried for long is buried anew', () => {
+test('a key that is closed when its tombstone will not last gets a new one', () => {
   const rules = new BareRules(limits);
   made(rules, 'a', { absolute: HOUR });
   close(rules, 'a', HOUR);
@@ -279,12 +279,12 @@ test('a key that is closed when it will not be buried for long is buried anew', 
   expect(put(rules, 'a', {})).toBeTypeOf('object');
 });
 
-test('nothing is buried of sessions with a token', () => {
+test('sessions with a token leave no tombstones', () => {
   const rules = new BareRules(limits);
   made(rules, 'a');
   for (let n = 0; n < 5; n++) newSession(rules);
   rules.closeAllSessions();
-  expect(new Float64Array(rules.memory.buried)[BURIED.written]).toBe(1);
+  expect(new Float64Array(rules.memory.tombstones)[TOMBSTONES.written]).toBe(1);
 });
 
 describe('a successor', () => {
@@ -311,7 +311,7 @@ describe('a successor', () => {
     expect(lookup.byKey('a', false)?.data).toEqual({ next: true });
   });
 
-  test('keeps a suspect’s key buried', () => {
+  test('leaves a tombstone for a suspect’s key', () => {
     const rules = new BareRules(limits);
     const { slot } = made(rules, 'a');
     expect(rules.succeed([], slot).setAside).toHaveLength(1);
@@ -342,7 +342,7 @@ describe('a successor', () => {
     }
   });
 
-  test('ends what an ending of many had picked and decided, with its key buried', () => {
+  test('ends what an ending of many had picked and decided, and leaves a tombstone for its key', () => {
     const rules = new BareRules(limits);
     const { slot } = made(rules, 'a');
     dyingAtDecision(rules);
@@ -364,12 +364,12 @@ describe('a successor', () => {
   }
 });
 
-test('a manager that was given up for dead puts and buries nothing', () => {
-  const rules = new BareRules(limits);
-  made(rules, 'a');
-  const { rules: manager } = rules;
-  rules.succeed();
-  const { shape: _, ...memory } = rules.memory;
+test('a manager that was given up for dead puts nothing and leaves no tombstones', () => {
+  const bare = new BareRules(limits);
+  made(bare, 'a');
+  const { rules } = bare;
+  bare.succeed();
+  const { shape: _, ...memory } = bare.memory;
   const buffers = Object.values(memory).flat() as SharedArrayBuffer[];
   const before = buffers.map((buffer) => Buffer.from(new Uint8Array(buffer).slice()));
   const call = (key: string) => ({
@@ -377,34 +377,34 @@ test('a manager that was given up for dead puts and buries nothing', () => {
     ...{ user: packUser('bob'), client: NOTHING, data: packData({}) },
   });
   for (const doing of [
-    () => applied(() => manager.putSession(call('a'), rules.by())),
-    () => applied(() => manager.putSession(call('b'), rules.by())),
-    () => manager.closeSessionByKey({ digest: digestOfKey('a'), absolute: 5, note: NOTHING }),
-    () => manager.closeSessionByKey({ digest: digestOfKey('b'), absolute: 5, note: NOTHING }),
+    () => applied(() => rules.putSession(call('a'), bare.by())),
+    () => applied(() => rules.putSession(call('b'), bare.by())),
+    () => rules.closeSessionByKey({ digest: digestOfKey('a'), absolute: 5, note: NOTHING }),
+    () => rules.closeSessionByKey({ digest: digestOfKey('b'), absolute: 5, note: NOTHING }),
   ]) {
-    expect(doing).toThrow(Deposed);
+    expect(doing).toThrow(Fenced);
     buffers.forEach((buffer, n) => {
       expect(Buffer.compare(new Uint8Array(buffer), before[n] as Buffer)).toBe(0);
     });
   }
 });
 
-describe('the ring of buried keys', () => {
+describe('the ring of tombstones', () => {
   const owner = new Owner(new Int32Array(HEADER.words), 0);
   const digests = Array.from({ length: 400 }, (_, n) => digestOfKey(`${n}`));
 
-  test('holds the youngest, whatever is buried in whatever order, and so does a successor’s', () => {
-    const random = randomFrom('buried');
+  test('holds the youngest, whatever is added in whatever order, and so does a successor’s', () => {
+    const random = randomFrom('tombstones');
     for (const size of [1, 2, 8, 64]) {
-      const memory = reserveBuried(size);
-      let ring = new Buried(memory, size, owner);
+      const memory = reserveTombstones(size);
+      let ring = new Tombstones(memory, size, owner);
       const entries: { digest: Int32Array; until: number }[] = [];
       for (let n = 0; n < 400; n++) {
         const entry = { digest: random.pick(digests), until: random.below(500) };
         ring.add(entry.digest, entry.until);
         entries.push(entry);
         if (random.chance(0.05)) {
-          ring = new Buried(memory, size, owner);
+          ring = new Tombstones(memory, size, owner);
           ring.restore();
         }
         const now = n;
@@ -417,29 +417,29 @@ describe('the ring of buried keys', () => {
     }
   });
 
-  test('is overwritten from the oldest on: the key buried longest ago may have a session again', () => {
+  test('is overwritten from the oldest on: the key that ended longest ago may have a session again', () => {
     const rules = new BareRules({ ...limits, whenFull: 'reject' });
-    const { buried } = rules.memory.shape;
+    const { tombstones } = rules.memory.shape;
     for (const key of ['first', 'second']) {
       made(rules, key);
       close(rules, key);
     }
-    for (let n = 2; n < buried; n++) close(rules, `${n}`);
+    for (let n = 2; n < tombstones; n++) close(rules, `${n}`);
     expect([put(rules, 'first', {}), put(rules, 'second', {})]).toEqual(['ERR_SESSION_ENDED', 'ERR_SESSION_ENDED']);
     close(rules, 'one more');
     expect([put(rules, 'first', {}), put(rules, 'second', {})]).toEqual([expect.any(Object), 'ERR_SESSION_ENDED']);
     rules.succeed();
     expect([put(rules, 'second', {}), put(rules, 'one more', {})]).toEqual(['ERR_SESSION_ENDED', 'ERR_SESSION_ENDED']);
     // Oldest first, over and over: the ring is no larger than it was.
-    expect(rules.memory.buried.byteLength).toBe((BURIED.entries + buried * BURIED.entryWords) * 4);
+    expect(rules.memory.tombstones.byteLength).toBe((TOMBSTONES.entries + tombstones * TOMBSTONES.entryWords) * 4);
   });
 
-  test('a number in it that nobody wrote buries nobody and stops nothing', () => {
+  test('a number in it that nobody wrote hides nobody and stops nothing', () => {
     for (const nonsense of [Number.NaN, -1, 0.5, 2 ** 60]) {
       const rules = new BareRules(limits);
       made(rules, 'a');
       close(rules, 'a');
-      new Float64Array(rules.memory.buried)[BURIED.written] = nonsense;
+      new Float64Array(rules.memory.tombstones)[TOMBSTONES.written] = nonsense;
       rules.succeed();
       made(rules, 'b');
       close(rules, 'b');

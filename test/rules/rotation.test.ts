@@ -9,8 +9,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ManagerOptions, SessionEvents, SessionManager } from '../../dist/src/index.js';
 import { startSessionManager } from '../../dist/src/index.js';
 import { createManualClock } from '../../dist/src/testing.js';
-import { allOf, applied, BareRules, few } from '../contract/bare-rules.js';
-import { digestOf, drawToken, Endings, nobody, seal } from '../support/internals.js';
+import { allOf, applied, BareRules, few, silentNotifier } from '../contract/bare-rules.js';
+import { digestOf, drawToken, Endings, seal } from '../support/internals.js';
 import { nextEnding, Thread } from '../support/threads.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -161,7 +161,7 @@ describe('a token that comes back after its grace', () => {
     const call = { target: first, from: digestOf(from), to: digestOf(to), grace: 0, sealed: seal(from, to) };
     applied(() => rules.rules.rotate(call, rules.by()));
     const { lookup } = rules.reader();
-    const endings = new Endings(rules.sessions, nobody, rules.now, true);
+    const endings = new Endings(rules.sessions, silentNotifier, rules.now, true);
     // A reader that was stopped between its two stores: the generation stands there, the bit comes when the slot has
     // its next session.
     expect(lookup.byCookie(from, false)).toBeUndefined();

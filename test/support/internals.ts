@@ -38,6 +38,7 @@ export {
   ANSWERS,
   type Answer,
   CALL,
+  type CloseAllCall,
   CONNECTION,
   MOST_IN_FLIGHT,
   type Refusal,
@@ -46,6 +47,8 @@ export {
   readText,
   type Target,
   writeClose,
+  writeCloseAll,
+  writeCloseByKey,
   writeNewSession,
   writeRotate,
   writeSetIdleTimeout,
@@ -59,7 +62,6 @@ export {
   setClockOffset,
   toSessionTime,
 } from '../../dist/src/protocol/clock.js';
-export { type CloseAllCall, writeCloseAll } from '../../dist/src/protocol/close-all.js';
 export { decodeData, decodeValue } from '../../dist/src/protocol/data/decode.js';
 export { encodeData, encodePatch } from '../../dist/src/protocol/data/encode.js';
 export { checkEntries, encodeKey, findEntry, mergeEntries } from '../../dist/src/protocol/data/entries.js';
@@ -76,15 +78,14 @@ export {
 } from '../../dist/src/protocol/data-calls.js';
 export { SessionError, texts } from '../../dist/src/protocol/errors.js';
 export { formatId } from '../../dist/src/protocol/ids.js';
-export { writeCloseByKey } from '../../dist/src/protocol/keyed-calls.js';
 export {
   CELL_BYTES,
   CELL_WORDS,
   ENDED,
-  HEAD,
   HEADER,
   LAYOUT_VERSION,
   PICKED,
+  RECORD_HEADER,
   reserveTable,
   SEGMENT_CELLS,
   SLOT_WORDS,
@@ -93,11 +94,11 @@ export {
 } from '../../dist/src/protocol/layout.js';
 export { wordsOf } from '../../dist/src/protocol/memory.js';
 export { EVENT_BITS, REASONS } from '../../dist/src/protocol/notices.js';
-export { Head } from '../../dist/src/protocol/record-header.js';
+export { RecordHeader } from '../../dist/src/protocol/record-header.js';
 export { beginMark, raiseMark, seenAt } from '../../dist/src/protocol/seen.js';
 export { isPort, isReport } from '../../dist/src/protocol/startup.js';
-export { TableView, TOMBSTONE } from '../../dist/src/protocol/table.js';
-export { BURIED, reserveBuried } from '../../dist/src/protocol/tombstones.js';
+export { markPlace, REMOVED, TableView } from '../../dist/src/protocol/table.js';
+export { reserveTombstones, TOMBSTONES } from '../../dist/src/protocol/tombstones.js';
 export type { SessionContext, WatchedSession } from '../../dist/src/session/context.js';
 export { keyDigestInto } from '../../dist/src/session/keys.js';
 export { SessionHandle } from '../../dist/src/session/session.js';
@@ -124,8 +125,8 @@ export {
 } from '../../dist/src/validation/arguments.js';
 export { defaults } from '../../dist/src/validation/defaults.js';
 export { parseDuration } from '../../dist/src/validation/durations.js';
-export { Batch } from '../../dist/worker/calls/batch.js';
-export { Connection, Connections } from '../../dist/worker/calls/connections.js';
+export { BatchJob } from '../../dist/worker/calls/batch.js';
+export { CallerConnection, Connections } from '../../dist/worker/calls/connections.js';
 export { Executor } from '../../dist/worker/calls/executor.js';
 export { isCall } from '../../dist/worker/calls/gate.js';
 export { serve } from '../../dist/worker/calls/serve.js';
@@ -135,14 +136,14 @@ export { armFailpoints, STEPS, type Step } from '../../dist/worker/failpoints.js
 export { type Recovered, recover } from '../../dist/worker/recovery.js';
 export { isPrepared, type Ruling } from '../../dist/worker/rules/changes.js';
 export { Endings } from '../../dist/worker/rules/endings.js';
-export { nobody } from '../../dist/worker/rules/notifier.js';
+export type { Notifier } from '../../dist/worker/rules/notifier.js';
 export { Rules } from '../../dist/worker/rules/rules.js';
 export { Sessions } from '../../dist/worker/rules/sessions.js';
 export { SlotHeap } from '../../dist/worker/rules/slot-heap.js';
 export { Users } from '../../dist/worker/rules/users.js';
 export { IndexWriter } from '../../dist/worker/table/index-writer.js';
 export { Journal } from '../../dist/worker/table/journal.js';
-export { Deposed, Owner } from '../../dist/worker/table/owner.js';
+export { Fenced, Owner } from '../../dist/worker/table/owner.js';
 export { Pace, STEP, type Steps, UNITS } from '../../dist/worker/table/pace.js';
 export { TableWriter } from '../../dist/worker/table/table.js';
-export { Buried } from '../../dist/worker/table/tombstones.js';
+export { Tombstones } from '../../dist/worker/table/tombstones.js';

@@ -20,14 +20,15 @@ function indexOfTwins() {
       return true;
     },
   );
-  writer.insert(7, 7, 0);
-  writer.insert(7, 7, 1);
+  const key = Int32Array.of(7, 7);
+  writer.insert(key, 0);
+  writer.insert(key, 1);
   let steps = 0;
   /** One key comes, or, at every second change, it goes. */
   const change = () => {
-    const key = steps >> 1;
+    const n = steps >> 1;
     const step = steps++ & 1 ? writer.remove : writer.insert;
-    step.call(writer, key * 7919, key * 104729, 2 + (key % 40));
+    step.call(writer, Int32Array.of(n * 7919, n * 104729), 2 + (n % 40));
   };
   const switches = () => view.header[HEADER.digestSwitches] as number;
   return { view, writer, change, switches };

@@ -57,7 +57,7 @@ test('a key’s session is found, though the slot of the one before it, still in
   const rules = new BareRules({ ...few, maxSessions: 2 });
   const before = put(rules, 'key');
   rules.closeAllSessions();
-  // Its key is not buried any more, and its memory still to be freed.
+  // Its tombstone has expired, and its memory is still to be freed.
   rules.time += 2 * DAY;
   const slot = put(rules, 'key');
   expect(slot).not.toBe(before);

@@ -7,11 +7,11 @@ import { describe, expect, test } from 'vitest';
 import { allOf, applied, BareRules, packData, packPatch, packUser } from '../contract/bare-rules.js';
 import {
   CELL_WORDS,
-  Deposed,
   digestOf,
   drawIdInto,
   drawToken,
   ENDED,
+  Fenced,
   formatId,
   HEADER,
   PICKED,
@@ -50,12 +50,12 @@ describe('a successor', () => {
     const rules = new BareRules(limits);
     const made = fill(rules, 30, 'ann');
     for (const { target } of made.slice(0, 10)) rules.rules.close(target, false, NOTHING);
-    const { dataBytes, slotsLet, bytesUsed } = rules.table;
+    const { dataBytes, slotsInUse, bytesUsed } = rules.table;
     const ended = { ...rules.sessions.ended };
     expect(rules.succeed()).toEqual({ sessions: 20, setAside: [], pins: new Map(), closings: [] });
-    expect([rules.table.dataBytes, rules.table.slotsLet, rules.table.bytesUsed]).toEqual([
+    expect([rules.table.dataBytes, rules.table.slotsInUse, rules.table.bytesUsed]).toEqual([
       dataBytes,
-      slotsLet,
+      slotsInUse,
       bytesUsed,
     ]);
     expect([rules.sessions.live, rules.sessions.created, rules.sessions.ended]).toEqual([20, 30, ended]);
@@ -174,28 +174,28 @@ describe('a successor', () => {
 });
 
 test('a manager that was given up for dead writes nothing, whatever it is told to do', () => {
-  const rules = new BareRules(limits);
-  const made = fill(rules, 20, 'ann');
-  const { rules: manager, endings, table } = rules;
-  rules.succeed();
-  const { shape, ...memory } = rules.memory;
+  const bare = new BareRules(limits);
+  const made = fill(bare, 20, 'ann');
+  const { rules, endings } = bare;
+  bare.succeed();
+  const { shape, ...memory } = bare.memory;
   const buffers = Object.values(memory).flat() as SharedArrayBuffer[];
   const before = buffers.map((buffer) => Buffer.from(new Uint8Array(buffer).slice()));
-  rules.time += 1;
+  bare.time += 1;
   const { target, token } = made[0] as (typeof made)[number];
   const login = { target, digest: digestOf(drawToken()), user: packUser('bob'), patch: NOTHING };
   const rotate = { target, from: digestOf(token), to: digestOf(drawToken()), grace: 5, sealed: seal(token, token) };
   const doings = [
-    () => applied(() => manager.set(target, packPatch({ n: 2 }), rules.by())),
-    () => applied(() => manager.login(login, rules.by())),
-    () => applied(() => manager.rotate(rotate, rules.by())),
-    () => applied(() => manager.setIdleTimeout(target, 5, rules.by())),
-    () => manager.close(target, false, NOTHING),
-    () => allOf(manager.closeAllSessions(everything)),
-    () => allOf(endings.endLongestIdle(-1)) || table.markEnded(3),
+    () => applied(() => rules.set(target, packPatch({ n: 2 }), bare.by())),
+    () => applied(() => rules.login(login, bare.by())),
+    () => applied(() => rules.rotate(rotate, bare.by())),
+    () => applied(() => rules.setIdleTimeout(target, 5, bare.by())),
+    () => rules.close(target, false, NOTHING),
+    () => allOf(rules.closeAllSessions(everything)),
+    () => allOf(endings.endLongestIdle(-1)),
   ];
   for (const doing of doings) {
-    expect(doing).toThrow(Deposed);
+    expect(doing).toThrow(Fenced);
     buffers.forEach((buffer, n) => {
       expect(Buffer.compare(new Uint8Array(buffer), before[n] as Buffer)).toBe(0);
     });
@@ -240,7 +240,7 @@ test('whatever words are broken, nothing throws, and whoever is still found has 
     // And it is a table like any other.
     rules.closeAllSessions();
     for (let i = 0; i < 3; i++) rules.sweep();
-    expect([rules.table.cells.inUse, rules.table.slotsLet]).toEqual([0, 0]);
+    expect([rules.table.cells.inUse, rules.table.slotsInUse]).toEqual([0, 0]);
     if (!isHeaderBroken) expect(rules.soiledCells()).toBe(0);
     expect(fill(rules, 5).every(({ token }) => dataOf(rules, token) !== undefined)).toBe(true);
   }

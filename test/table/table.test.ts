@@ -8,9 +8,10 @@ import {
   CELL_BYTES,
   digestOf,
   ENDED,
-  HEAD,
   HEADER,
-  Head,
+  markPlace,
+  RECORD_HEADER,
+  RecordHeader,
   reserveTable,
   shapeFor,
   TableView,
@@ -22,46 +23,43 @@ import { randomFrom } from '../support/random.js';
 const KiB = 1024;
 const NOTHING = new Uint8Array(0);
 
-function makeTable(
-  limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number },
-  lastStamp?: readonly [number, number],
-) {
+function makeTable(limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number }) {
   const memory = reserveTable(shapeFor(limits), [3, 5]);
   const header = new Int32Array(memory.header);
   header[HEADER.ownerEpoch] = 1;
-  return { memory, header, table: new TableWriter(memory, 1, lastStamp), reader: new TableView(memory) };
+  return { memory, header, table: new TableWriter(memory, 1), reader: new TableView(memory) };
 }
 
 let keys = 0;
 /** Eight words that nothing else has. */
 const newKey = () => digestOf(`key ${++keys}`);
 
-/** Makes and publishes a session, and returns its head. */
-function enter(table: TableWriter, data: Uint8Array, digest = newKey()): Head {
-  const head = new Head();
-  const slot = table.letSlot();
-  head.begin(slot, table.view.generation(slot), 1000);
-  head.digest.set(digest);
-  head.id.set(digest.subarray(0, 4));
-  const pointer = table.write(head, { user: NOTHING, client: NOTHING, data });
+/** Makes and publishes a session, and returns its header. */
+function enter(table: TableWriter, data: Uint8Array, digest = newKey()): RecordHeader {
+  const record = new RecordHeader();
+  const slot = table.allocateSlot();
+  record.begin(slot, table.view.generation(slot), 1000);
+  record.digest.set(digest);
+  record.id.set(digest.subarray(0, 4));
+  const pointer = table.write(record, { user: NOTHING, client: NOTHING, data });
   expect(pointer).toBeGreaterThan(0);
-  table.open(slot, head.createdAt, head.digest, head.id);
+  table.open(slot, record.createdAt, record.digest, record.id);
   table.publish(slot, pointer);
-  return head;
+  return record;
 }
 
 function change(table: TableWriter, slot: number, data: Uint8Array): void {
   const old = table.view.load(slot, true);
-  const pointer = table.write(table.view.head, { user: NOTHING, client: NOTHING, data });
+  const pointer = table.write(table.view.record, { user: NOTHING, client: NOTHING, data });
   if (old === 0 || pointer === 0) throw new Error(`no room in slot ${slot}: ${old}, ${pointer}`);
   table.publish(slot, pointer);
   table.cells.retire(old);
 }
 
 function leave(table: TableWriter, slot: number): void {
-  table.markEnded(slot);
+  Atomics.store(table.view.slots, markPlace(slot), ENDED);
   const pointer = table.view.load(slot, false);
-  table.release(table.view.head, pointer);
+  table.release(table.view.record, pointer);
 }
 
 /** Words in cells beyond their links that are not zero. */
@@ -77,7 +75,7 @@ function wordsInUse(memory: ReturnType<typeof reserveTable>): number {
 
 const findDigest = (view: TableView, digest: Int32Array) =>
   view.find('digests', digest[0] as number, digest[1] as number, (slot) => {
-    return view.load(slot, false) !== 0 && view.head.digest.every((word, i) => word === digest[i]);
+    return view.load(slot, false) !== 0 && view.record.digest.every((word, i) => word === digest[i]);
   });
 
 describe('cells', () => {
@@ -120,7 +118,7 @@ describe('cells', () => {
     }
     const dataOf = (slot: number) => {
       expect(reader.load(slot, true)).toBeGreaterThan(0);
-      return Buffer.from(reader.bytes.subarray(reader.head.dataStart, reader.head.length));
+      return Buffer.from(reader.bytes.subarray(reader.record.dataStart, reader.record.length));
     };
     for (const slot of slots) expect(dataOf(slot).equals(dataFor(slot, sizes.get(slot) ?? 0))).toBe(true);
     // All that is left can be filled to the last byte.
@@ -133,7 +131,7 @@ describe('cells', () => {
     expect(bytes).toBe(limits.maxBytes);
     for (const slot of slots) leave(table, slot);
     for (let i = 0; i < 2; i++) table.cells.drainQuarantine();
-    expect([table.cells.inUse, table.cells.quarantined, table.slotsLet, table.bytesUsed]).toEqual([0, 0, 0, 0]);
+    expect([table.cells.inUse, table.cells.quarantined, table.slotsInUse, table.bytesUsed]).toEqual([0, 0, 0, 0]);
     expect(wordsInUse(memory)).toBe(0);
   }, 600_000);
 
@@ -160,9 +158,9 @@ describe('cells', () => {
     const old = reader.pointer(slot);
     change(table, slot, new Uint8Array(10).fill(2));
     for (let n = 0; n < 1000; n++) change(table, slot, new Uint8Array(10).fill(n));
-    expect([reader.copyRecord(old), reader.words[HEAD.slot]]).toEqual([true, slot]);
+    expect([reader.copyRecord(old), reader.words[RECORD_HEADER.slot]]).toEqual([true, slot]);
     for (let n = 0; n < 4000; n++) change(table, slot, new Uint8Array(10).fill(n));
-    expect(reader.copyRecord(old) && reader.words[HEAD.length] === 1000 + HEAD.words * 4).toBe(false);
+    expect(reader.copyRecord(old) && reader.words[RECORD_HEADER.length] === 1000 + RECORD_HEADER.words * 4).toBe(false);
   });
 });
 
@@ -177,20 +175,20 @@ test('of a record that is replaced while it is copied, the newer is believed', (
     return generation.call(reader, of);
   };
   expect(reader.load(slot, true)).toBe(table.view.pointer(slot));
-  expect([reader.head.dataBytes, looks]).toEqual([20, 2]);
+  expect([reader.record.dataBytes, looks]).toEqual([20, 2]);
 });
 
 describe('slots', () => {
-  test('places are let again in the order in which they were given back, before any that was never let', () => {
+  test('slots are allocated again in the order in which they were freed, before any that was never used', () => {
     const { table, header } = makeTable({ maxSessions: 10, maxBytes: 64 * KiB, maxSessionBytes: KiB });
     const slots = Array.from({ length: 6 }, () => enter(table, NOTHING).slot);
     for (const slot of [4, 1, 3]) leave(table, slot);
     expect(slots).toEqual([0, 1, 2, 3, 4, 5]);
     expect([1, 2, 3, 4].map(() => enter(table, NOTHING).slot)).toEqual([4, 1, 3, 6]);
-    expect([table.slotsFree, header[HEADER.slotsTouched], table.letSlot()]).toEqual([3, 7, 7]);
+    expect([table.slotsFree, header[HEADER.slotsTouched], table.allocateSlot()]).toEqual([3, 7, 7]);
   });
 
-  test('a place whose generations are used up is never let again', () => {
+  test('a slot whose generations are used up is never allocated again', () => {
     const { memory, table } = makeTable({ maxSessions: 2, maxBytes: 64 * KiB, maxSessionBytes: KiB });
     const slots = wordsOf(memory.slots);
     const generations = () => {
@@ -211,16 +209,17 @@ describe('slots', () => {
       [1, 2],
     ]);
     enter(table, NOTHING);
-    expect([table.slotsFree, table.letSlot()]).toEqual([0, -1]);
+    expect([table.slotsFree, table.allocateSlot()]).toEqual([0, -1]);
     expect(slots[2]).toBe(ENDED);
   });
 
   test('stamps go on past 2^32 publications, and no two records of a place bear the same', () => {
-    const { table, reader } = makeTable({ maxSessions: 2, maxBytes: 64 * KiB, maxSessionBytes: KiB }, [-3, 6]);
+    const { table, reader } = makeTable({ maxSessions: 2, maxBytes: 64 * KiB, maxSessionBytes: KiB });
+    table.resume(-3, 6);
     const { slot } = enter(table, NOTHING);
     const stamps = [1, 2, 3, 4].map(() => {
       reader.load(slot, false);
-      const { stampHigh, stampLow } = reader.head;
+      const { stampHigh, stampLow } = reader.record;
       change(table, slot, NOTHING);
       return [stampHigh, stampLow];
     });

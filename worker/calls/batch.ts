@@ -1,9 +1,9 @@
 /**
- * A batch of calls on its way through the manager: each is done in its turn, as many in one step as that allows, and
- * all are answered in one reply. Manager's thread.
+ * One batch of calls: its calls are done in order, as many in one step as its length allows, and answered in one reply.
+ * Manager's thread.
  *
- * A batch may have been sent before, to a manager that died. What that one did of it is answered from the journal; the
- * call that it was at is in doubt.
+ * A batch may have been sent before, to a manager that died. The calls that that manager finished are answered from the
+ * journal; the one that it had begun last is in doubt.
  */
 
 import { ByteReader, type ByteWriter, MalformedBytes } from '../../src/protocol/bytes.js';
@@ -13,10 +13,10 @@ import { failpoint } from '../failpoints.js';
 import type { Caller } from '../rules/caller.js';
 import { type Steps, UNITS } from '../table/pace.js';
 import type { TableWriter } from '../table/table.js';
-import type { Connection, Connections } from './connections.js';
+import type { CallerConnection, Connections } from './connections.js';
 import type { Gauges } from './gauges.js';
-import { type Calls, type Doing, isDoneAgain } from './perform.js';
-import { recall } from './replayed-answers.js';
+import { type Calls, isRepeatable, type PendingCall } from './perform.js';
+import { replayAnswer } from './replayed-answers.js';
 import type { Job } from './turns.js';
 
 /** What all batches share. */
@@ -27,37 +27,37 @@ export interface BatchContext {
   readonly gauges: Gauges;
   /** Whether every call is refused from now on. */
   readonly isStopped: boolean;
-  /** An empty writer for a reply, and what becomes of it afterwards. */
-  takeReply(): ByteWriter;
-  giveBack(reply: ByteWriter): void;
-  /** Ends the manager; resolves when that is done. */
+  /** An empty writer for a reply; `releaseReply` makes it available again. */
+  acquireReply(): ByteWriter;
+  releaseReply(reply: ByteWriter): void;
+  /** Stops the manager; resolves when that is done. */
   stop(): Promise<void>;
 }
 
-export class Batch implements Job, Doing {
-  readonly connection: Connection;
+export class BatchJob implements Job, PendingCall {
+  readonly connection: CallerConnection;
   readonly from: ByteReader;
   which = 0;
   fieldsAt = 0;
   by!: Caller;
   asksToStop = false;
   readonly #context: BatchContext;
-  /** Its own from its first step to its last: other batches are answered in between. */
+  /** Used by this batch alone from its first step to its last, as other batches are answered in between. */
   #reply: ByteWriter | undefined;
   #first = 0;
   #count = 0;
   #next = 0;
-  /** Where the next call begins, and where the answer to this one. */
+  /** Offsets of the next call in the batch, and of the current call's answer in the reply. */
   #nextAt = 0;
   #answerAt = 0;
   #isAnswered = false;
-  /** The call at hand, where it goes in steps, and how long it has taken so far. */
-  #goingOn: Steps<Answer> | undefined;
-  #took = 0;
+  /** The current call, if it takes several steps, and how many milliseconds it has taken so far. */
+  #steps: Steps<Answer> | undefined;
+  #elapsed = 0;
   #outcome: ArrayBuffer | Promise<ArrayBuffer> | undefined;
   #settle: ((outcome: ArrayBuffer | Promise<ArrayBuffer>) => void) | undefined;
 
-  constructor(context: BatchContext, connection: Connection, batch: ArrayBuffer) {
+  constructor(context: BatchContext, connection: CallerConnection, batch: ArrayBuffer) {
     this.#context = context;
     this.connection = connection;
     this.from = new ByteReader(new Uint8Array(batch));
@@ -67,7 +67,7 @@ export class Batch implements Job, Doing {
     return this.#reply as ByteWriter;
   }
 
-  /** The reply, once there is one. Rejects for a batch that is none of this build. */
+  /** The reply, once there is one. Rejects for bytes that are not a batch of this build. */
   outcome(): ArrayBuffer | Promise<ArrayBuffer> {
     if (this.#outcome !== undefined) return this.#outcome;
     return new Promise((settle) => {
@@ -85,9 +85,9 @@ export class Batch implements Job, Doing {
       isDone = this.#advance();
       if (isDone) this.#finish();
     } catch (error) {
-      // A batch that is none of this build is its sender's failure; anything else is the manager's end.
+      // Bytes that are not a batch of this build are their sender's fault; any other error ends the manager.
       if (!(error instanceof MalformedBytes)) throw error;
-      this.#come(Promise.reject(error));
+      this.#resolve(Promise.reject(error));
     }
     this.#context.connections.flush();
     header[HEADER.workAt] = WORK.nothing;
@@ -97,7 +97,7 @@ export class Batch implements Job, Doing {
   #begin(): void {
     failpoint('batch: arrived');
     const { connection, from } = this;
-    this.#reply = this.#context.takeReply();
+    this.#reply = this.#context.acquireReply();
     this.#first = from.f64();
     this.#count = from.u32();
     this.#reply.u32(this.#count);
@@ -109,14 +109,14 @@ export class Batch implements Job, Doing {
     let before = performance.now();
     while (this.#next < this.#count) {
       const call = this.#first + this.#next;
-      const answer = this.#goingOn === undefined ? this.#do(call) : this.#goOn(call);
+      const answer = this.#steps === undefined ? this.#do(call) : this.#continue(call);
       const now = performance.now();
-      this.#took += now - before;
+      this.#elapsed += now - before;
       before = now;
       if (typeof answer === 'string') {
         this.#answer(call, answer);
-        gauges.took(this.#took);
-        this.#took = 0;
+        gauges.recordCall(this.#elapsed);
+        this.#elapsed = 0;
         this.#next++;
         table.pace.spend(UNITS.call);
       }
@@ -128,10 +128,10 @@ export class Batch implements Job, Doing {
     return true;
   }
 
-  /** Takes the next call apart and does it, or the first step of it. */
+  /** Decodes the next call and does it, or the first step of it. */
   #do(call: number): Answer | undefined {
     const { connection, from } = this;
-    // Not where the call before has stopped to read.
+    // Not where reading the call before stopped: it may not have read all its fields.
     if (this.#next > 0) from.at = this.#nextAt;
     from.end = from.bytes.length;
     this.which = from.u8();
@@ -143,20 +143,20 @@ export class Batch implements Job, Doing {
     this.#answerAt = this.reply.reserve(5);
     this.#isAnswered = connection.journal.isDone(call);
     this.by = { connection: connection.number, call, journal: connection.journal, pins: connection.pins };
-    if (!this.#isAnswered) return this.#turnTo(call);
-    // The journal has nothing of it any more.
+    if (!this.#isAnswered) return this.#beginCall(call);
+    // Nobody waits for the answer, and the journal may have dropped it.
     if (this.isGivenUp) return 'given-up';
-    if (!isDoneAgain(this.which)) return recall(this.#context.table, connection.journal, call, this);
-    // Not said to be begun: calls after it were, and the word never goes back behind them.
+    if (!isRepeatable(this.which)) return replayAnswer(this.#context.table, this);
+    // CONNECTION.begun is not set: later calls were begun already, and it must never go back.
     return this.#perform(call);
   }
 
-  #turnTo(call: number): Answer | undefined {
+  #beginCall(call: number): Answer | undefined {
     const { inDoubt, journal } = this.connection;
-    if (inDoubt !== (call | 0)) journal.turnTo(call);
+    if (inDoubt !== (call | 0)) journal.beginCall(call);
     else {
-      journal.turnBackTo(call);
-      // No record is left by a sweep: how many it ended, nobody knows.
+      journal.resumeCall(call);
+      // A sweep publishes no record, so how many sessions it ended is not known.
       if (this.which === CALL.sweep) return 'ERR_MANAGER_RESTARTED';
     }
     return this.#call(call);
@@ -165,8 +165,8 @@ export class Batch implements Job, Doing {
   #call(call: number): Answer | undefined {
     const { connection } = this;
     this.#noteWork(call);
-    // Said before it is looked whether the caller has given up; the caller gives up before it looks what was begun. So
-    // at least one sees the other.
+    // The manager stores `begun`, then reads whether the call was given up; the caller stores `settled`, then reads
+    // `begun`. So at least one of them sees the other's store.
     Atomics.store(connection.words, CONNECTION.begun, call | 0);
     if (this.isGivenUp) return 'given-up';
     if (this.#context.isStopped) return 'ERR_MANAGER_STOPPED';
@@ -177,20 +177,20 @@ export class Batch implements Job, Doing {
   #perform(call: number): Answer | undefined {
     const answer = this.#context.calls.do(this);
     if (typeof answer === 'string') return answer;
-    this.#goingOn = answer;
-    return this.#goOn(call);
+    this.#steps = answer;
+    return this.#continue(call);
   }
 
-  /** Whether nobody waits for the answer to the call at hand any more. */
+  /** Whether nobody waits for the current call's answer any more. */
   get isGivenUp(): boolean {
     return ((this.by.call - this.connection.settled) | 0) <= 0;
   }
 
-  #goOn(call: number): Answer | undefined {
+  #continue(call: number): Answer | undefined {
     this.#noteWork(call);
-    const { done, value } = (this.#goingOn as Steps<Answer>).next();
+    const { done, value } = (this.#steps as Steps<Answer>).next();
     if (!done) return undefined;
-    this.#goingOn = undefined;
+    this.#steps = undefined;
     return value;
   }
 
@@ -215,11 +215,11 @@ export class Batch implements Job, Doing {
     header[HEADER.served] = (header[HEADER.served] as number) + 1;
     failpoint('batch: reply packed');
     const { buffer } = this.reply.copy();
-    this.#context.giveBack(this.reply);
-    this.#come(this.asksToStop ? this.#context.stop().then(() => buffer) : buffer);
+    this.#context.releaseReply(this.reply);
+    this.#resolve(this.asksToStop ? this.#context.stop().then(() => buffer) : buffer);
   }
 
-  #come(outcome: ArrayBuffer | Promise<ArrayBuffer>): void {
+  #resolve(outcome: ArrayBuffer | Promise<ArrayBuffer>): void {
     this.#outcome = outcome;
     this.#settle?.(outcome);
   }

@@ -1,40 +1,40 @@
 /**
- * The manager's ends of the ports, and what is told through them: who listens to what, who watches which session, how
- * far each thread is behind. Manager's thread. A thread that does not read costs a bounded number of notices; what is
- * dropped beyond that is counted and told as a gap.
+ * The manager's ends of the ports, and the notices that are sent through them: which thread listens to what, which
+ * watches which session, how far each is behind. Manager's thread. A thread that does not read costs a bounded number
+ * of notices; those beyond are dropped, counted, and reported as a gap.
  */
 
 import type { MessagePort } from 'node:worker_threads';
 import { ByteWriter } from '../../src/protocol/bytes.js';
 import { CONNECTION, type Target } from '../../src/protocol/calls.js';
 import { NOTICE, type Reason, writeGap, writeOver } from '../../src/protocol/notices.js';
-import type { Audience } from '../rules/notifier.js';
+import type { Notifier } from '../rules/notifier.js';
 import type { Journal } from '../table/journal.js';
 import { Pins } from '../table/pins.js';
 import type { TableWriter } from '../table/table.js';
 import { Queue } from './turns.js';
 
-/** Events that a thread may be behind before more are dropped for it. */
+/** Events that a thread may be behind before further ones are dropped for it. */
 const MOST_UNREAD = 16_384;
 
-/** One caller thread's port, as the manager sees it. */
-export class Connection {
+/** One caller thread's connection, as the manager sees it. */
+export class CallerConnection {
   readonly number: number;
   readonly port: MessagePort;
   /** CONNECTION words, shared with the caller. */
   readonly words: Int32Array;
   readonly journal: Journal;
-  /** Its batches, in their order. */
+  /** Its batches, in order. */
   readonly queue: Queue;
-  /** The values that its answers hold. */
+  /** The values that its answers contain. */
   readonly pins = new Pins();
-  /** The call that a former manager was at when it died; undefined if none served this connection. */
+  /** The call that a former manager was doing when it died; undefined if no other manager served this connection. */
   readonly inDoubt: number | undefined;
-  /** Bits of the events it listens to. */
+  /** The events that it listens to, as bits. */
   events: number;
   readonly watched = new Set<number>();
   readonly #notices = new ByteWriter(256);
-  #told: number;
+  #sent: number;
   #missed: number;
 
   /** `isInherited`: whether a former manager served it. */
@@ -51,19 +51,19 @@ export class Connection {
     this.journal = journal;
     this.queue = queue;
     this.inDoubt = isInherited ? Atomics.load(words, CONNECTION.begun) : undefined;
-    // A thread that is blocked while one manager follows another is behind as far as it was, and is told of no less.
+    // The counts continue: a thread that is blocked while a successor takes over is still as far behind as before.
     this.events = Atomics.load(words, CONNECTION.listensTo);
-    this.#told = Atomics.load(words, CONNECTION.eventsSent);
+    this.#sent = Atomics.load(words, CONNECTION.eventsSent);
     this.#missed = Atomics.load(words, CONNECTION.eventsMissed) >>> 0;
   }
 
-  /** Up to which call the answers have arrived, or are waited for no longer. */
+  /** Calls up to this number are answered or given up. */
   get settled(): number {
     return Atomics.load(this.words, CONNECTION.settled);
   }
 
   #unread(): number {
-    return (this.#told - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
+    return (this.#sent - Atomics.load(this.words, CONNECTION.eventsRead)) | 0;
   }
 
   listenTo(events: number): void {
@@ -79,10 +79,10 @@ export class Connection {
     }
     this.tellGap();
     this.#notices.raw(notice);
-    this.#told++;
+    this.#sent++;
   }
 
-  /** Tells how many events were dropped, once there is room again. */
+  /** Appends how many events were dropped, once the thread has caught up. */
   tellGap(): void {
     if (this.#missed === 0 || this.#unread() >= MOST_UNREAD / 2) return;
     writeGap(this.#notices, this.#missed);
@@ -98,14 +98,14 @@ export class Connection {
     const { buffer } = this.#notices.copy();
     this.#notices.reset();
     this.port.postMessage({ notices: buffer }, [buffer]);
-    Atomics.store(this.words, CONNECTION.eventsSent, this.#told);
+    Atomics.store(this.words, CONNECTION.eventsSent, this.#sent);
     Atomics.store(this.words, CONNECTION.eventsMissed, this.#missed);
   }
 }
 
-export class Connections implements Audience {
-  readonly #all = new Map<MessagePort, Connection>();
-  readonly #watchers = new Map<number, Set<Connection>>();
+export class Connections implements Notifier {
+  readonly #all = new Map<MessagePort, CallerConnection>();
+  readonly #watchers = new Map<number, Set<CallerConnection>>();
   readonly #notice = new ByteWriter(1024);
   wanted = 0;
 
@@ -117,47 +117,47 @@ export class Connections implements Audience {
     return [...this.#all.values()].map(({ queue }) => queue);
   }
 
-  add(connection: Connection): Connection {
+  add(connection: CallerConnection): CallerConnection {
     this.#all.set(connection.port, connection);
-    this.#count();
+    this.#updateWanted();
     return connection;
   }
 
-  /** Gives up all values whose answers have arrived, or are waited for no longer. */
+  /** Releases the pinned values of all calls that are answered or given up. */
   unpin(table: TableWriter): void {
     for (const { pins, settled } of this.#all.values()) pins.releaseUpTo(table, settled);
   }
 
-  /** Closes the port to a thread that is gone; what follows is as if it had closed by itself. */
+  /** Closes the port to a thread that is gone; the rest happens as if the thread had closed it. */
   closeNumber(number: number): void {
     for (const connection of this.#all.values()) if (connection.number === number) connection.port.close();
   }
 
-  /** Forgets a connection and all that was kept for it. */
-  remove(connection: Connection): void {
+  /** Removes a connection and everything stored for it. */
+  remove(connection: CallerConnection): void {
     this.#all.delete(connection.port);
     for (const slot of connection.watched) this.#unwatch(slot, connection);
-    this.#count();
+    this.#updateWanted();
   }
 
-  subscribe(connection: Connection, events: number): void {
+  subscribe(connection: CallerConnection, events: number): void {
     connection.listenTo(events);
-    this.#count();
+    this.#updateWanted();
   }
 
-  #count(): void {
+  #updateWanted(): void {
     this.wanted = 0;
     for (const connection of this.#all.values()) this.wanted |= connection.events;
   }
 
-  watch(connection: Connection, slot: number): void {
+  watch(connection: CallerConnection, slot: number): void {
     connection.watched.add(slot);
     const watchers = this.#watchers.get(slot);
     if (watchers) watchers.add(connection);
     else this.#watchers.set(slot, new Set([connection]));
   }
 
-  #unwatch(slot: number, connection: Connection): void {
+  #unwatch(slot: number, connection: CallerConnection): void {
     const watchers = this.#watchers.get(slot);
     watchers?.delete(connection);
     if (watchers?.size === 0) this.#watchers.delete(slot);

@@ -1,13 +1,10 @@
-/**
- * Has the batches done that arrive from all connections, each in its turn, and brings the manager to its end when that
- * is asked for. Manager's thread.
- */
+/** Runs the batches of all connections in turns, and stops the manager when that is asked for. Manager's thread. */
 
 import { setImmediate } from 'node:timers/promises';
 import { ByteWriter } from '../../src/protocol/bytes.js';
 import type { TableWriter } from '../table/table.js';
-import { Batch, type BatchContext } from './batch.js';
-import type { Connection, Connections } from './connections.js';
+import { type BatchContext, BatchJob } from './batch.js';
+import type { CallerConnection, Connections } from './connections.js';
 import { Gauges } from './gauges.js';
 import type { ManagerParts } from './parts.js';
 import { Calls } from './perform.js';
@@ -24,7 +21,7 @@ export class Executor implements BatchContext {
   #spare: ByteWriter | undefined;
   #stopping: Promise<void> | undefined;
 
-  /** `later`: as `Turns` has it. */
+  /** `later`: see `Turns`. */
   constructor(parts: ManagerParts, later?: (work: () => void) => void) {
     this.#parts = parts;
     this.connections = parts.connections;
@@ -34,21 +31,21 @@ export class Executor implements BatchContext {
     this.calls = new Calls(parts, this.gauges);
   }
 
-  /** Does a batch of calls. A promise where it takes more than a step, or others are before it. */
-  execute(connection: Connection, bytes: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
-    const batch = new Batch(this, connection, bytes);
+  /** Does a batch of calls. Returns a promise if it takes more than a step, or if others come before it. */
+  execute(connection: CallerConnection, bytes: ArrayBuffer): ArrayBuffer | Promise<ArrayBuffer> {
+    const batch = new BatchJob(this, connection, bytes);
     this.turns.add(connection.queue, batch);
     return batch.outcome();
   }
 
-  takeReply(): ByteWriter {
+  acquireReply(): ByteWriter {
     const reply = this.#spare ?? new ByteWriter();
     this.#spare = undefined;
     reply.reset();
     return reply;
   }
 
-  giveBack(reply: ByteWriter): void {
+  releaseReply(reply: ByteWriter): void {
     this.#spare = reply;
   }
 
@@ -57,7 +54,7 @@ export class Executor implements BatchContext {
     return this.#stopping;
   }
 
-  /** Ends it all, after what had arrived from other threads when the end was asked for. */
+  /** Stops after the batches that had arrived from other threads when the stop was asked for. */
   async #stop(): Promise<void> {
     await setImmediate();
     await setImmediate();

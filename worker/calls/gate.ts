@@ -1,7 +1,7 @@
 /**
- * The gate before Comlink. An exposed object is a door to the whole thread: paths lead to constructors, SET reaches
- * prototypes. So only calls of the protocol's one-name methods pass, with plain values as arguments; all else is
- * dropped before Comlink sees it. Manager's thread.
+ * The gate before Comlink. An exposed object gives access to the whole thread: paths lead to constructors, SET reaches
+ * prototypes. So only calls of the protocol's methods pass, with plain values as arguments; all other messages are
+ * dropped before Comlink sees them. Manager's thread.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -16,17 +16,17 @@ export function isCall(message: unknown): boolean {
   if (typeof id !== 'string' || type !== 'APPLY') return false;
   if (!Array.isArray(path) || path.length !== 1 || !METHODS.includes(path[0])) return false;
   if (!Array.isArray(argumentList) || argumentList.length !== 1) return false;
-  // Counted last: an array of millions would take long to count.
+  // Checked last: counting the keys of an array of millions would take long.
   if (Object.keys(message).length !== 4) return false;
   const argument: unknown = argumentList[0];
   return typeof argument === 'object' && argument !== null && (argument as { type?: unknown }).type === 'RAW';
 }
 
 /**
- * Stands before every listener that is added to the port later. No call brings a port along: one that comes is closed,
- * or it would be kept here for as long as its other end.
+ * Filters the port's messages before every listener that is added later. No call brings ports along: those that come
+ * are closed, because each would otherwise stay open here for as long as its other end.
  */
-export function guard(port: MessagePort): void {
+export function installGate(port: MessagePort): void {
   port.addEventListener('message', (event: Event) => {
     const { data, ports } = event as Event & { data: unknown; ports: readonly MessagePort[] };
     for (const brought of ports) brought.close();

@@ -1,4 +1,4 @@
-/** What the manager measures of itself: how long calls take, and how late its event loop is. Manager's thread. */
+/** Measures how long calls take, and how late the event loop is. Manager's thread. */
 
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { HEADER } from '../../src/protocol/layout.js';
@@ -9,7 +9,7 @@ import type { Connections } from './connections.js';
 /** Timer resolution that `monitorEventLoopDelay` adds to what it measures, in milliseconds. */
 const RESOLUTION = 20;
 
-/** What else there is to tell. */
+/** Where the other figures come from. */
 interface Measured {
   readonly sessions: Sessions;
   readonly connections: Connections;
@@ -24,8 +24,8 @@ export class Gauges {
     this.#delay.enable();
   }
 
-  /** A call took so many milliseconds. */
-  took(milliseconds: number): void {
+  /** Records how long a call took. */
+  recordCall(milliseconds: number): void {
     this.#took.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 

@@ -1,4 +1,4 @@
-/** What a manager is made of, for whoever does its calls. Rules's thread. */
+/** The parts of a manager that doing its calls needs. Manager's thread. */
 
 import type { Endings } from '../rules/endings.js';
 import type { Rules } from '../rules/rules.js';
@@ -12,11 +12,11 @@ export interface ManagerParts {
   readonly endings: Endings;
   readonly connections: Connections;
   readonly bytesReserved: number;
-  /** Called once, when a thread has asked for the end and what had arrived by then is done. */
+  /** Called once, when a thread has asked for the stop and what had arrived by then is done. */
   readonly stop: () => Steps<void>;
   /**
-   * Called where something failed that must not fail: what lies beside the table may be half changed, so this manager
-   * has to go.
+   * Called when something failed that must not fail: the manager's lists may be half changed, so this manager has to
+   * end.
    */
   readonly die: (error: unknown) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * The calls, one by one: reads the fields of each, asks the rule, writes what it answers. Manager's thread. In the
- * order of src/protocol/calls.ts.
+ * Decodes each call's fields, asks the rule, and writes the answer, in the order of src/protocol/calls.ts. Manager's
+ * thread.
  */
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../../src/protocol/bytes.js';
@@ -9,6 +9,8 @@ import {
   CALL,
   packSwept,
   readClose,
+  readCloseAll,
+  readCloseByKey,
   readNewSession,
   readRotate,
   readSetIdleTimeout,
@@ -16,43 +18,41 @@ import {
   readText,
   writeTarget,
 } from '../../src/protocol/calls.js';
-import { readCloseAll } from '../../src/protocol/close-all.js';
 import { readLogin, readReplace, readSet, readTake } from '../../src/protocol/data-calls.js';
-import { readCloseByKey } from '../../src/protocol/keyed-calls.js';
 import { DIGEST_WORDS, ID_WORDS } from '../../src/protocol/layout.js';
 import { writeStats } from '../../src/protocol/stats.js';
 import { failpoint } from '../failpoints.js';
 import type { Caller } from '../rules/caller.js';
-import type { RoomMaking } from '../rules/capacity.js';
+import type { CapacityWork } from '../rules/capacity.js';
 import { isPrepared, type Ruling } from '../rules/changes.js';
 import type { Steps } from '../table/pace.js';
-import type { Connection } from './connections.js';
+import type { CallerConnection } from './connections.js';
 import type { Gauges } from './gauges.js';
 import type { ManagerParts } from './parts.js';
 
-/** Slots that a part of a sweep looks at, and frees. */
+/** Slots that one part of a sweep visits, and frees. */
 const SWEPT_AT_ONCE = 1000;
 
-/** A call that is to be done: its fields, who made it, and where its answer goes. */
-export interface Doing {
-  readonly connection: Connection;
+/** A call that is being done: its fields, who made it, and where its answer goes. */
+export interface PendingCall {
+  readonly connection: CallerConnection;
   readonly which: number;
-  /** Stands at the fields, which begin at `fieldsAt`, and ends with them. */
+  /** Positioned at the fields, which begin at `fieldsAt`; ends with them. */
   readonly from: ByteReader;
   readonly fieldsAt: number;
   readonly by: Caller;
   /** Whether nobody waits for the answer any more. */
   readonly isGivenUp: boolean;
   readonly reply: ByteWriter;
-  /** Set where the manager shall end once this and what came with it is answered. */
+  /** Set if the manager has to stop once this batch is answered. */
   asksToStop: boolean;
 }
 
 /**
- * Calls that are done again where they were done before: questions, and what concerns the connection, of which a
- * successor knows nothing.
+ * Calls that are done again, not answered from the journal: questions, and calls about the connection, whose effect a
+ * successor does not know.
  */
-const AGAIN: ReadonlySet<number> = new Set([
+const REPEATABLE: ReadonlySet<number> = new Set([
   CALL.stats,
   CALL.sessionsOfUser,
   CALL.watch,
@@ -61,15 +61,17 @@ const AGAIN: ReadonlySet<number> = new Set([
   CALL.stop,
 ]);
 
-export function isDoneAgain(which: number): boolean {
-  return AGAIN.has(which);
+export function isRepeatable(which: number): boolean {
+  return REPEATABLE.has(which);
 }
 
 export class Calls {
   readonly #parts: ManagerParts;
   readonly #gauges: Gauges;
-  /** Of the session that is being made: this many arrays take longer to make than the rest of reading it. */
-  readonly #drawn = { digest: new Int32Array(DIGEST_WORDS), id: new Int32Array(ID_WORDS) };
+  /**
+   * For the session that is being created. Reused, because creating these arrays takes longer than decoding the rest.
+   */
+  readonly #scratch = { digest: new Int32Array(DIGEST_WORDS), id: new Int32Array(ID_WORDS) };
 
   constructor(parts: ManagerParts, gauges: Gauges) {
     this.#parts = parts;
@@ -77,43 +79,43 @@ export class Calls {
   }
 
   /**
-   * Does a call; one that takes more than a step allows comes back as what is to be gone on with. Fields that make no
-   * call are answered so.
+   * Does a call. A call that takes more than a step is returned as steps. Fields that are not those of any call are
+   * answered with 'malformed'.
    */
-  do(doing: Doing): Answer | Steps<Answer> {
+  do(pending: PendingCall): Answer | Steps<Answer> {
     try {
-      return this.#do(doing);
+      return this.#do(pending);
     } catch (error) {
       if (error instanceof MalformedBytes) return 'malformed';
       throw error;
     }
   }
 
-  #do(doing: Doing): Answer | Steps<Answer> {
-    const { connection, which, from, by, reply } = doing;
+  #do(pending: PendingCall): Answer | Steps<Answer> {
+    const { connection, which, from, by, reply } = pending;
     const { rules, connections } = this.#parts;
     switch (which) {
       case CALL.newSession:
-        return this.#apply(doing, rules.newSession(readNewSession(from, this.#drawn), by));
+        return this.#apply(pending, rules.newSession(readNewSession(from, this.#scratch), by));
       case CALL.putSession:
-        return this.#apply(doing, rules.putSession(readNewSession(from, this.#drawn), by));
+        return this.#apply(pending, rules.putSession(readNewSession(from, this.#scratch), by));
       case CALL.set: {
         const { target, ifVersion, patch } = readSet(from);
-        return this.#apply(doing, rules.set(target, patch, by, ifVersion));
+        return this.#apply(pending, rules.set(target, patch, by, ifVersion));
       }
       case CALL.replace: {
         const { target, ifVersion, data } = readReplace(from);
-        return this.#apply(doing, rules.replace(target, ifVersion, data, by));
+        return this.#apply(pending, rules.replace(target, ifVersion, data, by));
       }
       case CALL.take:
-        return this.#apply(doing, rules.take(readTake(from), by));
+        return this.#apply(pending, rules.take(readTake(from), by));
       case CALL.login:
-        return this.#apply(doing, rules.login(readLogin(from), by));
+        return this.#apply(pending, rules.login(readLogin(from), by));
       case CALL.rotate:
-        return this.#apply(doing, rules.rotate(readRotate(from), by));
+        return this.#apply(pending, rules.rotate(readRotate(from), by));
       case CALL.setIdleTimeout: {
         const { target, idle } = readSetIdleTimeout(from);
-        return this.#apply(doing, rules.setIdleTimeout(target, idle, by));
+        return this.#apply(pending, rules.setIdleTimeout(target, idle, by));
       }
       case CALL.close: {
         const { target, terminated, note } = readClose(from);
@@ -128,7 +130,7 @@ export class Calls {
       case CALL.sweep:
         return done(rules.sweep(SWEPT_AT_ONCE), (part) => {
           const swept = packSwept(part);
-          connection.journal.intendCount(swept);
+          connection.journal.noteCount(swept);
           reply.u32(swept);
         });
       case CALL.stats:
@@ -157,7 +159,7 @@ export class Calls {
           connections.subscribe(connection, 0);
         });
       case CALL.stop:
-        doing.asksToStop = true;
+        pending.asksToStop = true;
         failpoint('stop: asked');
         return 'done';
       default:
@@ -166,35 +168,35 @@ export class Calls {
   }
 
   /** Publishes what a rule has prepared. */
-  #apply(doing: Doing, ruling: Ruling): Answer | Steps<Answer> {
+  #apply(pending: PendingCall, ruling: Ruling): Answer | Steps<Answer> {
     if (typeof ruling === 'string') return ruling;
-    if (!isPrepared(ruling)) return this.#after(doing, ruling);
+    if (!isPrepared(ruling)) return this.#retryAfter(pending, ruling);
     failpoint('call: prepared');
-    ruling.apply(doing.reply);
+    ruling.apply(pending.reply);
     failpoint('call: applied');
     return 'done';
   }
 
-  /** Makes room, and asks the rule again, from the call's fields on. */
-  *#after(doing: Doing, making: RoomMaking): Steps<Answer> {
-    const refusal = yield* making;
+  /** Does the work that a rule needs first, then decodes the call and asks the rule again. */
+  *#retryAfter(pending: PendingCall, work: CapacityWork): Steps<Answer> {
+    const refusal = yield* work;
     if (refusal !== undefined) return refusal;
-    if (doing.isGivenUp) return 'given-up';
-    doing.from.at = doing.fieldsAt;
-    const answer = this.do(doing);
+    if (pending.isGivenUp) return 'given-up';
+    pending.from.at = pending.fieldsAt;
+    const answer = this.do(pending);
     return typeof answer === 'string' ? answer : yield* answer;
   }
 }
 
-/** A call that goes in steps: done at once, if they fit into this one. */
+/** Work in steps: done at once if it fits into the current step. */
 function done<T>(steps: Steps<T>, finish: (result: T) => void): Answer | Steps<Answer> {
   const { done: isDone, value } = steps.next();
-  if (!isDone) return goOn(steps, finish);
+  if (!isDone) return continueSteps(steps, finish);
   finish(value);
   return 'done';
 }
 
-function* goOn<T>(steps: Steps<T>, finish: (result: T) => void): Steps<Answer> {
+function* continueSteps<T>(steps: Steps<T>, finish: (result: T) => void): Steps<Answer> {
   yield;
   finish(yield* steps);
   return 'done';

@@ -1,12 +1,16 @@
-/** The answers that a former manager gave, as the journal has them: for calls that are sent again. Manager's thread. */
+/**
+ * Replayed answers: calls that are sent again, after a manager answered them and died, are answered from the journal.
+ * Manager's thread.
+ */
 
 import { type Answer, CALL } from '../../src/protocol/calls.js';
-import type { Journal } from '../table/journal.js';
 import type { TableWriter } from '../table/table.js';
-import type { Doing } from './perform.js';
+import type { PendingCall } from './perform.js';
 
-/** Answers a call that was done before, as its journal says; writes the fields of that answer. */
-export function recall(table: TableWriter, journal: Journal, call: number, { which, reply }: Doing): Answer {
+/** Answers a call that was done before, as its journal says, and writes the fields of that answer. */
+export function replayAnswer(table: TableWriter, { connection, by, which, reply }: PendingCall): Answer {
+  const { journal } = connection;
+  const { call } = by;
   const answer = journal.answerOf(call);
   if (answer !== 'done') return answer;
   const { slot, generation, createdAt, pinned } = journal.intentOf(call);

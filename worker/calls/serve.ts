@@ -1,6 +1,6 @@
 /**
- * Serves the calls that arrive on one port: greets, has batches done, notices the thread at the other end die.
- * Manager's thread; Comlink is named here only.
+ * Serves the calls that arrive on one port: greets, does batches, and notices when the thread at the other end dies.
+ * Manager's thread; the only file that uses Comlink.
  */
 
 import { types } from 'node:util';
@@ -18,33 +18,33 @@ import { Journal } from '../table/journal.js';
 import type { Owner } from '../table/owner.js';
 import { type Steps, UNITS } from '../table/pace.js';
 import type { Pin } from '../table/pins.js';
-import { Connection, type Connections } from './connections.js';
+import { CallerConnection, type Connections } from './connections.js';
 import type { Executor } from './executor.js';
-import { guard } from './gate.js';
+import { installGate } from './gate.js';
 import { Queue } from './turns.js';
 
 const { isArrayBuffer, isInt32Array, isSharedArrayBuffer } = types;
 
-/** What is behind every port. */
-export interface Served {
+/** What all ports share. */
+export interface ServeContext {
   readonly rules: Rules;
   readonly endings: Endings;
   readonly connections: Connections;
   readonly executor: Executor;
   readonly owner: Owner;
-  /** What a thread that joins has to know; handed on unread. */
+  /** What a thread that joins has to know; passed on unread. */
   readonly settings: unknown;
-  /** A number that no connection of this table ever had. */
+  /** Returns a number that no connection of this table has had. */
   readonly newNumber: () => number;
-  /** Tells the supervisor of a thread that has joined. */
+  /** Tells the supervisor that a thread has joined. */
   readonly joined: (member: Joined) => void;
 }
 
-/** Of a port: what its types do not know yet. */
+/** A method of ports that their types lack. */
 type RefCounted = MessagePort & { hasRef(): boolean };
 
 /** A connection that survived its manager, as the supervisor hands it over. */
-export interface Inherited {
+interface Inherited {
   readonly number: number;
   readonly words: Int32Array;
   readonly journal: Journal;
@@ -52,19 +52,19 @@ export interface Inherited {
 }
 
 /**
- * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port by
- * which the supervisor will reach that thread when this manager is no more; `inherited` what is known of one that a
+ * Serves a port until it closes, which it also does when the thread at its other end dies. `second` is the port through
+ * which the supervisor will reach that thread when this manager has died; `inherited` describes a connection that a
  * former manager served.
  */
-export function serve(port: MessagePort, served: Served, second?: MessagePort, inherited?: Inherited): void {
+export function serve(port: MessagePort, served: ServeContext, second?: MessagePort, inherited?: Inherited): void {
   const { rules, endings, connections, executor, owner } = served;
   const { table, turns } = executor;
   const queue = new Queue();
-  let connection: Connection | undefined;
+  let connection: CallerConnection | undefined;
   let isClosed = false;
   let isSecondClosed = false;
-  const add = (number: number, words: Int32Array, journal: Journal, isInherited: boolean): Connection => {
-    connection = connections.add(new Connection(number, port, words, journal, { queue, isInherited }));
+  const add = (number: number, words: Int32Array, journal: Journal, isInherited: boolean): CallerConnection => {
+    connection = connections.add(new CallerConnection(number, port, words, journal, { queue, isInherited }));
     return connection;
   };
   if (inherited !== undefined) {
@@ -82,7 +82,7 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
   };
 
   function* welcome(hello: Hello): Steps<Welcome> {
-    // The port may have closed while this waited for its turn: nobody would ever take the connection out again.
+    // The port may have closed while this waited for its turn: nothing would remove the connection again.
     if (isClosed || !isHello(hello)) return { accepted: false, layoutVersion: LAYOUT_VERSION };
     failpoint('connect: greeted');
     const { words, journal, events, watched } = hello;
@@ -90,17 +90,20 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
       const number = served.newNumber();
       add(number, new Int32Array(words), new Journal(journal, owner), false);
       failpoint('connect: entered');
-      // Without it nobody would tell the thread of this manager's death; most likely the thread is dead itself.
+      // Without the second port, the thread would not learn of this manager's death; most likely the thread has died.
       if (isSecondClosed) port.close();
       else if (second !== undefined) served.joined({ number, words, journal, second });
       failpoint('connect: told the supervisor');
     }
-    const over = yield* resume(connection as Connection, events, watched);
+    const over = yield* resume(connection as CallerConnection, events, watched);
     return { accepted: true, settings: served.settings, over };
   }
 
-  /** Takes up what the thread listened to and watched. Returns which of the sessions watched have ended meanwhile. */
-  function* resume(to: Connection, events: number, watched: Int32Array): Steps<Int32Array> {
+  /**
+   * Continues with the events that the thread listened to and the sessions that it watched. Returns which of those
+   * sessions have ended meanwhile.
+   */
+  function* resume(to: CallerConnection, events: number, watched: Int32Array): Steps<Int32Array> {
     const over: number[] = [];
     connections.subscribe(to, events);
     for (let i = 0; i + 1 < watched.length; i += 2) {
@@ -121,11 +124,11 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
     connection = undefined;
     connections.remove(lost);
     failpoint('disconnect: port closed');
-    // Behind the batches that had arrived.
+    // Queued behind the batches that had arrived.
     void turns.do(queue, () => forget(lost));
   }
 
-  function* forget(lost: Connection): Steps<void> {
+  function* forget(lost: CallerConnection): Steps<void> {
     lost.pins.releaseAll(table);
     yield* rules.connectionLost(lost.number);
     connections.flush();
@@ -133,14 +136,14 @@ export function serve(port: MessagePort, served: Served, second?: MessagePort, i
 
   second?.once('close', () => {
     isSecondClosed = true;
-    // A thread that is gone, or has given up to join: nobody else would notice.
+    // The thread is gone, or has given up joining: nothing else closes the port.
     if (connection === undefined) port.close();
   });
-  guard(port);
+  installGate(port);
   port.on('close', closed);
   Comlink.expose(api, port as unknown as Comlink.Endpoint);
-  // One that closed before this thread listened to it tells nobody any more: only that it holds no thread alive shows
-  // it.
+  // A port that was closed before this thread listened to it emits no 'close' any more. It is recognized by holding no
+  // ref.
   if (!(port as RefCounted).hasRef()) closed();
 }
 
@@ -157,7 +160,7 @@ function isHello(hello: Hello): boolean {
   );
 }
 
-/** A large reply travels without being copied. */
+/** Large replies are transferred, not copied. */
 function handOver(reply: ArrayBuffer): ArrayBuffer {
   return reply.byteLength > MOST_COPIED ? Comlink.transfer(reply, [reply]) : reply;
 }

@@ -1,4 +1,4 @@
-/** Sweeps: at the times that a cron expression names, in steps, so that no call waits long. Manager's thread. */
+/** Sweeps at the times of a cron expression, in steps, so that no call waits long. Manager's thread. */
 
 import { type ScheduledTask, schedule } from 'node-cron';
 import type { Endings } from '../rules/endings.js';
@@ -6,7 +6,7 @@ import type { Steps } from '../table/pace.js';
 import type { Connections } from './connections.js';
 import { Queue, type Turns } from './turns.js';
 
-/** Slots that are looked at before it is asked whether the step is over. */
+/** Slots that are visited before it is checked whether the step is over. */
 const SLICE = 100;
 
 const silent = { info() {}, warn() {}, error() {}, debug() {} };
@@ -33,23 +33,23 @@ export class Sweeper {
 
   /** One whole sweep. */
   async sweep(): Promise<void> {
-    await this.#turns.do(this.#sweeping, () => this.#told(this.#sweep()));
+    await this.#turns.do(this.#sweeping, () => this.#notifying(this.#sweep()));
   }
 
   *#sweep(): Steps<void> {
     const { pace } = this.#endings;
-    while (this.#endings.endDue(SLICE).looked === SLICE) if (pace.isOver) yield;
+    while (this.#endings.endDue(SLICE).visited === SLICE) if (pace.isOver) yield;
     yield* this.#endings.tidying();
   }
 
-  /** Frees what an ending of many has left. */
+  /** Frees the sessions that an ending of many has left. */
   #free(): void {
     if (this.#freeing.jobs.length > 0) return;
-    void this.#turns.do(this.#freeing, () => this.#told(this.#endings.freeing()));
+    void this.#turns.do(this.#freeing, () => this.#notifying(this.#endings.freeing()));
   }
 
-  /** Has the listeners told after each step. */
-  *#told(steps: Steps<void>): Steps<void> {
+  /** Sends the notices after each step. */
+  *#notifying(steps: Steps<void>): Steps<void> {
     for (; !steps.next().done; yield) this.#connections.flush();
     this.#connections.flush();
   }

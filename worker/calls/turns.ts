@@ -1,19 +1,19 @@
 /**
- * Whose turn it is: the manager's work, step by step. Manager's thread.
+ * Cooperative scheduling of the manager's work, step by step. Manager's thread.
  *
- * Work stands in queues, one for each port and some of the manager's own. Within a queue it is done in its order, one
- * after the other: so the calls of a connection keep theirs. The queues take turns: one whose work is not done when its
- * step is over goes behind the others, and the event loop turns before the next step, so that what has arrived
- * meanwhile gets its turn as well. Between two steps any other call may be done: long work yields only where every rule
- * holds.
+ * Jobs wait in queues, one for each port and some of the manager's own. The jobs of a queue are done in order, one
+ * after the other, so the calls of a connection keep their order. The queues take turns: a queue whose job is not done
+ * when its step is over goes behind the others, and the event loop turns before the next step, so that what has arrived
+ * meanwhile gets its turn. Between two steps any other call may be done, so long work may yield only where every rule's
+ * assumptions hold.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Pace, Steps } from '../table/pace.js';
 
-/** What stands in a queue. */
+/** A unit of work in a queue. */
 export interface Job {
-  /** Does as much as the step still allows, and at least something; true when all of it is done. */
+  /** Does as much as the current step allows, and at least something; true when the job is done. */
   advance(): boolean;
 }
 
@@ -25,13 +25,13 @@ export class Turns {
   readonly #pace: Pace;
   readonly #failed: (error: unknown) => void;
   readonly #later: (work: () => void) => void;
-  /** Queues with work in them, the next first. */
+  /** Queues with jobs in them, the next one first. */
   readonly #waiting: Queue[] = [];
   #isWorking = false;
   #isDue = false;
 
   /**
-   * `failed` is told of everything that a job throws; it is thrown on afterwards. `later` calls something in another
+   * `failed` is called with everything that a job throws, which is then thrown on. `later` calls a function in another
    * turn of the event loop.
    */
   constructor(
@@ -44,7 +44,7 @@ export class Turns {
     this.#later = later;
   }
 
-  /** Puts a job into a queue. Where nothing else waits it is begun at once, and most often done when this returns. */
+  /** Appends a job to a queue. If nothing else waits, it is begun at once, and most often done when this returns. */
   add(queue: Queue, job: Job): void {
     queue.jobs.push(job);
     if (queue.jobs.length > 1) return;
@@ -52,7 +52,7 @@ export class Turns {
     if (!this.#isWorking && !this.#isDue) this.#step();
   }
 
-  /** As `add`, for work that comes to a result: that, or a promise of it. */
+  /** As `add`, for work with a result: returns the result, or a promise of it. */
   do<T>(queue: Queue, work: () => Steps<T>): T | Promise<T> {
     let steps: Steps<T> | undefined;
     let result: { readonly value: T } | undefined;
@@ -73,7 +73,7 @@ export class Turns {
     });
   }
 
-  /** Resolves when all that stands in these queues now is done. */
+  /** Resolves when all jobs that are in these queues now are done. */
   async settled(queues: readonly Queue[]): Promise<void> {
     const last = queues.map((queue) => ({ queue, job: queue.jobs.at(-1) }));
     const isLeft = () => last.some(({ queue, job }) => job !== undefined && queue.jobs.includes(job));

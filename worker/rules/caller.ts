@@ -1,17 +1,17 @@
-/** Who makes a call, as the rules of sessions see it. Manager's thread. */
+/** Who makes a call, as the rules see it. Manager's thread. */
 
 import type { Journal } from '../table/journal.js';
 import type { Pins } from '../table/pins.js';
 
-/** Who made a call, and which of its calls it is: each record names the call that made it. */
+/** The connection that made a call, and the call's number: both are written into the record that the call publishes. */
 export interface Caller {
   readonly connection: number;
   readonly call: number;
-  /** Where what the call publishes is noted before. */
+  /** Where a change is noted before it is published. */
   readonly journal?: Journal | undefined;
-  /** Where the values are kept that its answers hold. */
+  /** Where the values that the connection's answers contain are pinned. */
   readonly pins?: Pins | undefined;
 }
 
-/** The manager's own doings. */
+/** The manager itself. */
 export const itself: Caller = { connection: 0, call: 0 };

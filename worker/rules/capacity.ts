@@ -1,4 +1,7 @@
-/** Room for more: whether the limits allow another session or more data, and who has to go for it. Manager's thread. */
+/**
+ * Capacity: whether the limits admit another session or more data, and which sessions end to make that possible.
+ * Manager's thread.
+ */
 
 import type { Refusal } from '../../src/protocol/calls.js';
 import type { Steps } from '../table/pace.js';
@@ -14,15 +17,15 @@ export interface Limits {
 }
 
 /**
- * What has to be done before it can be said whether there is room: then it is asked again, unless it comes to a
- * refusal.
+ * Work that has to be done before the limits can be judged. The rule is asked again afterwards, unless the work results
+ * in a refusal.
  */
-export type RoomMaking = Steps<Refusal | undefined>;
+export type CapacityWork = Steps<Refusal | undefined>;
 
-/** Sessions of one user that are looked at one by one, where it matters which of them are over. */
+/** Up to this many sessions of one user are checked one by one for whether their time is over. */
 const FEW = 1000;
 
-export class Room {
+export class Capacity {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #limits: Limits;
@@ -34,37 +37,44 @@ export class Room {
   }
 
   /**
-   * Makes room for so many slots and bytes more, and for one session more of `user` if one is given, or refuses; a
-   * refusal ends nobody. `spare` is the slot of the session that grows, -1 for a new one. May load other records over
-   * the one at hand.
+   * Checks that the limits admit `slots` more slots, `bytes` more bytes, and one more session of `user` if one is
+   * given. Ends sessions for that if the options say so, or refuses; a refusal ends no session. `except` is the slot of
+   * the session that grows, which is not ended; -1 for a new session. May load other records over the one that was
+   * loaded.
    */
-  admit(user: Uint8Array | undefined, slots: number, bytes: number, spare: number): Refusal | RoomMaking | undefined {
-    const isRoom = () => this.#surplus(user) <= 0 && this.#fits(slots, bytes);
-    if (isRoom()) return undefined;
+  admit(
+    user: Uint8Array | undefined,
+    slots: number,
+    bytes: number,
+    except: number,
+  ): Refusal | CapacityWork | undefined {
+    const hasCapacity = () => this.#surplus(user) <= 0 && this.#fits(slots, bytes);
+    if (hasCapacity()) return undefined;
     this.#sessions.table.unpin();
     const isKnown = this.#fits(slots, bytes) && this.#hasFew(user);
-    // No more than it takes: of a million that end at one moment, none shall be waited for by one that begins.
-    if (!isKnown && this.#endings.isUnsettled) return this.#settling(isRoom);
+    // Only as much work as this call needs: if a million sessions are over at one moment, a new session must not wait
+    // until all of them are freed.
+    if (!isKnown && this.#endings.isUnsettled) return this.#settling(hasCapacity);
     const { table } = this.#sessions;
     const oldest = this.#oldest(user);
     if (oldest.length > 0 && this.#limits.whenOverLimit === 'reject') return 'ERR_SESSION_LIMIT';
     let freed = 0;
-    for (const slot of oldest) if (table.view.load(slot, false) !== 0) freed += table.view.head.dataBytes;
+    for (const slot of oldest) if (table.view.load(slot, false) !== 0) freed += table.view.record.dataBytes;
     const evicts = this.#limits.whenFull === 'end-longest-idle';
     if (!evicts && !this.#fits(slots - oldest.length, bytes - freed)) return 'ERR_TABLE_FULL';
     for (const slot of oldest) this.#endings.end(slot, 'over-limit');
-    return this.#fits(slots, bytes) ? undefined : this.#evicting(slots, bytes, spare);
+    return this.#fits(slots, bytes) ? undefined : this.#evicting(slots, bytes, except);
   }
 
-  *#settling(isRoom: () => boolean): RoomMaking {
-    yield* this.#endings.settling(isRoom);
+  *#settling(hasCapacity: () => boolean): CapacityWork {
+    yield* this.#endings.settling(hasCapacity);
     return undefined;
   }
 
-  *#evicting(slots: number, bytes: number, spare: number): RoomMaking {
+  *#evicting(slots: number, bytes: number, except: number): CapacityWork {
     const { pace } = this.#sessions.table;
     while (!this.#fits(slots, bytes)) {
-      const isEnded = yield* this.#endings.endLongestIdle(spare);
+      const isEnded = yield* this.#endings.endLongestIdle(except);
       if (!isEnded) return 'ERR_TABLE_FULL';
       if (pace.isOver) yield;
     }
@@ -72,8 +82,8 @@ export class Room {
   }
 
   /**
-   * How many sessions of a user have to go before one more is within the limit, as the lists have it: with those that
-   * are over and not taken out.
+   * By how many sessions a user would exceed the limit with one more. Sessions that are over but not freed yet are
+   * counted.
    */
   #surplus(user: Uint8Array | undefined): number {
     if (user === undefined || user.length === 0) return 0;
@@ -85,21 +95,21 @@ export class Room {
   }
 
   /**
-   * The sessions of a user that have to go, the longest held first. Of few, each is looked at; of many, the lists are
-   * up to date.
+   * The sessions of a user that have to end, oldest first. If the user has few sessions, each is checked for whether it
+   * is alive; if many, the lists are up to date, as `admit` has settled them first.
    */
   #oldest(user: Uint8Array | undefined): number[] {
     const surplus = this.#surplus(user);
     if (user === undefined || surplus <= 0) return [];
     const { view } = this.#sessions.table;
     const isFew = this.#hasFew(user);
-    const held: number[] = [];
+    const alive: number[] = [];
     for (const slot of this.#sessions.slots(user)) {
-      if (!isFew && held.length === surplus) return held;
-      const isHeld = !isFew || this.#endings.alive({ slot, generation: view.generation(slot) }, false) !== 0;
-      if (isHeld) held.push(slot);
+      if (!isFew && alive.length === surplus) return alive;
+      const isAlive = !isFew || this.#endings.loadAlive({ slot, generation: view.generation(slot) }, false) !== 0;
+      if (isAlive) alive.push(slot);
     }
-    return held.slice(0, Math.max(0, held.length + 1 - this.#limits.maxSessionsPerUser));
+    return alive.slice(0, Math.max(0, alive.length + 1 - this.#limits.maxSessionsPerUser));
   }
 
   #fits(slots: number, bytes: number): boolean {

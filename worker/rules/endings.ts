@@ -1,31 +1,32 @@
 /**
- * How sessions end: one by one, by their time, to make room, or many for one call. Manager's thread; knows the time
- * only as it is given it.
+ * How sessions end: one by one, by a timeout, to free capacity, or many for one call. Manager's thread; the clock is
+ * passed in.
  *
- * An ending is one store of ENDED into the slot's mark: from then on no thread finds the session. What follows (lists,
- * listeners, index, cells) only frees; for many it is done in slices, and before any limit is judged.
+ * A session ends by one store of ENDED into its slot's mark: from then on no thread finds it. Everything that follows
+ * (lists, listeners, index, cells) only frees. If many sessions end at once, freeing is done in slices, and before any
+ * limit is judged.
  */
 
 import type { Target } from '../../src/protocol/calls.js';
 import { COUNTER, ENDED, HEADER, PICKED } from '../../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../../src/protocol/notices.js';
 import { markPlace } from '../../src/protocol/table.js';
-import { BURIED_FOR } from '../../src/protocol/tombstones.js';
+import { TOMBSTONE_LIFETIME } from '../../src/protocol/tombstones.js';
 import { failpoint } from '../failpoints.js';
 import { type Pace, type Steps, UNITS } from '../table/pace.js';
 import type { Caller } from './caller.js';
 import { LongestIdle } from './longest-idle.js';
-import type { Audience } from './notifier.js';
+import type { Notifier } from './notifier.js';
 import type { Sessions } from './sessions.js';
 
 const NO_NOTE = new Uint8Array(0);
-/** Slots that are looked at, or freed, before it is asked whether there is room by now. */
+/** Slots that are checked or freed before it is checked whether that is enough. */
 const SETTLED_AT_ONCE = 100;
 
-/** The note of a session that ends because of it. */
+/** The note of a session that ends because its token was used after its grace. */
 const TOKEN_REUSED = new TextEncoder().encode('a token came back after its grace');
 
-/** Sessions ended by one slice whose memory is still to be freed. */
+/** Sessions that ended in one slice and are not freed yet. */
 interface Ended {
   readonly slots: Int32Array;
   readonly marks: Int32Array;
@@ -35,28 +36,28 @@ interface Ended {
 
 export class Endings {
   readonly #sessions: Sessions;
-  readonly #audience: Audience;
+  readonly #notifier: Notifier;
   readonly #now: () => number;
   readonly pace: Pace;
   readonly #longestIdle: LongestIdle;
   readonly #toFree: Ended[] = [];
-  /** Told when there is something to free. */
+  /** Called when there are sessions to free. */
   onToFree: () => void = () => {};
   readonly #endsReused: boolean;
   #reportsSeen = 0;
-  /** Endings of many that are under way. */
+  /** Endings of many sessions that are under way. */
   #closings = 0;
   #firstNotBefore = Number.NEGATIVE_INFINITY;
   /**
-   * No session begins before this instant: so those begun during an ending of many are told from those that lived
-   * before.
+   * No session is created before this instant: so an ending of many sessions can tell those that existed when it began
+   * from those created since.
    */
   notBefore = Number.NEGATIVE_INFINITY;
 
-  /** `endsReused`: whether a session ends when a token of it comes back after its grace, or is only reported. */
-  constructor(sessions: Sessions, audience: Audience, now: () => number, endsReused = false) {
+  /** `endsReused`: whether a token that is used after its grace ends its session, or is only reported. */
+  constructor(sessions: Sessions, notifier: Notifier, now: () => number, endsReused = false) {
     this.#sessions = sessions;
-    this.#audience = audience;
+    this.#notifier = notifier;
     this.#now = now;
     this.pace = sessions.table.pace;
     this.#longestIdle = new LongestIdle(sessions.table, now);
@@ -66,10 +67,10 @@ export class Endings {
   // ------------------------------------------------------------ one session
 
   /**
-   * Loads the target's record (with `whole`, its data too) if the session is alive, and returns the pointer, else 0.
-   * One whose time is over ends here.
+   * Loads the target's record (with `whole`, its body too) if the session is alive, and returns the pointer, else 0. A
+   * session whose timeout has passed is ended.
    */
-  alive(target: Target, whole: boolean): number {
+  loadAlive(target: Target, whole: boolean): number {
     const { owner } = this.#sessions.table;
     owner.check();
     owner.header[HEADER.workSlot] = target.slot + 1;
@@ -78,24 +79,24 @@ export class Endings {
       const mark = view.mark(target.slot);
       const pointer = whole ? view.load(target.slot, true) : this.#sessions.load(target.slot);
       if (pointer === 0) return 0;
-      if (whole) this.pace.spend(view.head.length / UNITS.bytes);
-      if (mark !== ENDED && view.head.endsAt(view.seen(target.slot, mark)) > this.#now()) return pointer;
+      if (whole) this.pace.spend(view.record.length / UNITS.bytes);
+      if (mark !== ENDED && view.record.endsAt(view.seen(target.slot, mark)) > this.#now()) return pointer;
       if (this.#endIfOver(target.slot)) return 0;
     }
     return 0;
   }
 
-  /** True if a live session has this digest; one that had it and whose time is over ends here. */
+  /** True if a live session has this digest. A session that has it and whose timeout has passed is ended. */
   isUsed(digest: Int32Array): boolean {
     const slot = this.#sessions.byDigest(digest);
     if (slot < 0) return false;
-    return this.alive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
+    return this.loadAlive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
   }
 
   /** Ends an open session. */
   end(slot: number, reason: Reason, note: Uint8Array = NO_NOTE): void {
     const { slots } = this.#sessions.table.view;
-    this.#bury(slot);
+    this.#leaveTombstone(slot);
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
@@ -112,18 +113,18 @@ export class Endings {
   }
 
   /**
-   * Buries the key of a session that is about to end, if it has one. Before it ends, so that nothing comes in between;
-   * a session that a dying manager left alive with its key buried is as alive as any: the key's grave is looked for
-   * where there is no session.
+   * Leaves a tombstone for the key of a session that is about to end, if it has one. Before the session ends, so that
+   * its key is never free in between. If the manager dies in between, the session lives on beside its tombstone; that
+   * has no effect, because tombstones are only searched if there is no session under the key.
    */
-  #bury(slot: number): void {
-    const { view, buried, owner } = this.#sessions.table;
-    if (owner.header[HEADER.keyed] !== 1 || view.load(slot, false) === 0 || !view.head.isKeyed) return;
-    const { digest, createdAt, expiresAt } = view.head;
-    buried.add(digest, this.#now() + Math.min(expiresAt - createdAt, BURIED_FOR));
+  #leaveTombstone(slot: number): void {
+    const { view, tombstones, owner } = this.#sessions.table;
+    if (owner.header[HEADER.keyed] !== 1 || view.load(slot, false) === 0 || !view.record.isKeyed) return;
+    const { digest, createdAt, expiresAt } = view.record;
+    tombstones.add(digest, this.#now() + Math.min(expiresAt - createdAt, TOMBSTONE_LIFETIME));
   }
 
-  /** Says why a session ends, before it does. */
+  /** Stores why a session ends, before it ends. */
   #giveReason(slot: number, reason: Reason, picked = 0): void {
     const { view, owner } = this.#sessions.table;
     const place = REASONS.indexOf(reason) + 1;
@@ -131,17 +132,17 @@ export class Endings {
     view.reasons[slot] = place | picked;
   }
 
-  /** Ends the session in a slot if its time is over, and only if nobody has seen it since that was judged. */
+  /** Ends the session in a slot if its timeout has passed, unless it was seen after that was judged. */
   #endIfOver(slot: number): boolean {
     const { view } = this.#sessions.table;
     const mark = view.mark(slot);
-    // Ended all at once, and still to be freed: it must not end twice.
+    // It may have ended with many others and not be freed yet: it must not end twice.
     if (mark === ENDED || this.#sessions.load(slot) === 0) return false;
-    const { head } = view;
-    const idleAt = view.seen(slot, mark) + head.idle;
-    if (Math.min(idleAt, head.expiresAt) > this.#now()) return false;
-    const reason: Reason = head.expiresAt <= idleAt ? 'expired' : 'idle';
-    this.#bury(slot);
+    const { record } = view;
+    const idleAt = view.seen(slot, mark) + record.idle;
+    if (Math.min(idleAt, record.expiresAt) > this.#now()) return false;
+    const reason: Reason = record.expiresAt <= idleAt ? 'expired' : 'idle';
+    this.#leaveTombstone(slot);
     this.#giveReason(slot, reason);
     this.#sessions.table.owner.check();
     if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;
@@ -152,44 +153,44 @@ export class Endings {
     return true;
   }
 
-  /** Tells of an ended session and frees all that it held. */
+  /** Tells the listeners of an ended session, and frees its slot, its record and its place in the lists. */
   #free(slot: number, mark: number, reason: Reason, note: Uint8Array): void {
     const sessions = this.#sessions;
     const pointer = sessions.load(slot);
     if (pointer === 0) return;
-    const { generation } = sessions.table.view.head;
-    if (this.#audience.wanted & EVENT_BITS.ended) {
-      this.#audience.tell(EVENT_BITS.ended, (to) => {
+    const { generation } = sessions.table.view.record;
+    if (this.#notifier.wanted & EVENT_BITS.ended) {
+      this.#notifier.tell(EVENT_BITS.ended, (to) => {
         sessions.writeInfo(to, mark);
         to.u8(REASONS.indexOf(reason));
         to.raw(note);
       });
     }
-    this.#audience.over({ slot, generation }, reason);
+    this.#notifier.over({ slot, generation }, reason);
     failpoint('close: told');
     sessions.remove(pointer);
   }
 
-  /** Why a session that is gone has ended, as a place in REASONS; -1 where that is not known any more. */
+  /** Why a session that is gone has ended, as a place in REASONS; -1 if that is not known any more. */
   reasonOf({ slot }: Target): number {
     const { view } = this.#sessions.table;
     const isGone = slot < view.shape.maxSessions && !this.#sessions.isOpen(slot);
-    return isGone ? ((view.reasons[slot] as number) & ~PICKED) - 1 : -1;
+    return isGone ? view.reasonPlace(slot) : -1;
   }
 
   // ------------------------------------------------------------ by their time
 
   /**
-   * Ends sessions whose time is over, looking at no more than `most` slots. Returns how many it looked at and how many
+   * Ends sessions whose timeout has passed, visiting at most `most` slots. Returns how many it visited and how many
    * ended.
    */
-  endDue(most: number): { looked: number; ended: number } {
+  endDue(most: number): { visited: number; ended: number } {
     const sessions = this.#sessions;
     const { due } = sessions;
     const now = this.#now();
-    let looked = 0;
+    let visited = 0;
     let ended = 0;
-    for (; looked < most && due.size > 0; looked++) {
+    for (; visited < most && due.size > 0; visited++) {
       const slot = due.first();
       if (due.instant(slot) > now) break;
       this.pace.spend(UNITS.record);
@@ -197,14 +198,16 @@ export class Endings {
       else if (sessions.isOpen(slot)) sessions.reschedule(slot);
       else due.remove(slot);
     }
-    return { looked, ended };
+    return { visited, ended };
   }
 
-  // ------------------------------------------------------------ to make room
+  // ------------------------------------------------------------ to free capacity
 
-  /** Ends the session that was not seen for the longest, `spare` excepted. False if there is none. */
-  *endLongestIdle(spare: number): Steps<boolean> {
-    const slot = yield* this.#longestIdle.find(spare);
+  /**
+   * Ends the session that was not seen for the longest time, never the one in slot `except`. False if there is none.
+   */
+  *endLongestIdle(except: number): Steps<boolean> {
+    const slot = yield* this.#longestIdle.find(except);
     if (slot < 0) return false;
     this.end(slot, 'evicted');
     return true;
@@ -213,12 +216,13 @@ export class Endings {
   // ------------------------------------------------------------ many for one call
 
   /**
-   * Ends the sessions that `picks` accepts among `slots`, no more than `most`, and leaves the freeing for later.
-   * Returns how many, with those that a former manager had ended for the same call.
+   * Ends at most `most` of the sessions among `slots` that `picks` accepts, and leaves freeing them for later. Returns
+   * how many ended, including those that a former manager had ended for the same call.
    *
-   * It goes in slices, between which others begin and end; those that begin are told by their creation. In each slice,
-   * sessions are marked as picked first, then one store decides that they end, and how many it are by then: a manager
-   * that dies before it has ended none of the slice, and one that dies after it has a successor who ends them all.
+   * Works in slices. Between two slices other sessions are created and ended; sessions created since the call began are
+   * recognized by their creation time. In each slice the sessions are marked as picked, then one store decides that
+   * they end and how many have ended so far. If the manager dies before that store, none of the slice has ended; if it
+   * dies after it, its successor ends all of them.
    */
   *endMany(
     slots: () => Iterable<number>,
@@ -231,7 +235,7 @@ export class Endings {
     const { at, count } = by.journal?.beginClosing(begins) ?? { at: begins, count: 0 };
     this.#closings++;
     this.notBefore = Math.max(this.notBefore, at + 1);
-    // What is over already is not counted among them.
+    // Sessions that are over already must not be counted.
     yield* this.settling();
     const picked: number[] = [];
     let total = count;
@@ -246,14 +250,14 @@ export class Endings {
     }
     total = this.#endPicked(picked, total, reason, by);
     if (--this.#closings === 0) this.notBefore = this.#firstNotBefore;
-    // Not before: what is waited for comes first.
+    // Only now, because the call that waits for this comes first.
     if (this.hasMoreToFree) this.onToFree();
     return total;
   }
 
   /**
-   * An ending of many that began at this instant is to be gone on with: sessions that begin before it is are none of
-   * its.
+   * Notes that an ending of many sessions, begun at this instant under a former manager, will be continued when its
+   * caller sends it again. Sessions created until then get a later creation time, so that it does not end them.
    */
   awaitClosing(at: number): void {
     this.#firstNotBefore = Math.max(this.#firstNotBefore, at + 1);
@@ -266,14 +270,14 @@ export class Endings {
       owner.check();
       Atomics.store(view.header, HEADER.endingMany, 0);
     }
-    this.#bury(slot);
+    this.#leaveTombstone(slot);
     this.#giveReason(slot, reason, PICKED);
     failpoint('close all: half picked');
     picked.push(slot);
     this.pace.spend(UNITS.end);
   }
 
-  /** Ends what was picked; returns how many the call has ended by then. */
+  /** Ends the picked sessions; returns how many the call has ended so far. */
   #endPicked(picked: number[], before: number, reason: Reason, by: Caller): number {
     const { view, owner, counters } = this.#sessions.table;
     failpoint('close all: picked');
@@ -292,7 +296,7 @@ export class Endings {
       marks[i] = Atomics.exchange(view.slots, markPlace(slots[i] as number), ENDED);
       failpoint('close all: half ended');
     }
-    by.journal?.intendCount(total);
+    by.journal?.noteCount(total);
     this.#sessions.live -= slots.length;
     this.#sessions.ended[reason] += slots.length;
     failpoint('close all: ended');
@@ -304,7 +308,7 @@ export class Endings {
     return this.#toFree.length > 0;
   }
 
-  /** Frees at most so many of the sessions that were ended in slices. */
+  /** Frees at most `most` of the sessions that ended in slices. */
   freeSome(most: number): void {
     for (let left = most; left > 0; left--) {
       const ended = this.#toFree[0];
@@ -324,27 +328,30 @@ export class Endings {
     }
   }
 
-  /** Tells whoever listens, or watches, of the sessions that were ended in slices; frees no more of them than that takes. */
+  /**
+   * Tells everyone who listens or watches of the sessions that ended in slices. Frees sessions only if there are
+   * listeners.
+   */
   *telling(): Steps<void> {
-    if (this.#audience.wanted & EVENT_BITS.ended) yield* this.freeing();
+    if (this.#notifier.wanted & EVENT_BITS.ended) yield* this.freeing();
     else {
       const { view } = this.#sessions.table;
-      for (const slot of this.#audience.watched()) {
+      for (const slot of this.#notifier.watched()) {
         const reason = REASONS[this.reasonOf({ slot, generation: 0 })];
-        if (reason !== undefined) this.#audience.over({ slot, generation: view.generation(slot) }, reason);
+        if (reason !== undefined) this.#notifier.over({ slot, generation: view.generation(slot) }, reason);
         this.pace.spend(UNITS.end);
         if (this.pace.isOver) yield;
       }
     }
   }
 
-  /** True while something that is over stands in the lists: it may not count where a limit is judged. */
+  /** True while the lists contain sessions that are over: these must not count when a limit is judged. */
   get isUnsettled(): boolean {
     const { due } = this.#sessions;
     return this.hasMoreToFree || (due.size > 0 && due.instant(due.first()) <= this.#now());
   }
 
-  /** Brings the lists up to date, or as far as is enough. */
+  /** Removes sessions that are over from the lists, until `isEnough`. */
   *settling(isEnough = () => false): Steps<void> {
     while (this.isUnsettled && !isEnough()) {
       if (this.hasMoreToFree) this.freeSome(SETTLED_AT_ONCE);
@@ -355,7 +362,10 @@ export class Endings {
 
   // ------------------------------------------------------------ after a sweep
 
-  /** Reports tokens that came back after their grace, and zeroes what was replaced before the last time. */
+  /**
+   * The last part of a sweep: reports tokens that were used after their grace, releases pinned values, and zeroes the
+   * cells that were in quarantine at the last sweep already.
+   */
   *tidying(): Steps<void> {
     const { table } = this.#sessions;
     const reports = Atomics.load(table.view.header, HEADER.reports);
@@ -385,9 +395,9 @@ export class Endings {
   #reportReusedIn(slot: number): void {
     const { view } = this.#sessions.table;
     if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) return;
-    if (Atomics.load(view.reported, slot) !== view.head.generation) return;
+    if (Atomics.load(view.reported, slot) !== view.record.generation) return;
     const bit = EVENT_BITS['token-reused'];
-    if (this.#audience.wanted & bit) this.#audience.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+    if (this.#notifier.wanted & bit) this.#notifier.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
     if (this.#endsReused) this.end(slot, 'closed', TOKEN_REUSED);
   }
 }

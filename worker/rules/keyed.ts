@@ -1,15 +1,16 @@
 /**
- * The rules of sessions under a caller's own key: for adapters whose ids are drawn elsewhere. Manager's thread. Part of
- * `Manager`.
+ * The rules of sessions under a caller's own key, for adapters whose ids come from elsewhere. Manager's thread. Part of
+ * `Rules`.
  *
- * A key whose session has ended is buried for a while: what still comes for it then is late, and revives nothing.
+ * A key whose session has ended has a tombstone for a while: a late call under that key does not create a session
+ * again.
  */
 
+import type { CloseByKeyCall } from '../../src/protocol/calls.js';
 import { type NewSessionCall, type Target, writeTarget } from '../../src/protocol/calls.js';
 import { checkEntries } from '../../src/protocol/data/entries.js';
-import type { CloseByKeyCall } from '../../src/protocol/keyed-calls.js';
 import { HEADER } from '../../src/protocol/layout.js';
-import { BURIED_FOR } from '../../src/protocol/tombstones.js';
+import { TOMBSTONE_LIFETIME } from '../../src/protocol/tombstones.js';
 import { failpoint } from '../failpoints.js';
 import type { Caller } from './caller.js';
 import { type Changes, isPrepared, type Ruling } from './changes.js';
@@ -30,26 +31,27 @@ export class KeyedSessions {
   }
 
   /**
-   * Replaces what a live session under the key holds; has one `created` where the key is unknown; refuses a buried one.
+   * Replaces what a live session under the key contains; calls `create` if the key is unknown; refuses a key that has a
+   * tombstone.
    */
   put(call: NewSessionCall, by: Caller, create: (call: NewSessionCall) => Ruling): Ruling {
-    checkEntries(call.data, false, this.#sessions.table.pace.goesOn);
+    checkEntries(call.data, false, this.#sessions.table.pace.beat);
     const target = this.targetOf(call.digest);
     failpoint('put: looked up');
     if (target !== undefined) return this.#replace(target, call, by);
-    if (this.#sessions.table.buried.has(call.digest, this.#now())) return 'ERR_SESSION_ENDED';
+    if (this.#sessions.table.tombstones.has(call.digest, this.#now())) return 'ERR_SESSION_ENDED';
     this.#noteKeyed();
     failpoint('put: unknown so far');
     return create({ ...call, linked: false, keyed: true });
   }
 
-  /** The live session under a key; one that had it and whose time is over ends here. */
+  /** The live session under a key. A session that has it and whose timeout has passed is ended. */
   targetOf(digest: Int32Array): Target | undefined {
     const slot = this.#sessions.byDigest(digest);
     const { view } = this.#sessions.table;
-    if (slot < 0 || !view.head.isKeyed) return undefined;
+    if (slot < 0 || !view.record.isKeyed) return undefined;
     const target = { slot, generation: view.generation(slot) };
-    return this.#endings.alive(target, false) === 0 ? undefined : target;
+    return this.#endings.loadAlive(target, false) === 0 ? undefined : target;
   }
 
   #replace(target: Target, call: NewSessionCall, by: Caller): Ruling {
@@ -63,11 +65,11 @@ export class KeyedSessions {
       joins: isOther && call.user.length > 0 ? call.user : undefined,
       client: call.client,
       data: () => call.data,
-      head: (head) => {
-        createdAt = head.createdAt;
-        head.idle = call.idle;
-        // From its beginning on: no number of changes lets a session grow older than that.
-        head.expiresAt = createdAt + call.absolute;
+      header: (record) => {
+        createdAt = record.createdAt;
+        record.idle = call.idle;
+        // Counted from the creation: no number of changes lets a session grow older than that.
+        record.expiresAt = createdAt + call.absolute;
         return call.user;
       },
     });
@@ -88,7 +90,7 @@ export class KeyedSessions {
     };
   }
 
-  /** Says that endings have keys to bury from now on. */
+  /** Notes that there are sessions with a key, so that endings leave tombstones from now on. */
   #noteKeyed(): void {
     const { owner } = this.#sessions.table;
     if (owner.header[HEADER.keyed] === 1) return;
@@ -97,13 +99,14 @@ export class KeyedSessions {
   }
 
   /**
-   * Buries a key that has no live session: one that is on its way comes too late. Not again where it is buried for half
-   * the time or longer, so that closing it over and over pushes no others out of the ring.
+   * Leaves a tombstone for a key without a live session: a session that is on its way to it comes too late. None if
+   * there is one that lasts for at least half the time: closing a key over and over must not push other keys'
+   * tombstones out of the ring.
    */
-  bury({ digest, absolute }: CloseByKeyCall): void {
-    const { buried } = this.#sessions.table;
+  leaveTombstone({ digest, absolute }: CloseByKeyCall): void {
+    const { tombstones } = this.#sessions.table;
     const now = this.#now();
-    const lasting = Math.min(absolute, BURIED_FOR);
-    if (!buried.has(digest, now + lasting / 2)) buried.add(digest, now + lasting);
+    const lasting = Math.min(absolute, TOMBSTONE_LIFETIME);
+    if (!tombstones.has(digest, now + lasting / 2)) tombstones.add(digest, now + lasting);
   }
 }

@@ -1,30 +1,35 @@
 /**
- * The rules of sessions: what each call checks, changes and answers. They know neither ports nor threads nor clocks:
- * they are handed a table, what is derived from it, the time as a function, and an audience. Manager's thread. In the
- * order of the calls in src/protocol/calls.ts.
+ * The rules of sessions: what each call checks, changes and answers, in the order of the calls in
+ * src/protocol/calls.ts. Manager's thread. The rules know neither ports nor threads: table, sessions, clock and
+ * notifier are passed in.
  *
- * A rule either refuses, or prepares: it checks all, writes the record where nobody sees it, and returns how to publish
- * it. Nothing of it shows before `apply`, which cannot fail. Where more has to be done before than a step allows (see
- * pace.ts), it returns that work, and is asked again when it is done. What concerns many sessions is such work
- * altogether: others have their turn in between.
+ * A rule either refuses, or prepares a change: it checks everything, writes the record where no thread sees it, and
+ * returns how to publish it. Nothing is visible before `apply`, which cannot fail. If a rule first needs more work than
+ * a step allows (see pace.ts), it returns that work, and is asked again when the work is done. Rules for many sessions
+ * are such work altogether, so that other calls get their turns in between.
  */
 
 import { ByteWriter } from '../../src/protocol/bytes.js';
-import type { NewSessionCall, RotateCall, Swept, Target } from '../../src/protocol/calls.js';
-import type { CloseAllCall } from '../../src/protocol/close-all.js';
+import type {
+  CloseAllCall,
+  CloseByKeyCall,
+  NewSessionCall,
+  RotateCall,
+  Swept,
+  Target,
+} from '../../src/protocol/calls.js';
 import { checkEntries, findEntry } from '../../src/protocol/data/entries.js';
 import type { IfVersion, LoginCall, TakeCall } from '../../src/protocol/data-calls.js';
-import type { CloseByKeyCall } from '../../src/protocol/keyed-calls.js';
-import { Head } from '../../src/protocol/record-header.js';
+import { RecordHeader } from '../../src/protocol/record-header.js';
 import { failpoint } from '../failpoints.js';
 import { type Steps, UNITS } from '../table/pace.js';
 import type { TableWriter } from '../table/table.js';
 import { type Caller, itself } from './caller.js';
-import { type Limits, Room } from './capacity.js';
+import { Capacity, type Limits } from './capacity.js';
 import { Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
 import { KeyedSessions } from './keyed.js';
-import type { Audience } from './notifier.js';
+import type { Notifier } from './notifier.js';
 import type { Sessions } from './sessions.js';
 import { TokenChanges } from './token-changes.js';
 
@@ -32,21 +37,21 @@ export class Rules {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #table: TableWriter;
-  readonly #room: Room;
+  readonly #capacity: Capacity;
   readonly #changes: Changes;
   readonly #tokens: TokenChanges;
   readonly #keyed: KeyedSessions;
   readonly #limits: Limits;
   readonly #now: () => number;
-  readonly #head = new Head();
+  readonly #record = new RecordHeader();
   readonly #merged = new ByteWriter();
 
-  constructor(sessions: Sessions, endings: Endings, audience: Audience, limits: Limits, now: () => number) {
+  constructor(sessions: Sessions, endings: Endings, notifier: Notifier, limits: Limits, now: () => number) {
     this.#sessions = sessions;
     this.#endings = endings;
     this.#table = sessions.table;
-    this.#room = new Room(sessions, endings, limits);
-    this.#changes = new Changes(sessions, endings, this.#room, audience, limits);
+    this.#capacity = new Capacity(sessions, endings, limits);
+    this.#changes = new Changes(sessions, endings, this.#capacity, notifier, limits);
     this.#tokens = new TokenChanges(sessions, endings, this.#changes, now);
     this.#keyed = new KeyedSessions(sessions, endings, this.#changes, now);
     this.#limits = limits;
@@ -57,30 +62,30 @@ export class Rules {
 
   newSession(call: NewSessionCall, by: Caller): Ruling {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
-    checkEntries(call.data, false, this.#table.pace.goesOn);
+    checkEntries(call.data, false, this.#table.pace.beat);
     failpoint('create: read');
     if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
-    const refusal = this.#room.admit(call.user, 1, call.data.length, -1);
+    const refusal = this.#capacity.admit(call.user, 1, call.data.length, -1);
     if (refusal !== undefined) return refusal;
     const table = this.#table;
-    const slot = table.letSlot();
-    failpoint('create: slot let');
-    const head = this.#newHead(call, by, slot);
-    const pointer = table.write(head, call);
+    const slot = table.allocateSlot();
+    failpoint('create: slot allocated');
+    const record = this.#newRecord(call, by, slot);
+    const pointer = table.write(record, call);
     if (pointer === 0) {
       table.freeSlot(slot);
       return 'ERR_TABLE_FULL';
     }
     failpoint('create: written');
-    const { createdAt, generation } = head;
+    const { createdAt, generation } = record;
     return {
       apply: (reply) => {
         table.open(slot, createdAt, call.digest, call.id);
-        by.journal?.intend({ slot, generation, createdAt, pinned: 0 });
+        by.journal?.noteIntent({ slot, generation, createdAt, pinned: 0 });
         failpoint('create: intent noted');
         table.publish(slot, pointer);
         failpoint('create: published');
-        this.#sessions.add(slot, head, call.user, call.data.length);
+        this.#sessions.add(slot, record, call.user, call.data.length);
         failpoint('create: listed');
         this.#changes.tell('created', slot);
         failpoint('create: told');
@@ -91,19 +96,19 @@ export class Rules {
     };
   }
 
-  #newHead(call: NewSessionCall, by: Caller, slot: number): Head {
-    const head = this.#head;
+  #newRecord(call: NewSessionCall, by: Caller, slot: number): RecordHeader {
+    const record = this.#record;
     const now = Math.max(this.#now(), this.#endings.notBefore);
-    head.begin(slot, this.#table.view.generation(slot), now);
-    head.digest.set(call.digest);
-    head.id.set(call.id);
-    head.idle = call.idle;
-    head.expiresAt = now + call.absolute;
-    head.isKeyed = call.keyed === true;
-    head.linkedTo = call.linked ? by.connection : 0;
-    head.connection = by.connection;
-    head.call = by.call;
-    return head;
+    record.begin(slot, this.#table.view.generation(slot), now);
+    record.digest.set(call.digest);
+    record.id.set(call.id);
+    record.idle = call.idle;
+    record.expiresAt = now + call.absolute;
+    record.isKeyed = call.keyed === true;
+    record.linkedTo = call.linked ? by.connection : 0;
+    record.connection = by.connection;
+    record.call = by.call;
+    return record;
   }
 
   // ------------------------------------------------------------ sessions under a caller's own key
@@ -112,11 +117,11 @@ export class Rules {
     return this.#keyed.put(call, by, (unknown) => this.newSession(unknown, by));
   }
 
-  /** After this the key has no session, and gets none for a while. */
+  /** Afterwards the key has no session, and gets none until its tombstone expires. */
   closeSessionByKey(call: CloseByKeyCall): void {
     const target = this.#keyed.targetOf(call.digest);
     if (target !== undefined) this.close(target, false, call.note);
-    else this.#keyed.bury(call);
+    else this.#keyed.leaveTombstone(call);
   }
 
   // ------------------------------------------------------------ changes of one session
@@ -126,7 +131,7 @@ export class Rules {
   }
 
   replace(target: Target, ifVersion: IfVersion, data: Uint8Array, by: Caller): Ruling {
-    checkEntries(data, false, this.#table.pace.goesOn);
+    checkEntries(data, false, this.#table.pace.beat);
     failpoint('replace: checked');
     return this.#changes.prepare(target, by, { ifVersion, data: () => data });
   }
@@ -169,8 +174,8 @@ export class Rules {
 
   setIdleTimeout(target: Target, idle: number, by: Caller): Ruling {
     const prepared = this.#changes.prepare(target, by, {
-      head: (head) => {
-        head.idle = idle;
+      header: (record) => {
+        record.idle = idle;
         return undefined;
       },
     });
@@ -189,13 +194,13 @@ export class Rules {
 
   // ------------------------------------------------------------ endings
 
-  /** An unknown or ended session is no error. */
+  /** A session that is unknown or has ended is not an error. */
   close(target: Target, terminated: boolean, note: Uint8Array): void {
-    if (this.#endings.alive(target, false) === 0) return;
+    if (this.#endings.loadAlive(target, false) === 0) return;
     this.#endings.end(target.slot, terminated ? 'terminated' : 'closed', note.slice());
   }
 
-  /** Ends the sessions that lived when it began and that the filter picks. Returns how many. */
+  /** Ends the sessions that existed when the call began and that match the filter. Returns how many. */
   closeAllSessions(filter: CloseAllCall, reason: 'closed' | 'stopped' = 'closed', by: Caller = itself): Steps<number> {
     const { view, pace } = this.#table;
     const { user, except, createdBefore, limit } = filter;
@@ -210,12 +215,12 @@ export class Rules {
         if (slot === spared) return false;
         if (isAnyAge) return true;
         pace.spend(UNITS.record);
-        return view.load(slot, false) !== 0 && view.head.createdAt < createdBefore;
+        return view.load(slot, false) !== 0 && view.record.createdAt < createdBefore;
       },
     );
   }
 
-  /** A connection is gone: what was linked to it ends. */
+  /** A connection is gone: ends the sessions that were linked to it. */
   *connectionLost(connection: number): Steps<void> {
     const { pace } = this.#table;
     for (const slot of this.#sessions.linkedTo(connection)) {
@@ -225,13 +230,13 @@ export class Rules {
   }
 
   /**
-   * A part of a sweep, that looks at, and frees, no more than `most`; the last part tidies up. Says how many sessions
-   * had outlived their time.
+   * One part of a sweep. It visits, and frees, at most `most` slots; the last part also tidies up. Returns how many
+   * sessions it ended because their timeout had passed.
    */
   *sweep(most: number): Steps<Swept> {
-    const { looked, ended } = this.#endings.endDue(most);
+    const { visited, ended } = this.#endings.endDue(most);
     this.#endings.freeSome(most);
-    const isOver = looked < most && !this.#endings.hasMoreToFree;
+    const isOver = visited < most && !this.#endings.hasMoreToFree;
     if (isOver) yield* this.#endings.tidying();
     return { ended, isOver };
   }
@@ -239,8 +244,8 @@ export class Rules {
   // ------------------------------------------------------------ questions
 
   /**
-   * The sessions of one user, as slots and generations, the longest held first. One that becomes this user's anew
-   * meanwhile may be named again.
+   * Names the sessions of one user, oldest first, and returns how many. A session that becomes this user's anew
+   * meanwhile may be named twice.
    */
   *sessionsOfUser(user: Uint8Array, name: (target: Target) => void): Steps<number> {
     const { view, pace } = this.#table;
@@ -257,6 +262,6 @@ export class Rules {
   }
 
   isAlive(target: Target): boolean {
-    return this.#endings.alive(target, false) !== 0;
+    return this.#endings.loadAlive(target, false) !== 0;
   }
 }

@@ -1,14 +1,11 @@
-/**
- * Slots in the order of an instant: which is due next, which was seen longest ago. Manager's thread; an indexed binary
- * heap in typed arrays.
- */
+/** An indexed binary heap of slots, ordered by an instant. Manager's thread; typed arrays, no object per slot. */
 
 import { reserveFloat64, reserveInt32 } from '../../src/protocol/memory.js';
 
 export class SlotHeap {
   readonly #instants: Float64Array;
   readonly #heap: Int32Array;
-  /** Where in the heap a slot stands, plus one; 0 if it does not. */
+  /** A slot's place in the heap, plus one; 0 if it is not in the heap. */
   readonly #places: Int32Array;
   size = 0;
 
@@ -18,7 +15,7 @@ export class SlotHeap {
     this.#places = reserveInt32(slots);
   }
 
-  /** The slot whose instant is the earliest, or -1. */
+  /** The slot with the earliest instant, or -1. */
   first(): number {
     return this.size === 0 ? -1 : (this.#heap[0] as number);
   }
@@ -27,7 +24,7 @@ export class SlotHeap {
     return this.#instants[slot] as number;
   }
 
-  /** Puts a slot at an instant, or moves it there. */
+  /** Adds a slot at an instant, or moves it there. */
   put(slot: number, instant: number): void {
     const place = this.#places[slot] as number;
     if (place === 0) {

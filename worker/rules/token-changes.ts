@@ -1,6 +1,6 @@
 /**
- * The rules that change a session's token: in one step, so that no token is ever without a way, and none that was given
- * up has one. Manager's thread.
+ * The rules that change a session's token. An index entry exists for every token that is honoured, at any moment, and a
+ * token that is not honoured any more opens nothing. Manager's thread.
  */
 
 import type { RotateCall } from '../../src/protocol/calls.js';
@@ -34,10 +34,10 @@ export class TokenChanges {
     const sessions = this.#sessions;
     const table = this.#table;
     const { slot } = call.target;
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
-    if (table.view.head.isKeyed) return 'ERR_TOKEN_UNKNOWN';
+    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
+    if (table.view.record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
     if (this.#endings.isUsed(call.digest)) return 'used';
-    if (this.#endings.alive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
+    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
     const before = userKey(table.loadedBody().user);
     failpoint('login: checked');
     const now = this.#now();
@@ -47,15 +47,14 @@ export class TokenChanges {
       joins: before === userKey(call.user) ? undefined : call.user,
       ifVersion: call.ifVersion,
       data: (data) => (call.patch.length === 0 ? undefined : this.#changes.merge(data, call.patch)),
-      head: (head) => {
-        oldDigest.set(head.digest);
-        if (head.hasPrevious) oldPrevious = head.previousDigest.slice();
-        const authenticated = Number.isNaN(head.authenticatedAt) ? head.createdAt : head.authenticatedAt;
-        head.expiresAt = now + (head.expiresAt - authenticated);
-        head.digest.set(call.digest);
-        head.hasPrevious = false;
-        head.tokenIssuedAt = now;
-        head.authenticatedAt = now;
+      header: (record) => {
+        oldDigest.set(record.digest);
+        if (record.hasPrevious) oldPrevious = record.previousDigest.slice();
+        record.expiresAt = now + (record.expiresAt - record.userSince);
+        record.digest.set(call.digest);
+        record.hasPrevious = false;
+        record.tokenIssuedAt = now;
+        record.authenticatedAt = now;
         return call.user;
       },
     });
@@ -63,14 +62,14 @@ export class TokenChanges {
     return {
       ...prepared,
       apply: (reply) => {
-        table.digests.insert(call.digest[0] as number, call.digest[1] as number, slot);
+        table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');
         this.#changes.see(slot, now);
         prepared.apply(reply);
         failpoint('login: published');
         this.#forget(table.digests, oldDigest, call.digest, slot);
         failpoint('login: old digest removed');
-        if (oldPrevious) table.previous.remove(oldPrevious[0] as number, oldPrevious[1] as number, slot);
+        if (oldPrevious) table.previous.remove(oldPrevious, slot);
         sessions.users.remove(slot);
         sessions.users.add(call.user, slot);
         failpoint('login: user listed anew');
@@ -89,19 +88,19 @@ export class TokenChanges {
     const now = this.#now();
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
-      head: (head) => {
-        if (head.isKeyed) return 'ERR_TOKEN_UNKNOWN';
-        if (!sameDigest(head.digest, call.from)) {
-          const inGrace = head.hasPrevious && now < head.graceUntil && sameDigest(head.previousDigest, call.from);
+      header: (record) => {
+        if (record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
+        if (!sameDigest(record.digest, call.from)) {
+          const inGrace = record.hasPrevious && now < record.graceUntil && sameDigest(record.previousDigest, call.from);
           return inGrace ? 'moved' : 'ERR_TOKEN_UNKNOWN';
         }
-        if (head.hasPrevious) oldPrevious = head.previousDigest.slice();
-        head.hasPrevious = true;
-        head.previousDigest.set(call.from);
-        head.graceUntil = now + call.grace;
-        head.sealed.set(call.sealed);
-        head.digest.set(call.to);
-        head.tokenIssuedAt = now;
+        if (record.hasPrevious) oldPrevious = record.previousDigest.slice();
+        record.hasPrevious = true;
+        record.previousDigest.set(call.from);
+        record.graceUntil = now + call.grace;
+        record.sealed.set(call.sealed);
+        record.digest.set(call.to);
+        record.tokenIssuedAt = now;
         return undefined;
       },
     });
@@ -109,11 +108,11 @@ export class TokenChanges {
     return {
       ...prepared,
       apply: (reply) => {
-        // Both ways are laid before the record is published, the old one is taken up after it: no token is ever without
-        // a way.
-        table.previous.insert(call.from[0] as number, call.from[1] as number, slot);
+        // Both entries are inserted before the record is published, and the old entry is removed after it: a token that
+        // is honoured always has an entry.
+        table.previous.insert(call.from, slot);
         failpoint('rotate: previous digest entered');
-        table.digests.insert(call.to[0] as number, call.to[1] as number, slot);
+        table.digests.insert(call.to, slot);
         failpoint('rotate: new digest entered');
         prepared.apply(reply);
         failpoint('rotate: published');
@@ -126,12 +125,12 @@ export class TokenChanges {
   }
 
   /**
-   * Takes the way of a digest out of an index. Where the index cannot tell it from the one that has followed it (once in
-   * some thousands), it stays until the index is built anew: it leads to a record that does not bear that digest, so
-   * nothing is found by it.
+   * Removes a digest's entry from an index. If its entry equals the one of the digest that followed it (once in some
+   * thousand changes), it stays until the index is rebuilt: it leads to a record that does not have the old digest, so
+   * no lookup by the old digest succeeds.
    */
   #forget(index: IndexWriter, digest: Int32Array, follower: Int32Array, slot: number): void {
     if (this.#table.sameEntry(digest, follower)) return;
-    index.remove(digest[0] as number, digest[1] as number, slot);
+    index.remove(digest, slot);
   }
 }

@@ -1,50 +1,47 @@
 /**
- * Which sessions each user holds, in the order in which they became theirs. Manager's thread; rebuilt from the table,
- * never stored.
+ * Which sessions each user has, in the order in which they became the user's. Manager's thread; rebuilt from the table
+ * after a manager's death.
  *
- * A table of lists in typed arrays, found by a hash of the user id: a Map of a million texts takes a second to rebuild.
- * Two users with the same hash are told apart by what the record of a list's first slot says.
+ * A hash table of lists in typed arrays, keyed by a hash of the user id; a Map with a million strings would take a
+ * second to rebuild. Users with the same hash are told apart by the record of a list's first slot.
  */
 
 import { reserveInt32 } from '../../src/protocol/memory.js';
 import type { Steps } from '../table/pace.js';
-import { Pairs } from '../table/radix-partition.js';
+import { RadixPartition } from '../table/radix-partition.js';
 
-const NOBODY = -1;
+const NO_SLOT = -1;
 
 /** Slots that are linked, or compared, between two yields. */
 const SLICE = 1 << 13;
 
-/** What the records say of users. */
+/** Reads users from the records. */
 export interface Records {
   /** True if the session in this slot is this user's. */
   belongsTo(slot: number, user: Uint8Array): boolean;
-  /** Whose the session in this slot is; valid until the next question. */
+  /** The user of the session in this slot; valid until the next call. */
   userOf(slot: number): Uint8Array;
 }
 
 export class Users {
   readonly #records: Records;
   readonly #seed: number;
-  /**
-   * The first slots of the lists whose hashes end alike, chained by `next`. All slots are stored plus one, 0 means
-   * none.
-   */
+  /** The first slots of the lists of one bucket, chained by `next`. Slots are stored plus one, 0 means none. */
   readonly #buckets: Int32Array;
   readonly #next: Int32Array;
-  /** Each slot's user id, hashed. */
+  /** The hash of each slot's user id. */
   readonly #hashes: Int32Array;
-  /** Circular lists: the first slot's `before` is the last. */
+  /** Circular lists: the first slot's `before` is the last slot. */
   readonly #after: Int32Array;
   readonly #before: Int32Array;
-  /** How many sessions, at the first slot of a list; 0 at all others. */
+  /** The number of sessions in a list, at its first slot; 0 at all others. */
   readonly #count: Int32Array;
-  /** Where walks along a list are; NOBODY behind its end. */
+  /** The next slots of the walks under way; NO_SLOT at a list's end. */
   readonly #cursors = new Set<{ slot: number }>();
-  /** After a manager's death: slots to be listed, each with its bucket. */
-  #restored: Pairs | undefined;
+  /** After a manager's death: the slots to be listed, each with its bucket. */
+  #restored: RadixPartition | undefined;
 
-  /** `seed`: secret, so that nobody can choose user ids that meet. */
+  /** `seed`: secret, so that nobody can choose user ids that collide. */
   constructor(slots: number, seed: number, records: Records) {
     this.#records = records;
     this.#seed = seed;
@@ -83,15 +80,15 @@ export class Users {
     return slot;
   }
 
-  /** The next slot of the same user, or -1 behind the last. */
+  /** The next slot of the same user, or -1 after the last. */
   after(slot: number): number {
     const next = (this.#after[slot] as number) - 1;
-    return next < 0 || (this.#count[next] as number) > 0 ? NOBODY : next;
+    return next < 0 || (this.#count[next] as number) > 0 ? NO_SLOT : next;
   }
 
   /**
-   * A user's slots in their order, while slots are added and removed: each that stays is met once, those that are added
-   * now at the end perhaps.
+   * A user's slots in order, while slots are added and removed: each slot that stays is visited once; one that is added
+   * meanwhile may be.
    */
   *walk(user: Uint8Array): Iterable<number> {
     const cursor = { slot: this.first(user) };
@@ -107,14 +104,14 @@ export class Users {
     }
   }
 
-  /** Adds a slot behind the user's others. */
+  /** Appends a slot to the user's list. */
   add(user: Uint8Array, slot: number): void {
     const hash = this.#hash(user);
     this.#hashes[slot] = hash;
     this.#append(slot, this.#find(user, hash));
   }
 
-  /** Puts a slot behind the others of the list that begins with `first`; with none, begins a list. */
+  /** Appends a slot to the list that begins with `first`; with -1, begins a list. */
   #append(slot: number, first: number): void {
     if (first < 0) {
       const hash = this.#hashes[slot] as number;
@@ -137,14 +134,14 @@ export class Users {
     this.#before[next] = slot + 1;
   }
 
-  /** Takes a slot out of its list, if it is in one. */
+  /** Removes a slot from its list, if it is in one. */
   remove(slot: number): void {
     const next = (this.#after[slot] as number) - 1;
     const last = (this.#before[slot] as number) - 1;
     if (next < 0) return;
     for (const cursor of this.#cursors) if (cursor.slot === slot) cursor.slot = this.after(slot);
     const count = this.#count[slot] as number;
-    if (next === slot) this.#lead(slot, NOBODY);
+    if (next === slot) this.#lead(slot, NO_SLOT);
     else {
       this.#join(last, next);
       if (count > 0) {
@@ -160,7 +157,7 @@ export class Users {
     this.#count[slot] = 0;
   }
 
-  /** The first slot of the list that a slot is in: by its hash, as a walk along the list would take long. */
+  /** The first slot of the list that a slot is in. Found by its hash, as walking a long list would take too long. */
   #firstOf(slot: number): number {
     let walked = slot;
     for (let steps = 0; steps < 4; steps++) {
@@ -178,13 +175,13 @@ export class Users {
       at = (this.#next[at] as number) - 1;
     }
     if (candidates.length === 1) return candidates[0] as number;
-    // Two users of one hash: the walk decides.
+    // Several users have this hash: walks the list.
     let walked = slot;
     while ((this.#count[walked] as number) === 0) walked = (this.#after[walked] as number) - 1;
     return walked;
   }
 
-  /** Has another slot, or none, lead the list that `slot` leads. */
+  /** Makes another slot, or none, the first of the list that `slot` is the first of. */
   #lead(slot: number, other: number): void {
     const bucket = (this.#hashes[slot] as number) & (this.#buckets.length - 1);
     const behind = this.#next[slot] as number;
@@ -201,20 +198,20 @@ export class Users {
 
   // ------------------------------------------------------------ after a manager's death
 
-  /** Notes whose a slot is, for `listRestored`. */
+  /** Notes the user of a slot, for `listRestored`. */
   restore(user: Uint8Array, slot: number): void {
     const hash = this.#hash(user);
     this.#hashes[slot] = hash;
-    this.#restored ??= new Pairs(this.#buckets.length, this.#next.length);
+    this.#restored ??= new RadixPartition(this.#buckets.length, this.#next.length);
     this.#restored.put(hash & (this.#buckets.length - 1), slot);
   }
 
-  /** Lists the slots noted, those of one user in the order given. */
+  /** Builds the lists of the slots noted; each user's slots are ordered by `order`. */
   *listRestored(order: (one: number, other: number) => number): Steps<void> {
     const restored = this.#restored;
     if (restored === undefined) return;
     this.#restored = undefined;
-    yield* restored.order();
+    yield* restored.partition();
     const outOfOrder = new Set<number>();
     for (let i = 0; i < restored.count; i++) {
       const slot = restored.numbers[i] as number;
@@ -226,7 +223,7 @@ export class Users {
     for (const first of outOfOrder) yield* this.#sort(first, order);
   }
 
-  /** The first of the slots listed that are of the same user as this one. */
+  /** The first slot of the list of this slot's user; -1 if there is none yet. */
   #firstLike(slot: number): number {
     const hash = this.#hashes[slot] as number;
     let at = (this.#buckets[hash & (this.#buckets.length - 1)] as number) - 1;
@@ -237,8 +234,8 @@ export class Users {
   }
 
   /**
-   * Sorts a list: by merging from the bottom up, as that can be interrupted (Knuth, The Art of Computer Programming,
-   * volume 3, 5.2.4).
+   * Sorts a list by bottom-up merging, which can be interrupted (Knuth, The Art of Computer Programming, volume 3,
+   * 5.2.4).
    */
   *#sort(first: number, order: (one: number, other: number) => number): Steps<void> {
     const count = this.#count[first] as number;

@@ -1,20 +1,19 @@
 /**
  * The cells that records are written in: which are free, and which wait in quarantine. Manager's thread.
  *
- * Two first-in-first-out lists run through the cells' own link words. The quarantine holds whole chains, unchanged
- * since their record was replaced, so that a reader in the middle of one can finish; its links are those of the chains,
- * each chain's last cell leading to the next chain. From there cells go, zeroed, to the free list, which is used before
- * memory that was never touched. Freeing a record costs the same whatever lies beside it, and every free cell is of use
- * to any record.
+ * Two first-in-first-out lists run through the cells' own link words. The quarantine contains whole chains, unchanged
+ * since their record was replaced, so that a reader that is copying one can finish; the last cell of each chain is
+ * linked to the next chain. The oldest chains are then zeroed and go to the free list, which is used before memory that
+ * was never touched. The cost of freeing a record depends on its size alone, and any record can use any free cell.
  */
 
 import {
   CELL_PAYLOAD,
   CELL_WORDS,
   cellsFor,
-  HEAD,
   HEADER,
   QUARANTINE_CELLS,
+  RECORD_HEADER,
   SEGMENT_BITS,
   SEGMENT_MASK,
 } from '../../src/protocol/layout.js';
@@ -33,7 +32,7 @@ export class Cells {
   #quarantineTail = 0;
   /** Cells in the free list. */
   free = 0;
-  /** Cells ever put into quarantine, ever released from it, and put in before the last `drainQuarantine`. */
+  /** Cells ever put into quarantine; ever released from it; and put in before the last `drainQuarantine`. */
   #retired = 0;
   #released = 0;
   #retiredBefore = 0;
@@ -49,7 +48,7 @@ export class Cells {
     return this.#retired - this.#released;
   }
 
-  /** Cells that hold records, those in quarantine not counted. */
+  /** Cells that contain records, without those in quarantine. */
   get inUse(): number {
     return (this.#header[HEADER.cellsTouched] as number) - 1 - this.free - this.quarantined;
   }
@@ -68,14 +67,14 @@ export class Cells {
     cells[(cell & SEGMENT_MASK) * CELL_WORDS] = next;
   }
 
-  /** Takes so many cells and chains them; returns the first, or 0 if there are not so many. */
+  /** Allocates `count` cells and chains them; returns the first, or 0 if there are not enough. */
   allocate(count: number): number {
     const untouched = this.#end - (this.#header[HEADER.cellsTouched] as number);
     while (this.free + untouched < count && this.quarantined > 0) this.#release();
     if (this.free + untouched < count) return 0;
     let first = 0;
     let last = 0;
-    for (let taken = 0; taken < count; taken++) {
+    for (let i = 0; i < count; i++) {
       let cell = this.#freeHead;
       if (cell !== 0) {
         this.#freeHead = this.#next(cell);
@@ -94,7 +93,7 @@ export class Cells {
     return first;
   }
 
-  /** Writes a record's words into a chain. Plain stores: what publishes them is the store of the slot's pointer. */
+  /** Writes a record's words into a chain. Plain stores suffice: the store of the slot's pointer publishes them. */
   write(pointer: number, words: Int32Array, count: number): void {
     let cell = pointer;
     for (let from = 0; from < count; from += CELL_PAYLOAD) {
@@ -109,12 +108,12 @@ export class Cells {
   }
 
   #countOf(pointer: number): number {
-    return cellsFor(this.#cells(pointer)[(pointer & SEGMENT_MASK) * CELL_WORDS + 1 + HEAD.length] as number);
+    return cellsFor(this.#cells(pointer)[(pointer & SEGMENT_MASK) * CELL_WORDS + 1 + RECORD_HEADER.length] as number);
   }
 
   /**
-   * Puts the chain of a record that no slot points to any more into quarantine, and releases the oldest beyond its
-   * measure.
+   * Puts the chain of a record that no slot points to any more into quarantine, and releases the oldest chains beyond
+   * QUARANTINE_CELLS.
    */
   retire(pointer: number): void {
     const count = this.#countOf(pointer);
@@ -136,9 +135,7 @@ export class Cells {
       const start = (cell & SEGMENT_MASK) * CELL_WORDS;
       this.#zero(this.#cells(cell), start);
       failpoint('sweep: cell zeroed');
-      if (this.#freeTail === 0) this.#freeHead = cell;
-      else this.#link(this.#freeTail, cell);
-      this.#freeTail = cell;
+      this.#appendFree(cell);
       cell = next;
     }
     this.free += count;
@@ -150,14 +147,20 @@ export class Cells {
     }
   }
 
+  /** Appends a zeroed cell to the free list. */
+  #appendFree(cell: number): void {
+    if (this.#freeTail === 0) this.#freeHead = cell;
+    else this.#link(this.#freeTail, cell);
+    this.#freeTail = cell;
+  }
+
   #zero(cells: Int32Array, start: number): void {
     this.#owner.check();
     for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;
   }
 
   /**
-   * Zeroes what was in quarantine at the last call already: so nothing ended stays in memory for longer than two
-   * sweeps.
+   * Releases what was in quarantine at the last call already: so ended sessions stay in memory for at most two sweeps.
    */
   drainQuarantine(): void {
     while (this.#released < this.#retiredBefore) this.#release();
@@ -167,44 +170,42 @@ export class Cells {
   // ------------------------------------------------------------ after a manager's death
 
   /**
-   * Claims the chain of a record that proves itself, as found in a table that another manager left: marks its cells in
-   * `taken`, a bit for each cell. False, and nothing marked, if it leaves the memory ever used or meets a cell that
-   * another chain has.
+   * Assigns the chain of a valid record, found in a table that another manager left, to that record: sets its cells'
+   * bits in `assigned`. False, with no bit changed, if the chain leaves the memory ever used or contains a cell of
+   * another chain.
    */
-  claim(pointer: number, taken: Int32Array): boolean {
+  assign(pointer: number, assigned: Int32Array): boolean {
     const count = this.#countOf(pointer);
     const touched = this.#header[HEADER.cellsTouched] as number;
     let cell = pointer;
-    for (let claimed = 0; claimed < count; claimed++) {
-      if (!(cell > 0 && cell < touched) || (taken[cell >>> 5] as number) & (1 << (cell & 31))) {
-        this.#unclaim(pointer, claimed, taken);
+    for (let counted = 0; counted < count; counted++) {
+      if (!(cell > 0 && cell < touched) || (assigned[cell >>> 5] as number) & (1 << (cell & 31))) {
+        this.#unassign(pointer, counted, assigned);
         return false;
       }
-      taken[cell >>> 5] = (taken[cell >>> 5] as number) | (1 << (cell & 31));
+      assigned[cell >>> 5] = (assigned[cell >>> 5] as number) | (1 << (cell & 31));
       cell = this.#next(cell);
     }
     return true;
   }
 
-  #unclaim(pointer: number, count: number, taken: Int32Array): void {
+  #unassign(pointer: number, count: number, assigned: Int32Array): void {
     let cell = pointer;
     for (let i = 0; i < count; i++) {
-      taken[cell >>> 5] = (taken[cell >>> 5] as number) & ~(1 << (cell & 31));
+      assigned[cell >>> 5] = (assigned[cell >>> 5] as number) & ~(1 << (cell & 31));
       cell = this.#next(cell);
     }
   }
 
   /**
-   * Zeroes and frees all cells from `from` up to `to` that are not taken. In ascending order, each once, after all
-   * chains were claimed.
+   * Zeroes and frees all cells from `from` up to `to` that are not assigned. To be called after all chains were
+   * assigned, in ascending order, once for each cell.
    */
-  reclaim(from: number, to: number, taken: Int32Array): void {
+  freeUnassigned(from: number, to: number, assigned: Int32Array): void {
     for (let cell = from; cell < to; cell++) {
-      if ((taken[cell >>> 5] as number) & (1 << (cell & 31))) continue;
+      if ((assigned[cell >>> 5] as number) & (1 << (cell & 31))) continue;
       this.#zero(this.#cells(cell), (cell & SEGMENT_MASK) * CELL_WORDS);
-      if (this.#freeTail === 0) this.#freeHead = cell;
-      else this.#link(this.#freeTail, cell);
-      this.#freeTail = cell;
+      this.#appendFree(cell);
       this.free++;
     }
   }

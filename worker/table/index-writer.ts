@@ -1,26 +1,26 @@
 /**
- * Writing one of the table's indexes. Manager's thread.
+ * Writing one of the table's indexes, a hash table with open addressing. Manager's thread.
  *
- * An entry is one word, written by one atomic store, and stays where it is; removal leaves a tombstone, which a later
- * entry may take. When too few words are empty, the index is built anew in its other buffer, some slots at each change,
- * while changes go to both; one store of the number of switches then makes it the current one. The buffer left behind
- * is cleared only when the next rebuilding begins, long after its last reader.
+ * An entry is one word, written by one atomic store, and is never moved; a removed entry is marked as REMOVED, and a
+ * later entry may take its word. When few words are empty, the index is rebuilt in its other buffer. Each change
+ * carries over some slots and is made in both buffers; then one store of the number of switches makes the other buffer
+ * the current one. The old buffer is cleared only when the next rebuilding begins, long after its last reader.
  */
 
-import { type IndexName, type TableView, TOMBSTONE } from '../../src/protocol/table.js';
+import { type IndexName, REMOVED, type TableView } from '../../src/protocol/table.js';
 import { failpoint } from '../failpoints.js';
 import type { Owner } from './owner.js';
-import { Pairs } from './radix-partition.js';
+import { RadixPartition } from './radix-partition.js';
 
-/** A rebuilding starts when entries and tombstones fill this part of the words. */
+/** The index is rebuilt when entries and removed entries fill this part of its words. */
 const FULL = 0.65;
-/** Slots that are carried over, or words cleared divided by 64, at one change. */
+/** Slots that are carried over at one change; 64 times as many words are cleared at one change. */
 const STEP = 128;
-/** Words cleared, or entered, between two yields. */
+/** Words cleared, or entries written, between two yields. */
 const SLICE = 1 << 16;
 
-/** The two words of a slot's key in this index, put into `key`; false if the slot has none. */
-export type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
+/** Puts the two words of a slot's key in this index into `key`; false if the slot has no key. */
+type KeyOfSlot = (slot: number, key: Int32Array) => boolean;
 
 export class IndexWriter {
   readonly #view: TableView;
@@ -33,15 +33,15 @@ export class IndexWriter {
   /** Words of the current buffer that are not empty. */
   #used = 0;
   /**
-   * While rebuilding: the other buffer, how much of it is cleared, how many slots are carried over, how many words are
-   * not empty.
+   * While rebuilding: the other buffer, how many of its words are cleared, how many slots are carried over, and how
+   * many of its words are not empty.
    */
   #spare: Int32Array | undefined;
   #cleared = 0;
   #carried = 0;
   #spareUsed = 0;
-  /** After a manager's death: the entries of the other buffer, each with the place where its walk begins. */
-  #carriedOver: Pairs | undefined;
+  /** After a manager's death: the entries for the other buffer, each with the place where its walk begins. */
+  #carriedOver: RadixPartition | undefined;
 
   constructor(view: TableView, name: IndexName, owner: Owner, slotsTouched: () => number, keyOf: KeyOfSlot) {
     this.#view = view;
@@ -56,20 +56,21 @@ export class IndexWriter {
     return this.#spare !== undefined;
   }
 
-  /** True as long as nothing was ever entered: there is nothing to look for. */
+  /** True as long as nothing was ever inserted. */
   get isUntouched(): boolean {
     return this.#used === 0;
   }
 
-  insert(keyA: number, keyB: number, slot: number): void {
-    if (this.#put(this.#view.current(this.#name), keyA, keyB, slot)) this.#used++;
-    if (this.#isCleared() && this.#put(this.#spare as Int32Array, keyA, keyB, slot)) this.#spareUsed++;
+  /** `key`: a digest or an id, of which the first two words are used. */
+  insert(key: Int32Array, slot: number): void {
+    if (this.#put(this.#view.current(this.#name), key, slot)) this.#used++;
+    if (this.#isCleared() && this.#put(this.#spare as Int32Array, key, slot)) this.#spareUsed++;
     this.#advance();
   }
 
-  remove(keyA: number, keyB: number, slot: number): void {
-    this.#bury(this.#view.current(this.#name), keyA, keyB, slot);
-    if (this.#isCleared()) this.#bury(this.#spare as Int32Array, keyA, keyB, slot);
+  remove(key: Int32Array, slot: number): void {
+    this.#markRemoved(this.#view.current(this.#name), key, slot);
+    if (this.#isCleared()) this.#markRemoved(this.#spare as Int32Array, key, slot);
     this.#advance();
   }
 
@@ -78,35 +79,43 @@ export class IndexWriter {
   }
 
   /**
-   * Stores the entry in the first word that is free, unless the walk meets the same entry. True if an empty word was
-   * used up.
+   * Stores the entry in the first word that is empty or REMOVED, unless the walk finds the same entry. True if an empty
+   * word was used.
    */
-  #put(index: Int32Array, keyA: number, keyB: number, slot: number): boolean {
-    const entry = this.#view.entry(keyA, keyB, slot);
-    let tomb = -1;
-    for (let at = this.#view.home(keyA, keyB); ; at = (at + 1) & this.#mask) {
+  #put(index: Int32Array, key: Int32Array, slot: number): boolean {
+    const entry = this.#entry(key, slot);
+    let removed = -1;
+    for (let at = this.#home(key); ; at = (at + 1) & this.#mask) {
       const word = index[at] as number;
       if (word === entry) return false;
-      if (word === TOMBSTONE && tomb < 0) tomb = at;
+      if (word === REMOVED && removed < 0) removed = at;
       if (word !== 0) continue;
       this.#owner.check();
-      // Atomic: a reader that finds the entry must find the slot as it was written before.
-      Atomics.store(index, tomb < 0 ? at : tomb, entry);
-      return tomb < 0;
+      // Atomic: a reader that finds the entry must see the slot as it was written before.
+      Atomics.store(index, removed < 0 ? at : removed, entry);
+      return removed < 0;
     }
   }
 
-  #bury(index: Int32Array, keyA: number, keyB: number, slot: number): void {
-    const entry = this.#view.entry(keyA, keyB, slot);
-    for (let at = this.#view.home(keyA, keyB); ; at = (at + 1) & this.#mask) {
+  #markRemoved(index: Int32Array, key: Int32Array, slot: number): void {
+    const entry = this.#entry(key, slot);
+    for (let at = this.#home(key); ; at = (at + 1) & this.#mask) {
       const word = index[at] as number;
       if (word === 0) return;
       if (word === entry) {
         this.#owner.check();
-        Atomics.store(index, at, TOMBSTONE);
+        Atomics.store(index, at, REMOVED);
         return;
       }
     }
+  }
+
+  #entry(key: Int32Array, slot: number): number {
+    return this.#view.entry(key[0] as number, key[1] as number, slot);
+  }
+
+  #home(key: Int32Array): number {
+    return this.#view.home(key[0] as number, key[1] as number);
   }
 
   #advance(): void {
@@ -139,7 +148,7 @@ export class IndexWriter {
     const to = Math.min(this.#carried + STEP, touched);
     for (let slot = this.#carried; slot < to; slot++) {
       if (!this.#keyOf(slot, this.#key)) continue;
-      if (this.#put(spare, this.#key[0] as number, this.#key[1] as number, slot)) this.#spareUsed++;
+      if (this.#put(spare, this.#key, slot)) this.#spareUsed++;
     }
     this.#carried = to;
     if (to < touched) return;
@@ -149,8 +158,8 @@ export class IndexWriter {
 
   #switch(): void {
     this.#owner.check();
-    // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one is not
-    // believed.
+    // Atomic, and the last step: from here on every walk begins in the new buffer, and a miss in the old one does not
+    // count.
     Atomics.add(this.#view.header, this.#view.switchWords[this.#name], 1);
     failpoint('index: switched');
     this.#used = this.#spareUsed;
@@ -160,15 +169,15 @@ export class IndexWriter {
   // ------------------------------------------------------------ after a manager's death
 
   /**
-   * Begins the index anew in its other buffer, which nobody reads: what lies there may be half built. Readers go on in
-   * the current one until `finishAnew`.
+   * Begins to rebuild the index in its other buffer, which may be half built and which nobody reads. Readers continue
+   * in the current one until `finishRebuild`.
    */
-  *beginAnew(): Generator<void> {
+  *beginRebuild(): Generator<void> {
     const spare = this.#begin();
     for (; this.#cleared <= this.#mask; this.#cleared += SLICE) {
       const to = Math.min(this.#cleared + SLICE, this.#mask + 1);
       for (let at = this.#cleared; at < to; at++) {
-        // Only where there is something: what was never used shall not be held.
+        // Words that are zero are not written, so that untouched memory stays untouched.
         if (spare[at] === 0) continue;
         this.#owner.check();
         spare[at] = 0;
@@ -176,19 +185,19 @@ export class IndexWriter {
       yield;
     }
     this.#spare = spare;
-    this.#carriedOver = new Pairs(this.#mask + 1, this.#slotsTouched());
+    this.#carriedOver = new RadixPartition(this.#mask + 1, this.#slotsTouched());
   }
 
-  /** Notes a key for the index that is begun anew. */
-  carry(keyA: number, keyB: number, slot: number): void {
-    this.#carriedOver?.put(this.#view.home(keyA, keyB), this.#view.entry(keyA, keyB, slot));
+  /** Adds a key to those that `enterCarried` writes. */
+  carry(key: Int32Array, slot: number): void {
+    this.#carriedOver?.put(this.#home(key), this.#entry(key, slot));
   }
 
-  /** Enters the keys noted: by plain stores, as nobody reads that buffer yet. */
+  /** Writes the entries of all keys carried: by plain stores, as nobody reads that buffer yet. */
   *enterCarried(): Generator<void> {
-    const carried = this.#carriedOver as Pairs;
+    const carried = this.#carriedOver as RadixPartition;
     this.#carriedOver = undefined;
-    yield* carried.order();
+    yield* carried.partition();
     const { places, numbers, count } = carried;
     const spare = this.#spare as Int32Array;
     const mask = this.#mask;
@@ -203,7 +212,7 @@ export class IndexWriter {
     this.#spareUsed = count;
   }
 
-  finishAnew(): void {
+  finishRebuild(): void {
     this.#switch();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Writing a connection's journal, and reading what a former manager wrote. Manager's thread. What it means is drawn in
- * src/protocol/journal.ts.
+ * Writing a connection's journal, and reading what a former manager wrote. Manager's thread. src/protocol/journal.ts
+ * defines the format.
  */
 
 import { ANSWERS, type Answer, MOST_IN_FLIGHT } from '../../src/protocol/calls.js';
@@ -9,17 +9,17 @@ import { numbersOf, wordsOf } from '../../src/protocol/memory.js';
 import type { Owner } from './owner.js';
 
 /** What a call changes and answers, noted before it is published. */
-export interface Intent {
+interface Intent {
   readonly slot: number;
   readonly generation: number;
   readonly createdAt: number;
-  /** Where the value lies that the answer holds; 0: nowhere. */
+  /** The pointer to the value that the answer contains; 0 for none. */
   readonly pinned: number;
 }
 
 /** How far an ending of many sessions has come. */
 export interface Closing {
-  /** When it began: sessions that were created later are not touched. */
+  /** When it began: sessions that were created later are not ended. */
   readonly at: number;
   readonly count: number;
 }
@@ -30,7 +30,7 @@ export class Journal {
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #owner: Owner;
-  /** Where the entry of the call at hand begins. */
+  /** Where the entry of the current call begins. */
   #entry: number = JOURNAL.entries;
 
   constructor(memory: SharedArrayBuffer, owner: Owner) {
@@ -45,8 +45,8 @@ export class Journal {
     return isBehind && this.#field(call, ENTRY.call) === (call | 0);
   }
 
-  /** Turns to a call, with nothing noted of it. */
-  turnTo(call: number): void {
+  /** Makes this call the current one, with an empty entry. */
+  beginCall(call: number): void {
     this.#entry = placeOf(call);
     this.#owner.check();
     this.#words[this.#entry + ENTRY.slot] = -1;
@@ -54,17 +54,14 @@ export class Journal {
     this.#words[this.#entry + ENTRY.call] = call | 0;
   }
 
-  /**
-   * Turns to the call that a former manager was at when it died. Of an ending of many sessions, what is noted of it
-   * stays.
-   */
-  turnBackTo(call: number): void {
+  /** Makes the call that a former manager died in the current one. The entry of an ending of many sessions is kept. */
+  resumeCall(call: number): void {
     if (this.#words[placeOf(call) + ENTRY.slot] === CLOSING_MANY) this.#entry = placeOf(call);
-    else this.turnTo(call);
+    else this.beginCall(call);
   }
 
-  /** Notes what the call at hand is about to publish. */
-  intend(intent: Intent): void {
+  /** Notes what the current call is about to publish. */
+  noteIntent(intent: Intent): void {
     const entry = this.#entry;
     const words = this.#words;
     this.#owner.check();
@@ -74,15 +71,14 @@ export class Journal {
     words[entry + ENTRY.slot] = intent.slot;
   }
 
-  /** Notes the number that the call at hand answers. */
-  intendCount(count: number): void {
+  /** Notes the number that the current call answers. */
+  noteCount(count: number): void {
     this.#owner.check();
     this.#words[this.#entry + ENTRY.count] = count;
   }
 
   /**
-   * Notes that the call at hand, an ending of many sessions, begins; or finds how far it had come under a former
-   * manager.
+   * Notes that the current call, an ending of many sessions, begins; or returns how far it came under a former manager.
    */
   beginClosing(at: number): Closing {
     const entry = this.#entry;
@@ -100,12 +96,12 @@ export class Journal {
     return { at, count: (this.#words[entry + ENTRY.count] as number) >>> 0 };
   }
 
-  /** The call at hand is answered. */
+  /** Notes the answer to the current call. */
   answered(call: number, answer: Answer): void {
     const place = ANSWERS.indexOf(answer);
     this.#owner.check();
     this.#words[placeOf(call) + ENTRY.answer] = place;
-    // Atomic: whoever finds the call done finds the answer.
+    // Atomic: a successor that sees the call as done also sees its answer.
     Atomics.store(this.#words, JOURNAL.done, call | 0);
   }
 
@@ -133,15 +129,15 @@ export class Journal {
     return this.#words[placeOf(call) + field] as number;
   }
 
-  /** The ending of many sessions that a call had begun; undefined if it is another call. */
+  /** The ending of many sessions that this call had begun; undefined for any other call. */
   closingOf(call: number): Closing | undefined {
     return this.#field(call, ENTRY.slot) === CLOSING_MANY ? this.#closingIn(placeOf(call)) : undefined;
   }
 
-  /** A slice that was decided counts, whether or not its manager came to note it. */
+  /** Notes the count of a slice that was decided, in case its manager died before it noted it. */
   settleClosing(call: number, count: number): void {
     this.#entry = placeOf(call);
-    this.intendCount(count);
+    this.noteCount(count);
   }
 
   /** The calls after `settled` that were answered and for whose answers a value is pinned. */

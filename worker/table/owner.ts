@@ -1,16 +1,17 @@
 /**
- * Who may write the table: the manager whose epoch lies in its header. Manager's thread.
+ * Fencing: only the manager whose epoch is in the table's header may write. The epoch is a fencing token. Manager's
+ * thread.
  *
- * A manager that was given up for dead may wake later: out of a system call, or out of a pause of its machine. The
- * supervisor has raised the epoch by then, so whatever writes shared memory asks here first, immediately before its
- * stores: between the question and the store stands nothing at which a thread could block or V8 could stop it.
+ * A manager that was given up for dead may wake later, out of a system call or a pause of its machine. The supervisor
+ * has raised the epoch by then, so every write to shared memory is preceded by a check, immediately before its stores:
+ * between the check and the store there is nothing at which a thread could block or V8 could stop it.
  */
 
 import { HEADER } from '../../src/protocol/layout.js';
 
-/** A manager that finds another's number in the table was given up for dead, and stops without another write. */
-export class Deposed extends Error {
-  override readonly name = 'Deposed';
+/** Another manager owns the table: this one was given up for dead, and stops without another write. */
+export class Fenced extends Error {
+  override readonly name = 'Fenced';
 }
 
 export class Owner {
@@ -22,18 +23,21 @@ export class Owner {
     this.epoch = epoch;
   }
 
-  /** Throws `Deposed` unless this manager still owns the table. Atomic, so that no loop reads it but once. */
+  /**
+   * Throws `Fenced` unless this manager still owns the table. Atomic, so that the compiler cannot hoist the load out of
+   * a loop.
+   */
   check(): void {
-    if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) depose();
+    if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) throwFenced();
   }
 
-  /** Says that this manager lives. */
+  /** Counts the heartbeat up. */
   beat(): void {
     this.check();
     Atomics.add(this.header, HEADER.heartbeat, 1);
   }
 }
 
-function depose(): never {
-  throw new Deposed('another manager owns the table');
+function throwFenced(): never {
+  throw new Fenced('another manager owns the table');
 }

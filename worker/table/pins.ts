@@ -1,6 +1,6 @@
 /**
- * Values that were taken out of sessions by one connection's calls, kept for as long as the answers may not have
- * arrived. Manager's thread.
+ * The values that one connection's `take` calls removed from sessions: they are pinned as long as the answers may not
+ * have arrived, so that a successor can answer again. Manager's thread.
  */
 
 import type { TableWriter } from './table.js';
@@ -21,7 +21,7 @@ export class Pins {
     table.pinnedBytes += pin.bytes;
   }
 
-  /** Gives up what belongs to calls up to this one. */
+  /** Releases the values of calls up to this one. */
   releaseUpTo(table: TableWriter, call: number): void {
     const behind = this.#pins.findIndex((pin) => ((pin.call - call) | 0) > 0);
     this.#release(table, behind < 0 ? this.#pins.length : behind);

@@ -1,25 +1,26 @@
 /**
- * Pairs of a place in a large memory and a number that goes there, brought into an order in which neighbours in time
- * are neighbours in memory. Manager's thread, while it takes over a table: a million stores all over some megabytes
- * wait for the memory each time, the same stores part by part hardly do. The first pass of a radix sort (Knuth, The Art
- * of Computer Programming, volume 3, 5.2.5), so pairs of one place keep their order.
+ * Radix partitioning for cache locality: the first pass of a radix sort (Knuth, The Art of Computer Programming, volume
+ * 3, 5.2.5). It takes pairs of a place in a large array and a number to be stored there, and groups them by the part of
+ * the array, so that neighbouring stores hit the same cache lines. A million stores at random places would miss the
+ * cache each time. The partition is stable: pairs of the same place stay in order. Manager's thread, while it takes
+ * over a table.
  */
 
 import { reserveInt32 } from '../../src/protocol/memory.js';
 
-/** Parts of the memory: few enough to be written side by side, each small enough for a processor's cache. */
+/** Parts of the array: few enough to be written side by side, each small enough for a processor's cache. */
 const PARTS = 64;
 /** Pairs that are moved between two yields. */
 const SLICE = 1 << 18;
 
-export class Pairs {
+export class RadixPartition {
   readonly #shift: number;
   readonly #counts = new Int32Array(PARTS);
   places: Int32Array;
   numbers: Int32Array;
   count = 0;
 
-  /** `size`: how many places there are, a power of two. `most`: how many pairs may come. */
+  /** `size`: how many places there are, a power of two. `most`: the most pairs that will be put. */
   constructor(size: number, most: number) {
     this.#shift = Math.max(0, Math.log2(size / PARTS));
     this.places = reserveInt32(most);
@@ -33,8 +34,8 @@ export class Pairs {
     this.#counts[part] = (this.#counts[part] as number) + 1;
   }
 
-  /** Orders the pairs by the part of the memory that their place is in. */
-  *order(): Generator<void> {
+  /** Groups the pairs by the part that their place is in. */
+  *partition(): Generator<void> {
     const next = new Int32Array(PARTS);
     for (let part = 1; part < PARTS; part++) {
       next[part] = (next[part - 1] as number) + (this.#counts[part - 1] as number);

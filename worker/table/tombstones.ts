@@ -1,24 +1,22 @@
-/**
- * Writing and searching the ring of buried keys. Manager's thread. What it means is drawn in src/protocol/tombstones.ts.
- */
+/** Writing and searching the ring of tombstones. Manager's thread. src/protocol/tombstones.ts defines the format. */
 
 import { DIGEST_WORDS, HEADER } from '../../src/protocol/layout.js';
 import { numbersOf, reserveInt32, wordsOf } from '../../src/protocol/memory.js';
 import { sameDigest } from '../../src/protocol/table.js';
-import { BURIED } from '../../src/protocol/tombstones.js';
+import { TOMBSTONES } from '../../src/protocol/tombstones.js';
 import { failpoint } from '../failpoints.js';
 import type { Owner } from './owner.js';
 
 const NOTHING = reserveInt32(0);
 
-export class Buried {
+export class Tombstones {
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #owner: Owner;
   readonly #size: number;
   /**
-   * The way from a digest to its places in the ring: for each bucket the youngest place, for each place the one before
-   * it in its bucket; plus one, 0 for none.
+   * A hash table from digests to their places in the ring: the newest place of each bucket, and for each place the next
+   * older one of its bucket; plus one, 0 for none.
    */
   #youngest = NOTHING;
   #before = NOTHING;
@@ -31,53 +29,53 @@ export class Buried {
     this.#size = size;
   }
 
-  /** Buries a key until an instant, over the one that was buried first where the ring is full. */
+  /** Adds a tombstone that expires at `until`; it overwrites the oldest one if the ring is full. */
   add(digest: Int32Array, until: number): void {
     const words = this.#words;
-    const written = this.#numbers[BURIED.written] as number;
+    const written = this.#numbers[TOMBSTONES.written] as number;
     const place = written % this.#size;
     const at = this.#at(place);
     if (written >= this.#size) this.#unlink(place);
     this.#owner.check();
     for (let i = 0; i < DIGEST_WORDS; i++) words[at + i] = digest[i] as number;
-    failpoint('bury: half written');
+    failpoint('tombstone: half written');
     this.#owner.check();
-    this.#numbers[(at + BURIED.until) / 2] = until;
-    this.#numbers[BURIED.written] = written + 1;
+    this.#numbers[(at + TOMBSTONES.until) / 2] = until;
+    this.#numbers[TOMBSTONES.written] = written + 1;
     this.#link(place);
-    failpoint('bury: written');
+    failpoint('tombstone: written');
   }
 
-  /** True if a key is buried at an instant. */
+  /** True if there is a tombstone of this key that has not expired at `now`. */
   has(digest: Int32Array, now: number): boolean {
     if (this.#youngest.length === 0) return false;
     let place = (this.#youngest[this.#bucket(digest[0] as number)] as number) - 1;
     for (; place >= 0; place = (this.#before[place] as number) - 1) {
       const at = this.#at(place);
-      if (this.#words[at] !== digest[0] || (this.#numbers[(at + BURIED.until) / 2] as number) <= now) continue;
+      if (this.#words[at] !== digest[0] || (this.#numbers[(at + TOMBSTONES.until) / 2] as number) <= now) continue;
       if (sameDigest(this.#words.subarray(at, at + DIGEST_WORDS), digest)) return true;
     }
     return false;
   }
 
-  /** Enters what a former manager has buried. An entry that it did not come to count is not there. */
+  /** Reads what a former manager wrote. An entry that it did not count is ignored. */
   restore(): void {
-    let written = this.#numbers[BURIED.written] as number;
+    let written = this.#numbers[TOMBSTONES.written] as number;
     if (!(written >= 0 && Number.isSafeInteger(written))) {
-      // No manager wrote that: whatever the ring holds cannot be told in its order.
+      // No manager wrote this count: the order of the entries is not known.
       written = 0;
       this.#owner.check();
-      this.#numbers[BURIED.written] = 0;
+      this.#numbers[TOMBSTONES.written] = 0;
     }
     this.#youngest = NOTHING;
     for (let n = Math.min(written, this.#size); n > 0; n--) this.#link((written - n) % this.#size);
   }
 
   #at(place: number): number {
-    return BURIED.entries + place * BURIED.entryWords;
+    return TOMBSTONES.entries + place * TOMBSTONES.entryWords;
   }
 
-  /** By a number that nobody outside knows, so that nobody can choose keys that meet. */
+  /** Mixed with a secret number, so that nobody can choose keys that collide. */
   #bucket(word: number): number {
     const mixed = Math.imul(word ^ (this.#owner.header[HEADER.scatterB] as number), 0x9e3779b1);
     return (mixed ^ (mixed >>> 16)) & (this.#size - 1);
@@ -97,7 +95,7 @@ export class Buried {
     this.#youngest[bucket] = place + 1;
   }
 
-  /** Takes a place out of its bucket, whose oldest it is. */
+  /** Removes a place, the oldest of its bucket, from that bucket. */
   #unlink(place: number): void {
     const bucket = this.#bucketAt(place);
     let after = (this.#youngest[bucket] as number) - 1;

@@ -1,6 +1,6 @@
 /**
- * Bytes to session data: builds plain data and nothing else, whatever the bytes say, at a cost linear in their number.
- * No length or count is believed before the bytes for it are there. Runs in every thread that looks at data.
+ * Decodes session data. Whatever the bytes say, it builds nothing but plain data, in time linear in their number. No
+ * length or count is trusted before the bytes for it are known to be there. Runs in every thread that reads data.
  */
 
 import { Buffer } from 'node:buffer';
@@ -9,9 +9,9 @@ import { type KnownKeys, StringReader, textOfBytes } from './strings.js';
 import * as tag from './tags.js';
 
 /**
- * The data of a section, frozen: plain objects and arrays all the way down. Dates, Maps, Sets and binary are the
- * receiver's own; nothing shares memory with `section`. All objects are plain ones of this realm, whatever they were
- * before. With `known`, it is faster.
+ * The data of a section. Plain objects and arrays are frozen, at every level; Dates, Maps, Sets and binary data are new
+ * objects of the receiver. Nothing shares memory with `section`. All objects belong to this realm, whatever realm they
+ * came from. With `known`, decoding is faster.
  */
 export function decodeData(section: Uint8Array, known?: KnownKeys): Readonly<Record<string, unknown>> {
   const reader = new DataReader(section, known);
@@ -37,7 +37,9 @@ export function decodeValue(bytes: Uint8Array, known?: KnownKeys): unknown {
   return value;
 }
 
-/** Adds a property without meeting what an application may have put on `Object.prototype`, or have frozen there. */
+/**
+ * Adds a property in a way that does not depend on what an application has added to, or frozen in, `Object.prototype`.
+ */
 function define(object: Record<string, unknown>, key: string, value: unknown): void {
   if (!(key in object)) {
     object[key] = value;
@@ -48,9 +50,9 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** Recursive, as deep as `MAX_LEVELS` and no deeper. */
+/** Recursive, at most `MAX_LEVELS` deep. */
 class DataReader extends StringReader {
-  /** The next value, which lies in `levels` others. */
+  /** The next value, which is nested in `levels` others. */
   value(levels: number): unknown {
     const first = this.u8();
     if (first >= tag.SMALL_INTEGER) return first - tag.SMALL_INTEGER;
@@ -110,7 +112,7 @@ class DataReader extends StringReader {
     return BigInt(`0x0${textOfBytes.hexSlice.call(this.bytes, start, start + size)}`);
   }
 
-  /** What holds `count` values of at least one byte each needs as many bytes. */
+  /** Each of `count` values takes at least one byte. */
   #enter(count: number, levels: number): void {
     if (levels >= tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
     if (count > this.left) throw new MalformedBytes('ran past the end');

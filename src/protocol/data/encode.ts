@@ -1,6 +1,6 @@
 /**
- * Session data to bytes: one walk over what the application handed in, that reads each property once, trusts none of
- * it, and leaves it as it was. Runs in the thread that writes the data.
+ * Encodes session data: one walk over the object that the application passed. It reads each property once, trusts
+ * nothing about it, and does not change it. Runs in the thread that writes the data.
  */
 
 import { ByteWriter } from '../bytes.js';
@@ -20,27 +20,27 @@ import { textOfBytes, writeString } from './strings.js';
 import * as tag from './tags.js';
 
 /**
- * Appends the entries of a whole data object. A value that is met twice is stored twice. Throws a SessionError and
+ * Appends the entries of a whole data object. A value that occurs twice is stored twice. Throws a SessionError and
  * leaves the writer as it was: ERR_SESSION_TOO_LARGE as soon as the section is known to take more than `limit` bytes,
- * ERR_INVALID_DATA where it holds what cannot be stored.
+ * ERR_INVALID_DATA for a value that cannot be stored.
  *
- * A getter in `data` is the application's code, and runs while the writer is half written: the caller sees to it that
- * it cannot get at this writer.
+ * A getter in `data` is application code and runs while the writer is half written: the caller has to prevent that it
+ * reaches this writer.
  */
 export function encodeData(writer: ByteWriter, data: object, limit: number): void {
   encodeEntries(writer, data, limit, false);
 }
 
 /**
- * As `encodeData`, for a change of some keys: one whose value is `undefined` becomes an entry of size 0, and is removed
- * by `mergeEntries`.
+ * As `encodeData`, for a change of some keys: a key whose value is `undefined` becomes an entry of size 0, and
+ * `mergeEntries` removes it.
  */
 export function encodePatch(writer: ByteWriter, patch: object, limit: number): void {
   encodeEntries(writer, patch, limit, true);
 }
 
 /**
- * Used again and again. Taken while it walks: code of the application that it comes upon may have other data written
+ * Reused from call to call. Undefined during a walk: application code that the walk runs into may encode other data
  * meanwhile.
  */
 let idle: Walk | undefined;
@@ -60,20 +60,20 @@ function encodeEntries(writer: ByteWriter, data: unknown, limit: number, removal
 }
 
 /**
- * `for in` is several times faster than `Object.keys`, but finds what a polluted prototype adds. V8 sees through this
- * call there, and not through `Object.hasOwn`.
+ * `for in` is several times faster than `Object.keys`, but also enumerates properties added to a prototype. V8
+ * optimizes this call within such a loop, and does not optimize `Object.hasOwn`.
  */
 const { hasOwnProperty: hasOwn } = Object.prototype;
 
-/** Recursive, as deep as `MAX_LEVELS` and no deeper. */
+/** Recursive, at most `MAX_LEVELS` deep. */
 class Walk {
-  /** The refusal that was made, to tell it from what the application's getters and proxies throw. */
+  /** The refusal that this walk threw, to tell it from what the application's getters and proxies throw. */
   refusal: SessionError | undefined;
   #writer = new ByteWriter(0);
   #end = 0;
   /**
-   * The way to the value at hand: a property's name, an element's index, or −1 − n for the entry n of a Map or Set.
-   * Valid up to `#depth`.
+   * The path to the current value: a property's name, an element's index, or −1 − n for entry n of a Map or Set. Valid
+   * up to `#depth`.
    */
   readonly #path: (string | number)[] = [];
   #depth = 0;
@@ -92,11 +92,11 @@ class Walk {
     return this.refusal;
   }
 
-  #room(): number {
+  #bytesLeft(): number {
     return this.#end - this.#writer.length;
   }
 
-  /** Writes a section that ends at `end` at the latest. */
+  /** Writes a section that must not go beyond `end`. */
   entries(writer: ByteWriter, end: number, data: unknown, removals: boolean): void {
     this.#writer = writer;
     this.#end = end;
@@ -119,14 +119,14 @@ class Walk {
     if (hasSymbols(data)) throw this.refuse('an object with a symbol as a key');
   }
 
-  /** Goes from the object that lies `depth` steps deep to one of its properties. */
+  /** Extends the path of the object at `depth` by one of its properties. */
   #step(depth: number, key: string): void {
     this.#path[depth] = key;
     this.#depth = depth + 1;
     if (key === '__proto__') throw this.refuse('a key of this name');
   }
 
-  /** Fills in the size of what was written after `at`, where one byte was left for it. */
+  /** Fills in the size of what was written after `at`, where one byte was reserved for it. */
   #size(at: number): void {
     const writer = this.#writer;
     const size = writer.length - at - 1;
@@ -153,7 +153,7 @@ class Walk {
   }
 
   #string(text: string): void {
-    if (!writeString(this.#writer, text, this.#room())) throw this.#tooLarge();
+    if (!writeString(this.#writer, text, this.#bytesLeft())) throw this.#tooLarge();
   }
 
   #number(value: number): void {
@@ -185,8 +185,8 @@ class Walk {
       writer.view.setBigInt64(at, value, true);
       return;
     }
-    // Before any copy is made of it: whether it fits at all.
-    if (BigInt.asIntN(8 * Math.max(this.#room(), 0), value) !== value) throw this.#tooLarge();
+    // Whether it fits is checked before it is copied.
+    if (BigInt.asIntN(8 * Math.max(this.#bytesLeft(), 0), value) !== value) throw this.#tooLarge();
     const digits = (value < 0n ? -value : value).toString(16);
     const size = Math.ceil(digits.length / 2);
     writer.u8(value < 0n ? tag.BIGINT_NEGATIVE : tag.BIGINT_POSITIVE);
@@ -233,7 +233,7 @@ class Walk {
 
   #array(value: unknown[], depth: number): void {
     const length = value.length;
-    // A proxy may say anything.
+    // A proxy can return any length.
     if (length >>> 0 !== length) throw this.refuse('an array without a length');
     this.#enter(depth);
     if (length <= tag.MAX_SMALL) this.#writer.u8(tag.SMALL_ARRAY | length);
@@ -262,7 +262,7 @@ class Walk {
     }
     const writer = this.#writer;
     if (kind === 'TypedArray') {
-      // Its own properties beside the elements are not looked for: that would make a string of each index.
+      // Its own properties beside the elements are not looked for: that would create a string for each index.
       writer.u8(tag.TYPED_ARRAY);
       writer.u8(typedArrayKind(value, prototype));
       this.#bytes(bytesOfTypedArray(value));
@@ -282,12 +282,12 @@ class Walk {
 
   #bytes(bytes: Uint8Array | undefined): void {
     if (bytes === undefined) throw this.refuse('bytes whose buffer is detached');
-    if (bytes.length > this.#room()) throw this.#tooLarge();
+    if (bytes.length > this.#bytesLeft()) throw this.#tooLarge();
     this.#writer.varint(bytes.length);
     this.#writer.raw(bytes);
   }
 
-  /** A Map or Set by its items, listed beforehand: a getter among them may change it. */
+  /** Writes a Map or Set from a list of its items. They are listed first, because a getter among them may change it. */
   #collection(large: number, each: 1 | 2, items: readonly unknown[], depth: number): void {
     this.#enter(depth);
     this.#writer.u8(large);
@@ -303,7 +303,7 @@ class Walk {
   #itemsOf(value: object, kind: 'Map' | 'Set'): unknown[] {
     const items: unknown[] = [];
     const take = (item: unknown) => {
-      if (items.push(item) > this.#room()) throw this.#tooLarge();
+      if (items.push(item) > this.#bytesLeft()) throw this.#tooLarge();
     };
     if (kind === 'Set') Set.prototype.forEach.call(value as Set<unknown>, take);
     else Map.prototype.forEach.call(value as Map<unknown, unknown>, (item, key) => [key, item].forEach(take));

@@ -1,6 +1,6 @@
 /**
- * Entries of a data section: checked, found and spliced by their keys, with no value ever decoded. Runs in the
- * manager's thread, and in a caller's for one value.
+ * Checks, finds and merges the entries of a data section by their keys, without decoding any value. Runs in the
+ * manager's thread, and in a caller's thread to find one value.
  */
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
@@ -8,7 +8,7 @@ import { StringReader, textOfBytes, writeString } from './strings.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /**
- * One entry: `start ≤ key bytes < keyEnd < size ≤ valueStart ≤ value bytes < end`, all of them places in the section.
+ * One entry: `start ≤ key bytes < keyEnd < size ≤ valueStart ≤ value bytes < end`, all of them offsets in the section.
  */
 export interface Entry {
   readonly start: number;
@@ -17,18 +17,18 @@ export interface Entry {
   readonly end: number;
 }
 
-/** Keys up to this number are compared each with each; more go through a table. */
+/** Up to this number, keys are compared with one another; more keys go through a hash table. */
 const FEW = 8;
-/** Entries between two calls of `goesOn`. */
+/** Entries between two calls of `onProgress`. */
 const AT_ONCE = 1 << 14;
 const nothing = (): void => {};
 
 /**
- * Proves that a section is well formed: every entry within it, no key twice, none `__proto__`, each in its one form.
- * Values are not looked into: whoever decodes them checks them. `removals`: whether it is a patch, whose values may be
- * missing. `goesOn` is called every some thousand entries, as there may be millions.
+ * Checks that a section is well formed: every entry lies within it, no key occurs twice, none is `__proto__`, and each
+ * is in its only form. Values are not checked: that is done when they are decoded. `removals`: whether it is a patch,
+ * whose values may be missing. `onProgress` is called every AT_ONCE entries, as there may be millions.
  */
-export function checkEntries(section: Uint8Array, removals = false, goesOn = nothing): void {
+export function checkEntries(section: Uint8Array, removals = false, onProgress = nothing): void {
   const reader = new ByteReader(section);
   let checked = 0;
   const first: Entry[] = [];
@@ -42,16 +42,16 @@ export function checkEntries(section: Uint8Array, removals = false, goesOn = not
       table === undefined ? findAmong(section, first, first.length, section, entry) >= 0 : !table.add(entry);
     if (isThere) throw new MalformedBytes('a key twice');
     if (table === undefined) first.push(entry);
-    if (++checked % AT_ONCE === 0) goesOn();
+    if (++checked % AT_ONCE === 0) onProgress();
   }
 }
 
-/** Appends one key as it stands in an entry, whatever its length. */
+/** Appends one key in the form that it has in an entry, whatever its length. */
 export function encodeKey(writer: ByteWriter, key: string): void {
   writeString(writer, key, Number.POSITIVE_INFINITY);
 }
 
-/** The entry of this key, given as `encodeKey` writes it. */
+/** The entry of this key, which must be in the form that `encodeKey` writes. */
 export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | undefined {
   const reader = new ByteReader(section);
   while (reader.left > 0) {
@@ -62,20 +62,20 @@ export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | un
 }
 
 /**
- * Writes `base` as `patch` changes it: what it does not name is copied, what it names is replaced where it stands or
- * dropped, what is new follows at the end. Both have passed `checkEntries`. Returns whether the result is other bytes
- * than `base`. `goesOn`: as `checkEntries` has it.
+ * Writes `base` with the changes of `patch`. Entries that `patch` does not name are copied; those that it names are
+ * replaced in place or removed; new ones are appended. Both must have passed `checkEntries`. Returns whether the result
+ * differs from `base`. `onProgress`: as for `checkEntries`.
  */
-export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWriter, goesOn = nothing): boolean {
-  const changes = entriesOf(patch, goesOn);
-  const table = changes.length > FEW ? new KeyTable(patch, changes, goesOn) : undefined;
+export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWriter, onProgress = nothing): boolean {
+  const changes = entriesOf(patch, onProgress);
+  const table = changes.length > FEW ? new KeyTable(patch, changes, onProgress) : undefined;
   let merged = 0;
   const met: boolean[] = [];
   const reader = new ByteReader(base);
   let changed = false;
   let copied = 0;
   while (reader.left > 0) {
-    if (++merged % AT_ONCE === 0) goesOn();
+    if (++merged % AT_ONCE === 0) onProgress();
     const entry = nextEntry(reader);
     const place = table ? table.find(base, entry) : findAmong(patch, changes, changes.length, base, entry);
     if (place < 0) continue;
@@ -89,7 +89,7 @@ export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWrite
   }
   out.raw(base.subarray(copied));
   for (let i = 0; i < changes.length; i++) {
-    if ((i + 1) % AT_ONCE === 0) goesOn();
+    if ((i + 1) % AT_ONCE === 0) onProgress();
     const { start, valueStart, end } = changes[i] as Entry;
     if (met[i] || end === valueStart) continue;
     changed = true;
@@ -98,12 +98,12 @@ export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWrite
   return changed;
 }
 
-function entriesOf(section: Uint8Array, goesOn: () => void): Entry[] {
+function entriesOf(section: Uint8Array, onProgress: () => void): Entry[] {
   const reader = new ByteReader(section);
   const entries: Entry[] = [];
   while (reader.left > 0) {
     entries.push(nextEntry(reader));
-    if (entries.length % AT_ONCE === 0) goesOn();
+    if (entries.length % AT_ONCE === 0) onProgress();
   }
   return entries;
 }
@@ -121,8 +121,8 @@ function nextEntry(reader: ByteReader): Entry {
 }
 
 /**
- * A short key can be written in one way only. Any other is read and written again, so that no key stands twice in two
- * forms.
+ * A short key has only one possible form. Any other key is decoded and encoded again, so that no key occurs twice in
+ * two forms.
  */
 function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
   const tag = section[start] as number;
@@ -138,27 +138,30 @@ function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
     throw new MalformedBytes('a key in another form');
 }
 
-/** Nobody outside knows it, so nobody can choose keys that meet in the table. */
+/** Random, so that nobody can choose keys that collide in the table. */
 const SEED = Math.floor(Math.random() * 2 ** 32);
 
-/** The keys of a section, to be found by their bytes: no key becomes a text for it, as there may be millions. */
+/** The keys of a section in a hash table, compared as bytes: decoding them would create strings, perhaps millions. */
 class KeyTable {
   readonly #section: Uint8Array;
   /** Where the key of each entry starts and ends. */
   #bounds = new Int32Array(64);
   #count = 0;
-  /** Places among the entries, plus one; 0 for none. A power of two, at most half of them taken. */
+  /**
+   * Hash table of the entries' numbers, plus one; 0 for none. Its size is a power of two, and at most half of it is
+   * used.
+   */
   #places = new Int32Array(64);
 
-  constructor(section: Uint8Array, entries: readonly Entry[], goesOn = nothing) {
+  constructor(section: Uint8Array, entries: readonly Entry[], onProgress = nothing) {
     this.#section = section;
     for (const entry of entries) {
       this.add(entry);
-      if (this.#count % AT_ONCE === 0) goesOn();
+      if (this.#count % AT_ONCE === 0) onProgress();
     }
   }
 
-  /** Enters the next entry; false if one with its key is there. */
+  /** Adds the next entry; false if there is one with the same key. */
   add(entry: Entry): boolean {
     const at = this.#walk(this.#section, entry.start, entry.keyEnd);
     if (this.#places[at] !== 0) return false;
@@ -170,12 +173,12 @@ class KeyTable {
     return true;
   }
 
-  /** The place of the entry that has the key of an entry of another section, or -1. */
+  /** The number of the entry that has the same key as an entry of another section, or -1. */
   find(other: Uint8Array, { start, keyEnd }: Entry): number {
     return (this.#places[this.#walk(other, start, keyEnd)] as number) - 1;
   }
 
-  /** Where a key stands in the table, or would. */
+  /** Where a key is in the table, or would be inserted. */
   #walk(other: Uint8Array, start: number, end: number): number {
     const mask = this.#places.length - 1;
     let hash = SEED;
@@ -204,7 +207,7 @@ function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return twice;
 }
 
-/** The place among the first `count` entries of one with the key of `wanted`, or −1. */
+/** The number of the entry, among the first `count`, that has the key of `wanted`, or −1. */
 function findAmong(
   section: Uint8Array,
   entries: readonly Entry[],

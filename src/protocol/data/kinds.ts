@@ -1,6 +1,6 @@
 /**
- * What a value of session data is, whatever realm it comes from and whatever it pretends to be. Runs in the thread that
- * writes the data.
+ * Determines what kind of value a value of session data is, whatever realm it comes from and whatever it claims to be.
+ * Runs in the thread that writes the data.
  */
 
 import { Buffer } from 'node:buffer';
@@ -9,7 +9,7 @@ import { typedArrays } from './tags.js';
 
 type Getter<T> = (of: object) => T;
 
-/** A property of a built-in as the language defines it, not as an instance may shadow it. */
+/** A getter of a built-in as the language defines it, which an instance cannot shadow. */
 function intrinsic<T>(prototype: object, key: PropertyKey): Getter<T> {
   const get = Object.getOwnPropertyDescriptor(prototype, key)?.get as (this: object) => T;
   return (of) => Reflect.apply(get, of, []);
@@ -23,8 +23,8 @@ const typedArraySize = intrinsic<number>(typedArrayPrototype, 'byteLength');
 const arrayBufferSize = intrinsic<number>(ArrayBuffer.prototype, 'byteLength');
 
 /**
- * Whether this is the prototype that the language (of this realm or another, such as a `node:vm` context) gives
- * instances of `name`. Nothing written in JavaScript has this source text under this name.
+ * Whether this is the built-in prototype of `name`, of this realm or another one (such as a `node:vm` context). No
+ * function written in JavaScript has this source text under this name.
  */
 function isBuiltIn(prototype: object, name: string): boolean {
   const built: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
@@ -32,7 +32,7 @@ function isBuiltIn(prototype: object, name: string): boolean {
   return Function.prototype.toString.call(built) === `function ${name}() { [native code] }`;
 }
 
-/** An object literal of any realm, or one without a prototype. */
+/** An object literal of any realm, or an object without a prototype. */
 export function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return isPlainPrototype(Object.getPrototypeOf(value));
@@ -42,7 +42,9 @@ export function isPlainPrototype(prototype: object | null): boolean {
   return prototype === Object.prototype || prototype === null || isBuiltIn(prototype, 'Object');
 }
 
-/** An object that is neither plain nor an array, as far as it can be stored. Its subclasses are not. */
+/**
+ * The kinds of object, other than plain objects and arrays, that can be stored. Instances of their subclasses cannot.
+ */
 export type Kind = 'Date' | 'Map' | 'Set' | 'ArrayBuffer' | 'TypedArray';
 
 export function kindOf(value: object, prototype: object): Kind | undefined {
@@ -58,33 +60,28 @@ export function isArrayPrototype(prototype: object | null): boolean {
   return prototype === Array.prototype || (prototype !== null && isBuiltIn(prototype, 'Array'));
 }
 
-/** Place in `typedArrays`, or −1. */
+/** The place in `typedArrays`, or −1. */
 export function typedArrayKind(value: object, prototype: object): number {
   if (prototype === Buffer.prototype) return typedArrays.indexOf('Buffer');
   const name = typedArrayName(value);
   return name !== undefined && isBuiltIn(prototype, name) ? (typedArrays as readonly string[]).indexOf(name) : -1;
 }
 
-/**
- * The bytes of a typed array, without a copy; undefined where its buffer was detached or has shrunk away from under it.
- */
+/** The bytes of a typed array, without a copy; undefined if its buffer was detached or has shrunk below its range. */
 export function bytesOfTypedArray(value: object): Uint8Array | undefined {
   const size = typedArraySize(value);
   if (size === 0 && !hasBuffer(() => typedArrayPrototype.keys.call(value as Uint8Array))) return undefined;
   return new Uint8Array(typedArrayBuffer(value), typedArrayOffset(value), size);
 }
 
-/** The bytes of an ArrayBuffer, without a copy; undefined where it was detached. */
+/** The bytes of an ArrayBuffer, without a copy; undefined if it was detached. */
 export function bytesOfArrayBuffer(value: object): Uint8Array | undefined {
   const size = arrayBufferSize(value);
   if (size === 0 && !hasBuffer(() => new Uint8Array(value as ArrayBuffer))) return undefined;
   return new Uint8Array(value as ArrayBuffer, 0, size);
 }
 
-/**
- * `ArrayBuffer.prototype.detached` is not in Node 20; what must not be done to a detached buffer throws in all
- * versions.
- */
+/** Node 20 does not have `ArrayBuffer.prototype.detached`; in all versions, these uses of a detached buffer throw. */
 function hasBuffer(use: () => unknown): boolean {
   try {
     use();
@@ -95,15 +92,14 @@ function hasBuffer(use: () => unknown): boolean {
 }
 
 /**
- * Whether a symbol names an enumerable property. What is not enumerable is not part of the data, be it named by a
- * symbol or a string.
+ * Whether an enumerable property has a symbol as its key. Properties that are not enumerable are not part of the data.
  */
 export function hasSymbols(value: object): boolean {
   const symbols = Object.getOwnPropertySymbols(value);
   return symbols.length > 0 && symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));
 }
 
-/** What was met, for an error: its type, never its content. */
+/** Describes a value for an error: its type, never its content. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return `${value}`;
   if (Array.isArray(value))

@@ -1,11 +1,11 @@
 /**
- * The way to a value in session data as an error may show it: names and places, never content. Runs in the thread that
+ * Formats the path to a value in session data for an error: names and indexes, never content. Runs in the thread that
  * writes the data.
  */
 
 const LONGEST_NAME = 40;
 
-/** `data.cart[2].when`; a step is a property's name, an element's index, or −1 − n for the entry n of a Map or Set. */
+/** `data.cart[2].when`; a step is a property's name, an element's index, or −1 − n for entry n of a Map or Set. */
 export function pathOf(steps: readonly (string | number)[]): string {
   return `data${steps.map(stepOf).join('')}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Strings as bytes and back, exactly, lone surrogates included; each string has one form only. Used in every thread.
+ * Encodes and decodes strings, exactly, lone surrogates included. Each string has only one form. Used in every thread.
  */
 
 import { Buffer } from 'node:buffer';
@@ -7,7 +7,8 @@ import { ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /**
- * What Buffers have for text. Called on plain Uint8Arrays, which Node allows, so that no Buffer has to be made for it.
+ * The text methods of Buffer. They are called on plain Uint8Arrays, which Node allows, so that no Buffer has to be
+ * created.
  */
 interface TextOfBytes {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
@@ -23,12 +24,12 @@ interface TextOfBytes {
 export const textOfBytes = Buffer.prototype as unknown as TextOfBytes;
 
 /**
- * Writes a string that takes at most `room` bytes beside its tag and size; returns false, and has written nothing, if
- * it would take more.
+ * Writes a string that takes at most `most` bytes beside its tag and size. Returns false, and writes nothing, if it
+ * would take more.
  */
-export function writeString(writer: ByteWriter, text: string, room: number): boolean {
+export function writeString(writer: ByteWriter, text: string, most: number): boolean {
   const length = text.length;
-  if (length > room) return false;
+  if (length > most) return false;
   if (length <= MAX_SHORT) {
     const start = writer.reserve(1 + length);
     const bytes = writer.bytes;
@@ -43,15 +44,15 @@ export function writeString(writer: ByteWriter, text: string, room: number): boo
     if (seen < 0x100) return true;
     writer.length = start;
   }
-  return writeLongString(writer, text, room);
+  return writeLongString(writer, text, most);
 }
 
-function writeLongString(writer: ByteWriter, text: string, room: number): boolean {
+function writeLongString(writer: ByteWriter, text: string, most: number): boolean {
   const length = text.length;
   const utf8Size = Buffer.byteLength(text);
   const form = utf8Size === length ? LATIN1 : formOf(text);
   const size = form === LATIN1 ? length : form === UTF8 ? utf8Size : 2 * length;
-  if (size > room) return false;
+  if (size > most) return false;
   writer.u8(form);
   writer.varint(size);
   const at = writer.reserve(size);
@@ -75,13 +76,13 @@ function formOf(text: string): number {
 }
 
 /**
- * Keys that were met before, so that the same few need not be made anew, and looked up by the engine, each time they
- * are read. Bounded; holds names of properties and no values. One for each decoder that lives long.
+ * A cache of keys that were decoded before: the same few keys are then not decoded, nor internalized by V8, each time.
+ * Bounded; contains names of properties and no values. Each long-lived decoder has one.
  */
 export class KnownKeys {
   readonly #keys: string[] = new Array<string>(256).fill('');
 
-  /** The key that stands in these bytes, one for each character. */
+  /** The key in these bytes, one byte for each character. */
   find(bytes: Uint8Array, start: number, length: number): string {
     const first = bytes[start] as number;
     const middle = bytes[start + (length >> 1)] as number;
@@ -99,12 +100,12 @@ export class KnownKeys {
   }
 }
 
-/** Longer keys are not kept. */
+/** Longer keys are not cached. */
 const LONGEST_KNOWN = 32;
 
 /**
- * Sections up to this size become one string that the strings in them are cut from: a string cut from a larger one
- * keeps all of it in memory.
+ * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
+ * a slice keeps the whole string in memory.
  */
 const CUT_FROM_ONE = 4096;
 
@@ -118,7 +119,7 @@ export class StringReader extends ByteReader {
     this.#known = known;
   }
 
-  /** A string, after its tag was read. */
+  /** A string whose tag was read. */
   key(tag: number): string {
     if (tag < SHORT_STRING) return this.longString(tag);
     const length = tag - SHORT_STRING;
@@ -127,7 +128,7 @@ export class StringReader extends ByteReader {
     return this.#known.find(this.bytes, this.skip(length), length);
   }
 
-  /** What follows a tag of `SHORT_STRING`. */
+  /** What follows a `SHORT_STRING` tag. */
   shortString(length: number): string {
     const start = this.skip(length);
     const bytes = this.bytes;
@@ -136,7 +137,7 @@ export class StringReader extends ByteReader {
     return this.#whole.slice(start, start + length);
   }
 
-  /** What follows a tag of `LATIN1`, `UTF8` or `UTF16`. */
+  /** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
   longString(tag: number): string {
     if (tag !== LATIN1 && tag !== UTF8 && tag !== UTF16) throw new MalformedBytes('not a string');
     const size = this.varint();

@@ -1,11 +1,11 @@
 /**
- * The bytes of session data: what each value's first byte, its tag, says. Used in every thread.
+ * The format of session data: the first byte of a value is its tag, which says what follows. Used in every thread.
  *
  * A data section is a sequence of entries, one for each key of the session's data, in the order of the keys:
  *
  *     key      a string in the form below; each string has exactly one form, so that equal keys are equal bytes
- *     size     varint: bytes of the value; 0 stands only in a patch, and removes the key
- *     value    a tag and what the tag asks for; needs nothing from outside of it
+ *     size     varint: bytes of the value; 0 occurs only in a patch, and removes the key
+ *     value    a tag and what belongs to it; it refers to nothing outside itself
  *
  *     80–ff    an integer from 0 to 127: the tag without its highest bit
  *     40–7f    a string of that many (0–63) characters below U+0100, one byte each
@@ -14,7 +14,7 @@
  *     01–1f    one of the tags below
  *     00       in place of a key: the end of a larger object
  *
- * Elements of typed arrays lie in the byte order of the machine.
+ * The elements of typed arrays are in the machine's byte order.
  */
 
 export const SMALL_INTEGER = 0x80;
@@ -46,7 +46,7 @@ export const BIGINT_POSITIVE = 0x0c;
 export const BIGINT_NEGATIVE = 0x0d;
 /** A number with its tag: milliseconds; NaN for an invalid Date. */
 export const DATE = 0x0e;
-/** Properties until `END`: their number is known only when each has been read. */
+/** Properties until `END`: their number is known only once each was read. */
 export const OBJECT = 0x0f;
 export const END = 0x00;
 /** varint count, elements. */
@@ -61,8 +61,8 @@ export const ARRAY_BUFFER = 0x13;
 export const TYPED_ARRAY = 0x14;
 
 /**
- * Objects, arrays, Maps and Sets that may lie in one another, the session's data counted as the first. What lies in the
- * last of them may be anything else.
+ * How deep objects, arrays, Maps and Sets may be nested; the session's data is the first level. The last level may
+ * contain values of any other kind.
  */
 export const MAX_LEVELS = 64;
 
@@ -70,7 +70,7 @@ export const MAX_LEVELS = 64;
 export const MAX_SHORT = 63;
 export const MAX_SMALL = 15;
 
-/** Kinds of typed array by their place in stored data: only ever appended to. `Float16Array` came with Node 24. */
+/** Kinds of typed array by their place in stored data: append only. `Float16Array` came with Node 24. */
 export const typedArrays = [
   'Buffer',
   'Uint8Array',
