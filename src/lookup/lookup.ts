@@ -241,7 +241,7 @@ export class Lookup {
   #reportReused(slot: number): void {
     Atomics.store(this.#view.reported, slot, this.#view.record.generation);
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));
-    Atomics.add(this.#view.recorder, HEADER.reports, 1);
+    Atomics.add(this.#view.header, HEADER.reports, 1);
   }
 }
 

@@ -198,8 +198,8 @@ export const ofHttp = [
   {
     name: 'a token against forgery outlives the grace of the token that it was made by',
     file: 'src/session/tokens.ts',
-    find: 'head.hasPrevious && now < head.graceUntil && sameDigest(head.digest, digestOf(token));',
-    replace: 'head.hasPrevious && now > 0 && sameDigest(head.digest, digestOf(token));',
+    find: 'record.hasPrevious && now < record.graceUntil && sameDigest(record.digest, digestOf(token));',
+    replace: 'record.hasPrevious && now > 0 && sameDigest(record.digest, digestOf(token));',
     caughtBy: http('counts within the grace, however often it is sent'),
   },
   {
