@@ -46,7 +46,7 @@ export const ofCookies = [
     name: 'a public key is taken for a secret',
     in: 'importSecret',
     find: 'if (isNoSecret(bytes))',
-    replace: 'if (isNoSecret(bytes) && bytes.length === 0)',
+    replace: 'if (false)',
     caughtBy: {
       file: 'test/cookies/jwt-keys.test.ts',
       test: 'are no keys of other algorithms: who knows a public key must not be able to sign with it',
@@ -56,7 +56,7 @@ export const ofCookies = [
     name: 'a public key is a secret of the format signed',
     in: 'importSecret',
     find: 'if (isNoSecret(bytes)) throw',
-    replace: "if (isNoSecret(bytes) && what === '') throw",
+    replace: 'if (false) throw',
     caughtBy: {
       file: 'test/cookies/jwt-keys.test.ts',
       test: "secrets of the format 'signed' are no keys of other algorithms either",

@@ -21,7 +21,7 @@ export const ofSignals = [
     name: 'a subscription is taken for told by an older call that was answered later',
     in: 'Events.#tell',
     find: 'if (call > this.#toldBy && (',
-    replace: 'if ((call > this.#toldBy || call > 0) && (',
+    replace: 'if ((',
     caughtBy: signals('is the newest of what was told, though an older call is answered after it'),
   },
   {
@@ -42,7 +42,7 @@ export const ofSignals = [
     name: 'the reason of an ending is not read from shared memory',
     in: 'TableView.reasonOf',
     find: 'return mark === ENDED && isItsOwn ? REASONS[place] : undefined;',
-    replace: 'return mark === ENDED && isItsOwn && place < 0 ? REASONS[place] : undefined;',
+    replace: 'return undefined;',
     caughtBy: signals('a signal for overload, whose session has ended by the time it is asked for again'),
   },
   {
@@ -77,7 +77,7 @@ export const ofSignals = [
     name: 'a timer is set for longer than timers can wait',
     in: 'Lookout.#judge',
     find: 'Math.min(Math.max(expiresAt.getTime() - now(), 1), LONGEST_DELAY)',
-    replace: 'Math.max(expiresAt.getTime() - now(), LONGEST_DELAY - LONGEST_DELAY + 1)',
+    replace: 'Math.max(expiresAt.getTime() - now(), 1)',
     caughtBy: signals('a session that lives longer than a timer can wait is looked at no more often than it must be'),
   },
   {
@@ -115,7 +115,7 @@ export const ofSignals = [
     name: 'an instant of the wall clock is taken for session time',
     in: 'toSessionTime',
     find: 'const isAhead = before - present > UNNOTICED_LEAD;',
-    replace: 'const isAhead = before - present > Infinity + UNNOTICED_LEAD;',
+    replace: 'const isAhead = false;',
     caughtBy: wallClock('all sessions created before now are listed and closed, the newest too'),
   },
   {
