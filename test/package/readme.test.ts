@@ -6,12 +6,11 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withAdditions } from '../support/additions.js';
 import { defaults, texts } from '../support/internals.js';
+import { membersOf } from '../support/members.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const api = withAdditions(readFileSync(new URL('../fixtures/api.d.ts', import.meta.url), 'utf8'));
 
 /** What the fences of one language hold. */
 function fenced(language: string): string[] {
@@ -84,12 +83,6 @@ describe('the tables of the README', () => {
     );
   }
 
-  /** The names of an interface's members, as the public face declares them. */
-  function membersOf(name: string): string[] {
-    const body = new RegExp(`^export interface ${name}\\b.*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(api)?.[1] ?? '';
-    return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, member]) => member ?? '');
-  }
-
   /** A value as the README writes it. */
   function written(value: unknown): string {
     if (typeof value === 'string') return `\`'${value}'\``;
@@ -152,10 +145,7 @@ describe('the tables of the README', () => {
   test.each(['SessionManager', 'Session', 'SessionInfo', 'NewSession', 'SessionFilter', 'SessionEvents'])(
     'every member of %s is named',
     (name) => {
-      const body = new RegExp(`^export interface ${name}\\b.*\\{\\s*([\\s\\S]*?)\\}\\n\\n`, 'm').exec(api)?.[1] ?? '';
-      const members = [...body.matchAll(/(?:^ {2}|; |^)(?:readonly )?'?([a-zA-Z-]+)'?[?]?(?:<.*?>)?[(:]/gm)].map(
-        ([, member]) => member ?? '',
-      );
+      const members = membersOf(name);
       expect(members.length).toBeGreaterThan(3);
       const unnamed = members.filter(
         (member) => !readme.includes(`\`${member}`) && !new RegExp(`[{ ]${member}[ ,]`).test(readme),
