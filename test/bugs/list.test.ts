@@ -54,7 +54,7 @@ describe('the seeded bugs', () => {
       return tests.some(has) ? undefined : `no test of ${file} is named: ${test}`;
     };
     expect(faults(fault)).toEqual([]);
-  });
+  }, 300_000);
 });
 
 describe('the place of a bug', () => {
