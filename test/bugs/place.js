@@ -13,13 +13,16 @@ const IGNORED = new Set(['WhiteSpace', 'LineTerminatorSequence', 'SingleLineComm
 const CLOSERS = new Set([')', ']', '}']);
 
 /**
- * The one place in the tree at `root` that a bug means: the file, its text, and from where to where `find` stands in it.
- * Throws if there is none, or more than one.
+ * The one place in the tree at `root` that a bug means: the file, its text, and from where to where `find` stands in
+ * it. Throws if there is none, or more than one.
  *
  * `in` is a function, class, constant, interface or type at the top of a file, or `Class.member` (`Class.#member`,
  * `Class.constructor`). `file` is only for a name that several files declare.
+ *
+ * @param {{ in: string, find: string, file?: string }} bug
+ * @param {string} root
  */
-export function placeOf({ in: name, file, find }, root) {
+export function placeOf({ in: name, find, file }, root) {
   const declared = declarationsIn(root).get(name) ?? [];
   const named = declared.filter(({ source }) => file === undefined || source.file === file);
   const files = new Set(named.map(({ source }) => source.file));

@@ -1,4 +1,4 @@
-/** A reporter for the end of `npm test`: how many tests that was, and which files it leaves to `npm run test:faults`. */
+/** A reporter for the end of `npm test`: how many tests that was, and what it leaves to `npm run test:faults`. */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
