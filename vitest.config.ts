@@ -6,7 +6,12 @@ import { defineConfig } from 'vitest/config';
 // ones. `npx vitest run test/some.test.ts` runs a file of either, and `npx vitest run` all.
 const faults = ['test/**/*.faults.test.ts'];
 /** Long as well, if not about faults. */
-const long = ['test/cli/browser.test.ts', 'test/http/formats.test.ts', 'test/package/resident-memory.test.ts'];
+const long = [
+  'test/cli/browser.test.ts',
+  'test/cli/cli.test.ts',
+  'test/http/formats.test.ts',
+  'test/package/resident-memory.test.ts',
+];
 
 // The tests run what ships: the build in dist/, loaded by Node itself, so that a test and the manager's thread share
 // one copy of it.

@@ -9,7 +9,7 @@ export const interleavings = {
   test: 'whatever order calls, answers, lookups and deaths of the manager come in',
 };
 export const supervisor = (name) => ({ file: 'test/threads/supervisor.test.ts', test: name });
-export const restart = (name) => ({ file: 'test/threads/restart.test.ts', test: name });
+export const restart = (name) => ({ file: 'test/threads/restart.faults.test.ts', test: name });
 export const jwt = (name) => ({ file: 'test/cookies/jwt.test.ts', test: name });
 export const policies = (name) => ({ file: 'test/options/policies.test.ts', test: name });
 export const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });

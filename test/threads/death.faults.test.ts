@@ -1,6 +1,6 @@
 /**
  * The manager's thread dies at many moments, for good or with a successor: whatever was acknowledged is there. The
- * ways in which it dies: `death.test.ts`, `restart.test.ts`.
+ * ways in which it dies: `death.test.ts`, `restart.faults.test.ts`.
  */
 
 import { once } from 'node:events';
