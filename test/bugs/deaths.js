@@ -118,7 +118,7 @@ export const ofDeaths = [
     name: 'a successor does not know who listens',
     in: 'serve',
     find: 'connections.subscribe(to, events);',
-    replace: '',
+    replace: 'connections.subscribe(to, 0);',
     caughtBy: restart('signals abort and listeners hear, in every thread'),
   },
   {

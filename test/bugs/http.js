@@ -154,7 +154,7 @@ export const ofHttp = [
     name: 'a package that no bundler sees is asked for by name',
     in: 'withFormat',
     find: "if (settings.cookie.format === 'jwt')",
-    replace: 'if (false)',
+    replace: "if (settings.cookie.format === '')",
     caughtBy: bundles('knows a visitor who comes back, by the store for express-session'),
   },
   {

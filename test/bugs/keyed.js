@@ -44,7 +44,7 @@ export const ofKeyed = [
     name: 'a key that never had a session is not buried when it is closed',
     in: 'Rules.closeSessionByKey',
     find: 'this.#keyed.bury(call);',
-    replace: '',
+    replace: '{}',
     caughtBy: keyed('a key that is closed before its session was there has none for a while'),
   },
   {
