@@ -3,13 +3,13 @@
 export const bare = (name) => ({ file: 'test/contract/contract.test.ts', test: name });
 export const table = (name) => ({ file: 'test/table/table.test.ts', test: name });
 export const recovery = (name) => ({ file: 'test/table/recovery.test.ts', test: name });
-export const resent = (name) => ({ file: 'test/calls/resent-calls.test.ts', test: name });
+export const resent = (name) => ({ file: 'test/calls/resent-calls.faults.test.ts', test: name });
 export const interleavings = {
-  file: 'test/model/interleavings.test.ts',
+  file: 'test/model/interleavings.faults.test.ts',
   test: 'whatever order calls, answers, lookups and deaths of the manager come in',
 };
 export const supervisor = (name) => ({ file: 'test/threads/supervisor.test.ts', test: name });
-export const restart = (name) => ({ file: 'test/threads/restart.test.ts', test: name });
+export const restart = (name) => ({ file: 'test/threads/restart.faults.test.ts', test: name });
 export const jwt = (name) => ({ file: 'test/cookies/jwt.test.ts', test: name });
 export const policies = (name) => ({ file: 'test/options/policies.test.ts', test: name });
 export const http = (name) => ({ file: 'test/http/contract.test.ts', test: name });
@@ -22,12 +22,12 @@ export const beside = (name) => ({ file: 'test/http/beside-others.test.ts', test
 export const addresses = (name) => ({ file: 'test/http/address.test.ts', test: name });
 export const types = (name) => ({ file: 'test/package/types.test.ts', test: name });
 export const bundles = (name) => ({ file: 'test/package/bundle.test.ts', test: name });
-export const every = { file: 'test/http/interleavings.test.ts', test: 'over express 5 S-03' };
+export const every = { file: 'test/http/interleavings.faults.test.ts', test: 'over express 5 S-03' };
 export const keyed = (name) => ({ file: 'test/rules/keyed-rules.test.ts', test: name });
 export const resident = (name) => ({ file: 'test/package/resident-memory.test.ts', test: name });
 export const store = (name) => ({ file: 'test/http/store/express-session-store.test.ts', test: name });
 export const ordinary = (name) => ({ file: 'test/calls/ordinary-load.test.ts', test: name });
-export const steps = (name) => ({ file: 'test/calls/steps.test.ts', test: name });
+export const steps = (name) => ({ file: 'test/calls/steps.faults.test.ts', test: name });
 export const signals = (name) => ({ file: 'test/calls/signals.test.ts', test: name });
 export const wallClock = (name) => ({ file: 'test/contract/wall-clock.test.ts', test: name });
 export const schemaOrder = (name) => ({ file: 'test/schema/schema-order.test.ts', test: name });

@@ -5,35 +5,44 @@ import { keyed } from './caught-by.js';
 export const ofKeyed = [
   {
     name: 'a key gets no tombstone when its session is closed',
-    file: 'worker/rules/endings.ts',
-    find: 'const { slots } = this.#sessions.table.view;\n    this.#leaveTombstone(slot);',
+    in: 'Endings.end',
+    find: `const { slots } = this.#sessions.table.view;
+    this.#leaveTombstone(slot);`,
     replace: 'const { slots } = this.#sessions.table.view;',
     caughtBy: keyed('a key whose session has ended as terminated is refused for the absolute timeout'),
   },
   {
     name: 'a key gets no tombstone when its session’s time is over',
-    file: 'worker/rules/endings.ts',
-    find: "'expired' : 'idle';\n    this.#leaveTombstone(slot);",
-    replace: "'expired' : 'idle';",
+    in: 'Endings.#endIfOver',
+    find: `'expired' : 'idle';
+    this.#leaveTombstone(slot);`,
+    replace: `'expired' : 'idle';`,
     caughtBy: keyed('a key whose session has ended as idle is refused for the absolute timeout'),
   },
   {
     name: 'a key gets no tombstone when many sessions end at once',
-    file: 'worker/rules/endings.ts',
-    find: '    this.#leaveTombstone(slot);\n    this.#giveReason(slot, reason, PICKED);',
+    in: 'Endings.#pick',
+    find: `    this.#leaveTombstone(slot);
+    this.#giveReason(slot, reason, PICKED);`,
     replace: '    this.#giveReason(slot, reason, PICKED);',
     caughtBy: keyed('a key whose session has ended as stopped is refused for the absolute timeout'),
   },
   {
     name: 'a key gets its tombstone after its session has ended',
-    file: 'worker/rules/endings.ts',
-    find: '    this.#leaveTombstone(slot);\n    this.#giveReason(slot, reason);\n    this.#sessions.table.owner.check();\n    const mark = Atomics.exchange(slots, markPlace(slot), ENDED);',
-    replace:
-      '    this.#giveReason(slot, reason);\n    this.#sessions.table.owner.check();\n    const mark = Atomics.exchange(slots, markPlace(slot), ENDED);\n    this.#leaveTombstone(slot);',
+    in: 'Endings.end',
+    find: `    this.#leaveTombstone(slot);
+    this.#giveReason(slot, reason);
+    this.#sessions.table.owner.check();
+    const mark = Atomics.exchange(slots, markPlace(slot), ENDED);`,
+    replace: `    this.#giveReason(slot, reason);
+    this.#sessions.table.owner.check();
+    const mark = Atomics.exchange(slots, markPlace(slot), ENDED);
+    this.#leaveTombstone(slot);`,
     caughtBy: keyed('of a manager that died at any write of an ending'),
   },
   {
     name: 'a successor reads no tombstones',
+    in: 'recover',
     file: 'worker/recovery.ts',
     find: 'table.tombstones.restore();',
     replace: '',
@@ -41,42 +50,42 @@ export const ofKeyed = [
   },
   {
     name: 'a key that never had a session gets no tombstone when it is closed',
-    file: 'worker/rules/rules.ts',
+    in: 'Rules.closeSessionByKey',
     find: 'this.#keyed.leaveTombstone(call);',
     replace: '',
     caughtBy: keyed('a key that is closed before its session was there has none for a while'),
   },
   {
     name: 'a tombstone never expires',
-    file: 'worker/table/tombstones.ts',
+    in: 'Tombstones.has',
     find: '(this.#numbers[(at + TOMBSTONES.until) / 2] as number) <= now',
     replace: '(this.#numbers[(at + TOMBSTONES.until) / 2] as number) < now - now',
     caughtBy: keyed('a key that is closed before its session was there has none for a while'),
   },
   {
     name: 'a token opens a key’s session',
-    file: 'src/lookup/lookup.ts',
+    in: 'Lookup.#find',
     find: 'if (record.isKeyed !== keyed) return false;',
     replace: 'if (keyed && !record.isKeyed) return false;',
     caughtBy: keyed('neither opens what the other does'),
   },
   {
     name: 'a session under a key is given a token by login',
-    file: 'worker/rules/token-changes.ts',
-    find: "if (table.view.record.isKeyed) return 'ERR_TOKEN_UNKNOWN';",
+    in: 'TokenChanges.login',
+    find: `if (table.view.record.isKeyed) return 'ERR_TOKEN_UNKNOWN';`,
     replace: '',
     caughtBy: keyed('a session under a key cannot log in or rotate'),
   },
   {
     name: 'a session under a key begins anew with each put',
-    file: 'worker/rules/keyed.ts',
+    in: 'KeyedSessions.#replace',
     find: 'record.expiresAt = createdAt + call.absolute;',
     replace: 'record.expiresAt = now + call.absolute;',
     caughtBy: keyed('never grows older than its absolute timeout, however often it is put'),
   },
   {
     name: 'a session that has ended and is not freed yet hides the next one under its key',
-    file: 'src/lookup/lookup.ts',
+    in: 'Lookup.#find',
     find: 'if (keyed && view.liveMark(slot) === ENDED) return false;',
     replace: '',
     caughtBy: keyed('a key whose session has ended as stopped is refused for the absolute timeout'),

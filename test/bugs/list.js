@@ -1,6 +1,7 @@
 /**
- * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it. `find` occurs
- * once in the file.
+ * Bugs that somebody could make, each the loss of one safeguard, and for each the test that misses it: in the
+ * declaration `in`, `find` gives way to `replace`. How the place is found: `place.js`. That each has one, and that its
+ * test is there: `list.test.ts`.
  *
  * From the table outwards.
  */

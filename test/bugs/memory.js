@@ -5,6 +5,7 @@ import { resident } from './caught-by.js';
 export const ofMemory = [
   {
     name: 'large arrays lie on the heap of the C library, where they are touched whole',
+    in: 'reserve',
     file: 'src/protocol/memory.ts',
     find: 'if (bytes < LARGE) return',
     replace: 'if (bytes < LARGE * 2 ** 20) return',

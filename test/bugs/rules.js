@@ -5,7 +5,7 @@ import { bare, interleavings, recovery } from './caught-by.js';
 export const ofRules = [
   {
     name: 'a new session may have a digest that is in use',
-    file: 'worker/rules/rules.ts',
+    in: 'Rules.newSession',
     find: 'if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
     replace: 'if (this.#sessions.byId(call.id) >= 0) return',
     caughtBy: {
@@ -15,9 +15,9 @@ export const ofRules = [
   },
   {
     name: 'with the way of an old digest that of the new one is taken out, where the index cannot tell them apart',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.#forget',
     find: 'if (this.#table.sameEntry(digest, follower)) return;',
-    replace: 'if (this.#table.sameEntry(digest, follower) && slot < 0) return;',
+    replace: '',
     caughtBy: {
       file: 'test/rules/look-alikes.test.ts',
       test: 'a session is found by each digest that follows another which its index cannot tell from it',
@@ -25,14 +25,14 @@ export const ofRules = [
   },
   {
     name: 'ifVersion is not looked at',
-    file: 'worker/rules/changes.ts',
+    in: 'Changes.prepare',
     find: 'if (ifVersion !== undefined && ifVersion !== view.record.version)',
     replace: 'if (ifVersion !== undefined && view.record.version < 0)',
     caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
   },
   {
     name: 'the old digest stays in the index after login',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.login',
     find: 'this.#forget(table.digests, oldDigest, call.digest, slot);',
     replace: '',
     caughtBy: {
@@ -42,28 +42,28 @@ export const ofRules = [
   },
   {
     name: 'the token before stays in the record after login',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.login',
     find: 'record.hasPrevious = false;',
     replace: '',
     caughtBy: recovery('honours no token that was rotated out before a login'),
   },
   {
     name: 'a rotation lays no way from the token before',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.rotate',
     find: 'table.previous.insert(call.from, slot);',
     replace: '',
     caughtBy: bare('tokens over the bare rules a rotated token is honoured for its grace to the millisecond'),
   },
   {
     name: 'of two rotations from the same token both are done',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.rotate',
     find: 'if (!sameDigest(record.digest, call.from)) {',
     replace: 'if (!sameDigest(record.digest, call.from) && !record.hasPrevious) {',
     caughtBy: interleavings,
   },
   {
     name: 'a login is published before there is a way from its token',
-    file: 'worker/rules/token-changes.ts',
+    in: 'TokenChanges.login',
     find: `table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');
         this.#changes.see(slot, now);
@@ -76,7 +76,7 @@ export const ofRules = [
   },
   {
     name: 'a change is noted in the journal only after it is published',
-    file: 'worker/rules/changes.ts',
+    in: 'Changes.prepare',
     find: `by.journal?.noteIntent({ slot, generation, createdAt, pinned });
         failpoint('change: intent noted');
         table.publish(slot, pointer);
@@ -89,21 +89,21 @@ export const ofRules = [
   },
   {
     name: 'a user may have one session more than is allowed',
-    file: 'worker/rules/capacity.ts',
+    in: 'Capacity.#surplus',
     find: 'this.#sessions.users.count(user) + 1 -',
     replace: 'this.#sessions.users.count(user) -',
     caughtBy: bare('limits over the bare rules maxSessionsPerUser with end-oldest keeps the newest'),
   },
   {
     name: 'data is let in without counting it',
-    file: 'worker/rules/capacity.ts',
+    in: 'Capacity.#fits',
     find: 'table.dataBytes + table.pinnedBytes + bytes <= this.#limits.maxBytes',
     replace: 'table.dataBytes + table.pinnedBytes <= this.#limits.maxBytes',
     caughtBy: bare('limits over the bare rules all of maxBytes can be used, and not one byte more'),
   },
   {
     name: 'a session is freed before it is marked as ended',
-    file: 'worker/rules/endings.ts',
+    in: 'Endings.end',
     find: 'const mark = Atomics.exchange(slots, markPlace(slot), ENDED);',
     replace: 'const mark = Atomics.load(slots, markPlace(slot));',
     caughtBy: {
@@ -113,7 +113,7 @@ export const ofRules = [
   },
   {
     name: 'the sweep ends a session that was seen while it judged it',
-    file: 'worker/rules/endings.ts',
+    in: 'Endings.#endIfOver',
     find: 'if (Atomics.compareExchange(view.slots, markPlace(slot), mark, ENDED) !== mark) return false;',
     replace: 'Atomics.store(view.slots, markPlace(slot), ENDED);',
     caughtBy: {

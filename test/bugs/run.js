@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bugs } from './list.js';
+import { placeOf, withBug } from './place.js';
 
 /** How long one test may take, and how long vitest with it. */
 const TEST_TIMEOUT = 20_000;
@@ -33,6 +34,7 @@ process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 copyTree();
+allowUnused();
 const broken = build();
 if (broken !== undefined) throw new Error(`The tree does not build:\n${broken}`);
 
@@ -68,6 +70,14 @@ function copyTree() {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 }
 
+/** Code that is taken out may leave names that nothing uses any more. */
+function allowUnused() {
+  const path = join(copy, 'tsconfig.json');
+  const config = JSON.parse(readFileSync(path, 'utf8'));
+  Object.assign(config.compilerOptions, { noUnusedLocals: false, noUnusedParameters: false });
+  writeFileSync(path, JSON.stringify(config));
+}
+
 /** What the compiler says against the tree; undefined if nothing. */
 function build() {
   const tsc = join('node_modules', 'typescript', 'bin', 'tsc');
@@ -79,21 +89,17 @@ function build() {
 }
 
 /** Takes a safeguard out, looks whether its test notices, and puts it back. */
-async function seed({ file, find, replace, caughtBy }) {
-  const path = join(copy, file);
-  const text = readFileSync(path, 'utf8');
-  if (text.split(find).length !== 2) return `there is no one place in ${file} with: ${find}`;
-  writeFileSync(
-    path,
-    text.replace(find, () => replace),
-  );
+async function seed(bug) {
+  const place = placeOf(bug, copy);
+  const path = join(copy, place.file);
+  writeFileSync(path, withBug(place, bug.replace));
   try {
     const errors = build();
     if (errors !== undefined) return `it does not build: ${errors}`;
-    const { isCaught, how } = await run(caughtBy);
+    const { isCaught, how } = await run(bug.caughtBy);
     return isCaught ? 'caught' : how;
   } finally {
-    writeFileSync(path, text);
+    writeFileSync(path, place.text);
     build();
   }
 }

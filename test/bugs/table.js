@@ -5,28 +5,28 @@ import { bare, interleavings, recovery, table } from './caught-by.js';
 export const ofTable = [
   {
     name: 'a copied record is believed whatever its checksum',
-    file: 'src/protocol/table.ts',
+    in: 'TableView.copyRecord',
     find: 'sumWords(words, headerEnd, count, headerEnd);',
     replace: 'words[RECORD_HEADER.bodySum];',
     caughtBy: recovery('whatever words are broken, nothing throws'),
   },
   {
     name: 'no second look at the pointer after the copy',
-    file: 'src/protocol/table.ts',
+    in: 'TableView.load',
     find: 'const same = this.pointer(slot) === pointer;',
-    replace: 'const same = slot >= 0;',
+    replace: 'const same = true;',
     caughtBy: table('of a record that is replaced while it is copied, the newer is believed'),
   },
   {
     name: 'a miss is believed though the index was switched',
-    file: 'src/protocol/table.ts',
+    in: 'TableView.find',
     find: 'if (Atomics.load(this.header, switchWord) === switches) return -1;',
-    replace: 'if (switches >= 0) return -1;',
+    replace: 'return -1;',
     caughtBy: table('a miss is not believed if the index was switched under it'),
   },
   {
     name: 'a mark is taken for the session’s own, whatever its generation',
-    file: 'src/protocol/table.ts',
+    in: 'TableView.liveMark',
     find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
@@ -36,7 +36,7 @@ export const ofTable = [
   },
   {
     name: 'a mark is taken for that of a key’s former session, whatever its generation',
-    file: 'src/protocol/table.ts',
+    in: 'TableView.liveMark',
     find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
     replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
     caughtBy: {
@@ -46,7 +46,7 @@ export const ofTable = [
   },
   {
     name: 'a handle takes the mark of the next session in its slot for its own',
-    file: 'src/session/session-reader.ts',
+    in: 'SessionReader.see',
     find: 'this.#context.view.generation(this.#slot) !== this.#generation',
     replace: 'this.#generation === 0',
     caughtBy: {
@@ -56,7 +56,7 @@ export const ofTable = [
   },
   {
     name: 'a digest is compared by its first words only',
-    file: 'src/lookup/lookup.ts',
+    in: 'Lookup.#find',
     find: 'const isCurrent = sameDigest(record.digest, digest);',
     replace: 'const isCurrent = record.digest[0] === digest[0] && record.digest[1] === digest[1];',
     caughtBy: {
@@ -66,7 +66,7 @@ export const ofTable = [
   },
   {
     name: 'a seen mark is stored without a look at what it was',
-    file: 'src/protocol/seen.ts',
+    in: 'raiseMark',
     find: 'Atomics.compareExchange(words, at, read, markOf(side, now));',
     replace: 'Atomics.exchange(words, at, markOf(side, now));',
     caughtBy: {
@@ -76,14 +76,14 @@ export const ofTable = [
   },
   {
     name: 'a look that is remembered is trusted, whatever has been published since',
-    file: 'src/lookup/lookup.ts',
+    in: 'Lookup.#fromMemo',
     find: 'if (this.#isCurrent(entry)) {',
     replace: 'if (this.#isCurrent(entry) || entry.handle.alive) {',
     caughtBy: interleavings,
   },
   {
     name: 'the token that a thread drew takes the place of a later one that it was shown',
-    file: 'src/session/session-reader.ts',
+    in: 'SessionReader.learnDrawnToken',
     find: 'if (this.#newestToken() === undefined) this.#token = shown ?? token;',
     replace: 'if (shown === token) return;',
     caughtBy: {
@@ -93,42 +93,42 @@ export const ofTable = [
   },
   {
     name: 'a fenced manager writes on',
-    file: 'worker/table/owner.ts',
+    in: 'Owner.check',
     find: 'if (Atomics.load(this.header, HEADER.ownerEpoch) !== this.epoch) throwFenced();',
     replace: 'if (Number.isNaN(this.epoch)) throwFenced();',
     caughtBy: recovery('a manager that was given up for dead writes nothing, whatever it is told to do'),
   },
   {
     name: 'freed cells keep what was in them',
-    file: 'worker/table/cells.ts',
+    in: 'Cells.#zero',
     find: 'for (let i = 0; i < CELL_WORDS; i++) cells[start + i] = 0;',
     replace: 'cells[start] = 0;',
     caughtBy: table('what a session left is zeroed after two sweeps'),
   },
   {
     name: 'no quarantine: cells are used again at once',
-    file: 'worker/table/cells.ts',
+    in: 'Cells.retire',
     find: 'while (this.quarantined > QUARANTINE_CELLS + count) this.#release();',
-    replace: 'while (this.quarantined > QUARANTINE_CELLS * 0) this.#release();',
+    replace: 'while (this.quarantined > 0) this.#release();',
     caughtBy: table('a record that was replaced stays whole for thousands of cells of further changes'),
   },
   {
     name: 'a slot is allocated again under the same generation',
-    file: 'worker/table/table.ts',
+    in: 'TableWriter.#age',
     find: 'const next = ((this.view.slots[at + 1] as number) + 1) | 0;',
     replace: 'const next = (this.view.slots[at + 1] as number) | 0;',
     caughtBy: bare('data over the bare rules a handle of a session that ended never reaches the next one in its place'),
   },
   {
     name: 'an index that is rebuilt misses what is entered meanwhile',
-    file: 'worker/table/index-writer.ts',
+    in: 'IndexWriter.insert',
     find: 'if (this.#isCleared() && this.#put(this.#spare as Int32Array, key, slot)) this.#spareUsed++;',
     replace: '',
     caughtBy: table('all that is live is found, and nothing else, while the index is rebuilt again and again'),
   },
   {
     name: 'a place keeps the reports of its former session',
-    file: 'worker/rules/endings.ts',
+    in: 'Endings.#reportReusedIn',
     find: 'if (Atomics.load(view.reported, slot) !== view.record.generation) return;',
     replace: '',
     caughtBy: {

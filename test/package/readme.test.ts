@@ -18,11 +18,10 @@ import { tmpdir, totalmem } from 'node:os';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withAdditions } from '../support/additions.js';
 import { defaults, texts } from '../support/internals.js';
+import { membersOf } from '../support/members.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const api = withAdditions(readFileSync(new URL('../fixtures/api.d.ts', import.meta.url), 'utf8'));
 const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
 /** The text of each page, by its path from the root. */
 const pages = new Map(
@@ -122,12 +121,6 @@ function table(path: string, head: string): Map<string, string> {
 }
 
 describe('the tables of README and docs/', () => {
-  /** The names of an interface's members, as the public face declares them. */
-  function membersOf(name: string): string[] {
-    const body = new RegExp(`^export interface ${name}\\b.*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(api)?.[1] ?? '';
-    return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, member]) => member ?? '');
-  }
-
   /** A value as the pages write it. */
   function written(value: unknown): string {
     if (typeof value === 'string') return `\`'${value}'\``;
@@ -202,10 +195,7 @@ describe('the tables of README and docs/', () => {
   test.each(['SessionManager', 'Session', 'SessionInfo', 'NewSession', 'SessionFilter', 'SessionEvents'])(
     'every member of %s is named',
     (name) => {
-      const body = new RegExp(`^export interface ${name}\\b.*\\{\\s*([\\s\\S]*?)\\}\\n\\n`, 'm').exec(api)?.[1] ?? '';
-      const members = [...body.matchAll(/(?:^ {2}|; |^)(?:readonly )?'?([a-zA-Z-]+)'?[?]?(?:<.*?>)?[(:]/gm)].map(
-        ([, member]) => member ?? '',
-      );
+      const members = membersOf(name);
       expect(members.length).toBeGreaterThan(3);
       const text = page('docs/api.md');
       const unnamed = members.filter(
@@ -217,9 +207,7 @@ describe('the tables of README and docs/', () => {
 
   test('every event and every figure of stats() has a row, and no other does', () => {
     const names = (head: string) => [...table('docs/api.md', head).keys()].flatMap((cell) => cell.split(', '));
-    const body = /^export interface SessionEvents \{\n([\s\S]*?)^\}/m.exec(api)?.[1] ?? '';
-    const events = [...body.matchAll(/^ {2}'?([\w-]+)'?:/gm)].map(([, event]) => event ?? '');
-    expect(names('event').sort()).toEqual(events.sort());
+    expect(names('event').sort()).toEqual(membersOf('SessionEvents').sort());
     const figures = names('field of `stats()`').map((name) => name.replace(/\..*/, ''));
     expect([...new Set(figures)].sort()).toEqual(membersOf('ManagerStats').sort());
   });

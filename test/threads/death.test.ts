@@ -1,12 +1,8 @@
-import { once } from 'node:events';
-import { postMessageToThread, Worker } from 'node:worker_threads';
+import { postMessageToThread, type Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ManagerOptions, type Session, type SessionManager, startSessionManager } from '../../dist/src/index.js';
-import { randomNumbers, useUntilItDies, wrongIn } from '../fixtures/ledger.js';
-import { randomFrom } from '../support/random.js';
+import { type ManagerOptions, type SessionManager, startSessionManager } from '../../dist/src/index.js';
 import { fixture, managerThread, outcomesOf, Thread } from '../support/threads.js';
 
-const DEATHS = Number(process.env.COATCHECK_DEATHS ?? 40);
 const options = {
   maxSessions: 20_000,
   maxBytes: 20_000_000,
@@ -29,11 +25,7 @@ async function start(more: ManagerOptions = {}): Promise<{ manager: SessionManag
   const worker = spawned.find(({ threadId }) => threadId === managerThread(manager)) as Worker;
   const kill = (how: string) => {
     if (how === 'terminate') void worker.terminate();
-    else {
-      const [, stores] = /^at store (\d+)$/.exec(how) ?? [];
-      const order = stores === undefined ? { die: how } : { exitAtStore: Number(stores) };
-      postMessageToThread(managerThread(manager), order).catch(() => {});
-    }
+    else postMessageToThread(managerThread(manager), { die: how }).catch(() => {});
   };
   return { manager, kill };
 }
@@ -132,74 +124,4 @@ describe('a manager that dies', () => {
       cause: { message: 'the other end of the port is no session manager' },
     });
   });
-});
-
-test('at each of the first 60 atomic stores of a change, leaves sessions whole and readable', async () => {
-  const outcomes = new Set<string>();
-  for (let store = 1; store <= 60; store++) {
-    const { manager, kill } = await start({ name: `store ${store}` });
-    const sessions = await Promise.all(
-      Array.from({ length: 8 }, (_, n) => manager.newSession({ data: { n, old: true } })),
-    );
-    const cookies = sessions.map((session) => manager.getCookieData(session).value);
-    await postMessageToThread(managerThread(manager), { exitAtStore: store });
-    const changes = sessions.flatMap((session, n) => [session.set({ old: false, n }), session.rotate()]);
-    const more = Array.from({ length: 100 }, () => manager.newSession());
-    const settled = await outcomesOf([...changes, ...more]);
-    for (const outcome of settled) outcomes.add(outcome);
-    for (const [n, session] of sessions.entries()) {
-      const { data } = manager.getSession(cookies[n]) as Session;
-      expect(session.data).toBe(data);
-      expect(data).toEqual({ n, old: settled[n * 2] === 'done' ? false : expect.any(Boolean) });
-      if (/not-applied/.test(settled[n * 2] as string)) expect(data).toEqual({ n, old: true });
-    }
-    kill('terminate');
-    await manager.stop();
-  }
-  expect([...outcomes].sort()).toEqual(['ERR_MANAGER_FAILED not-applied', 'ERR_MANAGER_FAILED unknown']);
-});
-
-// By default fewer than the 200 of `COATCHECK_DEATHS=200`, which take a minute or two.
-test(`${DEATHS} deaths at random moments under load from two threads harm no acknowledged session`, {
-  timeout: 600_000,
-}, async () => {
-  const random = randomFrom('deaths');
-  const below = new Worker(fixture('uses-until-the-manager-dies'));
-  cleanups.push(() => below.terminate());
-  let checked = 0;
-  for (let death = 0; death < DEATHS; death++) {
-    const { manager, kill } = await start({ name: `death ${death}` });
-    below.postMessage({ ticket: manager.createTicket(), seed: random.below(2 ** 31) });
-    await once(below, 'message');
-    const how = random.pick([
-      'terminate',
-      'terminate',
-      'terminate',
-      'exit 0',
-      'throw',
-      `at store ${1 + random.below(400)}`,
-    ]);
-    let left = random.below(3000);
-    const theirsWritten = once(below, 'message');
-    const mine = await useUntilItDies(manager, 'main', randomNumbers(random.below(2 ** 31)), 16, () => {
-      if (left-- === 0) kill(how);
-    });
-    const [{ ledger: theirs }] = await theirsWritten;
-    const wrong = [
-      ...mine.wrong,
-      ...theirs.wrong,
-      ...wrongIn(manager, mine.entries),
-      ...wrongIn(manager, theirs.entries),
-    ];
-    below.postMessage({ entries: mine.entries });
-    const [answer] = await once(below, 'message');
-    expect({ death, how, wrong: [...wrong, ...answer.wrong] }).toEqual({ death, how, wrong: [] });
-    expect(answer.later).toBe('ERR_MANAGER_FAILED not-applied');
-    for (const refusal of [...mine.refusals, ...theirs.refusals]) {
-      expect(refusal).toMatch(/^ERR_MANAGER_FAILED (not-applied|unknown)$/);
-    }
-    checked += mine.entries.length + theirs.entries.length;
-    await manager.stop();
-  }
-  expect(checked).toBeGreaterThan(DEATHS);
 });

@@ -9,7 +9,7 @@ import { closeSync, mkdtempSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { postMessageToThread, setEnvironmentData, Worker } from 'node:worker_threads';
+import { postMessageToThread, setEnvironmentData, type Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -18,13 +18,10 @@ import {
   type SessionManager,
   startSessionManager,
 } from '../../dist/src/index.js';
-import { randomNumbers, useUntilItDies, wrongIn } from '../fixtures/ledger.js';
 import { clockOffset, type JoinTicket, setClockOffset } from '../support/internals.js';
-import { randomFrom } from '../support/random.js';
 import { fixture, managerThread, nextEnding, outcomesOf, Thread } from '../support/threads.js';
 
 const HOUR = 3_600_000;
-const DEATHS = Number(process.env.COATCHECK_DEATHS ?? 40);
 const options = {
   maxSessions: 20_000,
   maxBytes: 20_000_000,
@@ -341,44 +338,4 @@ test('a record that two managers died of is set aside and named, and all others 
   expect(await warned).toMatchObject([{ code: 'COATCHECK_SET_ASIDE', message: expect.stringContaining(poisoned.id) }]);
   expect([poisoned.alive, ...sessions.map(({ alive }) => alive)]).toEqual([false, ...Array(10).fill(true)]);
   expect((await manager.stats()).ended.terminated).toBe(1);
-});
-
-// By default fewer than the 200 of `COATCHECK_DEATHS=200`.
-test(`${DEATHS} deaths at random moments under load from two threads: no call is refused, no acknowledged session harmed`, {
-  timeout: 600_000,
-}, async () => {
-  const random = randomFrom('restarts');
-  const manager = await start({ maxSessions: 1_000_000, maxBytes: 2 ** 29, restarts: { most: DEATHS, within: '1h' } });
-  const below = new Worker(fixture('uses-until-the-manager-dies'));
-  cleanups.push(() => below.terminate());
-  below.postMessage({ ticket: manager.createTicket(), seed: random.below(2 ** 31) });
-  await once(below, 'message');
-  const theirsWritten = once(below, 'message');
-  let deaths = 0;
-  let left = random.below(1000);
-  manager.on('restarted', ({ restarts }) => {
-    deaths = restarts;
-    left = random.below(1500);
-  });
-  const acknowledged = () => {
-    if (left-- !== 0) return;
-    order(manager, random.pick(['terminate', 'terminate', 'exit 0', 'throw', `at store ${1 + random.below(400)}`]));
-  };
-  // The last of them has no successor: then every call is refused, and what was acknowledged can be read in peace.
-  const mine = await useUntilItDies(manager, 'main', randomNumbers(random.below(2 ** 31)), 16, acknowledged);
-  const [{ ledger: theirs }] = await theirsWritten;
-  const wrong = [
-    ...mine.wrong,
-    ...theirs.wrong,
-    ...wrongIn(manager, mine.entries),
-    ...wrongIn(manager, theirs.entries),
-  ];
-  below.postMessage({ entries: mine.entries });
-  const [answer] = await once(below, 'message');
-  expect([...wrong, ...answer.wrong]).toEqual([]);
-  for (const refusal of [...mine.refusals, ...theirs.refusals]) {
-    expect(refusal).toMatch(/^ERR_MANAGER_FAILED (not-applied|unknown)$/);
-  }
-  expect(deaths).toBe(DEATHS);
-  expect(mine.entries.length).toBeGreaterThan(DEATHS);
 });
