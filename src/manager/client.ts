@@ -101,12 +101,12 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   getSession(cookie: string | undefined, options?: { touch?: boolean }): Session<Data> | undefined {
-    const touch = checkTouch(options);
+    const touch = options === undefined || checkTouch(options);
     return typeof cookie === 'string' ? this.#lookup.byCookie(cookie, touch) : undefined;
   }
 
   async loadSession(cookie: string | undefined, options?: { touch?: boolean }): Promise<Session<Data> | undefined> {
-    const touch = checkTouch(options);
+    const touch = options === undefined || checkTouch(options);
     return typeof cookie === 'string' ? this.#claims.load(cookie, touch) : undefined;
   }
 
@@ -124,7 +124,7 @@ export class ManagerClient implements SessionManager<Data> {
   }
 
   getClaim(cookie: string | undefined, options?: { touch?: boolean }): Claim<Data> | undefined {
-    const touch = checkTouch(options);
+    const touch = options === undefined || checkTouch(options);
     return typeof cookie === 'string' ? this.#claims.byCookie(cookie, touch) : undefined;
   }
 

@@ -52,7 +52,7 @@ export const ofKeyed = [
     name: 'a key that never had a session gets no tombstone when it is closed',
     in: 'Rules.closeSessionByKey',
     find: 'this.#keyed.leaveTombstone(call);',
-    replace: '',
+    replace: '{}',
     caughtBy: keyed('a key that is closed before its session was there has none for a while'),
   },
   {
