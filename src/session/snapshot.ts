@@ -69,8 +69,8 @@ export class Snapshot {
   }
 
   /**
-   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the header was loaded, which is
-   * enough for a record without user and client.
+   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the header was loaded, which
+   * is enough for a record without user and client.
    */
   load({ record, bytes }: TableView, pointer: number, whole: boolean): void {
     if (record.version !== this.version) this.data = undefined;

@@ -10,11 +10,13 @@
  * and in A. Athalye's Porcupine; the caller does that.
  *
  * Three things are added:
- *   - What changes no state at all and may come next comes next, and nothing else is tried: in any order that exists it can be moved to the
- *     front, as it changes nothing for the others. So reads, most of a history, are no place to branch.
+ *   - What changes no state at all and may come next comes next, and nothing else is tried: in any order that exists it
+ *     can be moved to the front, as it changes nothing for the others. So reads, most of a history, are no place to
+ *     branch.
  *   - An operation that is not required may come at any time after its call, or never. It is tried last.
- *   - A model may say that states rise to levels, from which there is no way back, and up to which level an operation can happen at all. A state
- *     above the level of anything that is still to come leads nowhere. Else those that are not required would be tried in all combinations.
+ *   - A model may say that states rise to levels, from which there is no way back, and up to which level an operation
+ *     can happen at all. A state above the level of anything that is still to come leads nowhere. Else those that are
+ *     not required would be tried in all combinations.
  */
 
 export interface Model<Op, State> {

@@ -85,8 +85,8 @@ function manifest(): Manifest {
 }
 
 /**
- * Which rooms each room imports from, whoever is imported before who imports. A room is a folder, with the folders in it that are not rooms themselves; a
- * file that lies beside rooms is one of its own.
+ * Which rooms each room imports from, whoever is imported before who imports. A room is a folder, with the folders in
+ * it that are not rooms themselves; a file that lies beside rooms is one of its own.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/types': [],

@@ -1,4 +1,6 @@
-/** The public types as the compiler takes them: what an application may write with them. What they are: `api.test.ts`. */
+/**
+ * The public types as the compiler takes them: what an application may write with them. What they are: `api.test.ts`.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

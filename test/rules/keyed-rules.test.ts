@@ -1,6 +1,6 @@
 /**
- * Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never created again while
- * their key has a tombstone.
+ * Sessions under a caller's own key, over the bare rules: made, replaced, ended in every way, and never created again
+ * while their key has a tombstone.
  */
 
 import { describe, expect, test } from 'vitest';

@@ -1,15 +1,17 @@
 /**
- * A model of how records are published, retired and used again (worker/table/table.ts, worker/table/cells.ts), and of how they are
- * read (`load` in src/protocol/table.ts), in which every interleaving is walked through.
+ * A model of how records are published, retired and used again (worker/table/table.ts, worker/table/cells.ts), and of
+ * how they are read (`load` in src/protocol/table.ts), in which every interleaving is walked through.
  *
  * One slot is read. A record is a chain of two cells: a link and the record's name; and its content with the checksum.
  * A name stands for slot, generation and stamp. What may be reordered, as on a processor that orders no more than
  * atomics do (ARM, with the instructions that V8 uses):
  *
- *   plain stores    among themselves, where they are to different words; and ahead of atomic stores before them, never behind one after them.
- *                   (Not ahead of an atomic load before them: as each call begins with one, only what one call stores can be reordered so. What
- *                   would happen otherwise is walked through too: `callsInOrder: false`.)
- *   plain loads     among themselves, where no address depends on another; and behind atomic loads after them, never ahead of one before them
+ *   plain stores    among themselves, where they are to different words; and ahead of atomic stores before them, never
+ *                   behind one after them. (Not ahead of an atomic load before them: as each call begins with one, only
+ *                   what one call stores can be reordered so. What would happen otherwise is walked through too:
+ *                   `callsInOrder: false`.)
+ *   plain loads     among themselves, where no address depends on another; and behind atomic loads after them, never
+ *                   ahead of one before them
  *   atomics         not at all
  */
 
