@@ -1,7 +1,6 @@
-/** Seeded bugs name a place in the source and a test: a rename of either shows here. */
+/** Seeded bugs name a place in the source: a rename of it shows here. */
 
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,25 +35,6 @@ describe('the seeded bugs', () => {
     };
     expect(faults(fault)).toEqual([]);
   });
-
-  test('each has the test that catches it', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'coatcheck-bugs-list-'));
-    const listed = join(folder, 'tests.json');
-    const files = [...new Set(bugs.map(({ caughtBy }) => caughtBy.file))];
-    // One process for all files: they are only read for the names of their tests.
-    const args = ['list', ...files, `--json=${listed}`, '--no-isolate', '--maxWorkers=1'];
-    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'ignore' });
-    const tests = JSON.parse(readFileSync(listed, 'utf8')) as { file: string; name: string }[];
-    rmSync(folder, { recursive: true });
-    const fault = ({ caughtBy: { file, test } }: (typeof bugs)[number]) => {
-      // As `vitest -t` sees them: without the marks between a describe and what is in it.
-      const has = (each: { file: string; name: string }) =>
-        each.file === join(root, file) && each.name.replaceAll(' > ', ' ').includes(test);
-      return tests.some(has) ? undefined : `no test of ${file} is named: ${test}`;
-    };
-    expect(faults(fault)).toEqual([]);
-  }, 300_000);
 });
 
 describe('the place of a bug', () => {

@@ -232,19 +232,3 @@ test('a signal aborts in every thread that holds the session, whoever closed it'
   await here;
   expect(session.signal.reason).toBe('closed');
 });
-
-test('forty threads come, watch and go: nothing is kept for them, nobody else is harmed', async () => {
-  const manager = await start();
-  const session = await manager.newSession({ data: { n: 1 } });
-  const cookie = manager.getCookieData(session).value;
-  for (let round = 0; round < 10; round++) {
-    const threads = await Promise.all([joined(), joined(), joined(), joined()]);
-    await Promise.all(threads.map((each) => each.ask('watch', cookie)));
-    await Promise.all(threads.map((each) => each.ask('create', { linked: true })));
-    await Promise.all(threads.map((each) => each.end()));
-  }
-  await connectionsAre(manager, 1);
-  while ((await manager.stats()).sessions !== 1);
-  expect(session.data).toEqual({ n: 1 });
-  expect((await manager.stats()).ended.terminated).toBe(40);
-});
