@@ -20,6 +20,7 @@ import { formatId } from '../src/protocol/ids.js';
 import { COUNTER, ENDED, HEADER, PICKED, WORK } from '../src/protocol/layout.js';
 import { reserveFloat64, reserveInt32 } from '../src/protocol/memory.js';
 import { REASONS } from '../src/protocol/notices.js';
+import { SessionRecord } from '../src/protocol/record.js';
 import { TOMBSTONE_LIFETIME } from '../src/protocol/tombstones.js';
 import { failpoint } from './failpoints.js';
 import type { Sessions } from './rules/sessions.js';
@@ -54,6 +55,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
   const { table } = sessions;
   const { view, cells, owner, pace, counters } = table;
   const { header, reasons } = view;
+  const record = new SessionRecord();
   const { digests, previous, ids } = table;
   const setAside: string[] = [];
   clampCounts();
@@ -86,16 +88,14 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     else if (view.mark(slot) === ENDED || (isDecided && (reasons[slot] as number) & PICKED)) free(slot);
     else if (slot !== suspect && isWhole(slot, pointer) && cells.assign(pointer, assigned)) restore(slot);
     else {
-      setAside.push(view.copyRecordHeader(pointer) ? idOfCopy(slot) : `slot ${slot}`);
+      setAside.push(view.copyHeader(pointer, record) ? idOfCopy(slot) : `slot ${slot}`);
       reasons[slot] = REASONS.indexOf('terminated') + 1;
       free(slot);
     }
   }
 
   function isWhole(slot: number, pointer: number): boolean {
-    if (!view.copyRecord(pointer)) return false;
-    const { record } = view;
-    record.parse(view.words);
+    if (!view.copyHeader(pointer, record) || !view.copyBody(pointer, record)) return false;
     return record.slot === slot && record.generation === view.generation(slot) && record.dataBytes >= 0;
   }
 
@@ -104,10 +104,8 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
    * seen, because a recovery has no clock.
    */
   function idOfCopy(slot: number): string {
-    const { record } = view;
-    record.parse(view.words);
     if (record.isKeyed && record.slot === slot)
-      table.tombstones.add(record.digest, view.seen(slot, view.mark(slot)) + TOMBSTONE_LIFETIME);
+      table.tombstones.add(record.digest, view.seen(record, view.mark(slot)) + TOMBSTONE_LIFETIME);
     return formatId(record.id);
   }
 
@@ -119,7 +117,6 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
 
   function restore(slot: number): void {
     failpoint('recovery: cells assigned');
-    const { record } = view;
     owner.check();
     reasons[slot] = 0;
     if (record.stampHigh >>> 0 > stampHigh >>> 0) stampLow = 0;
@@ -132,7 +129,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     if (record.hasPrevious) previous.carry(record.previousDigest, slot);
     stamps[slot] = (record.stampHigh >>> 0) * 2 ** 32 + (record.stampLow >>> 0);
     userSince[slot] = record.userSince;
-    sessions.restore(slot);
+    sessions.restore(record);
     failpoint('recovery: session entered');
   }
 
@@ -146,7 +143,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
     header[HEADER.workSlot] = slot + 1;
     judge(slot);
     failpoint('recovery: slot judged');
-    pace.spend(UNITS.record + (view.pointer(slot) === 0 ? 0 : view.record.length / UNITS.bytes));
+    pace.spend(UNITS.record + (view.pointer(slot) === 0 ? 0 : record.length / UNITS.bytes));
     if (pace.isOver) yield;
   }
   header[HEADER.workSlot] = 0;
@@ -172,8 +169,7 @@ export function* recover(sessions: Sessions, survivors: readonly Survivor[], sus
       return;
     }
     const { slot, generation } = journal.intentOf(call);
-    const { record } = view;
-    const left = slot >= 0 && slot < slots && view.load(slot, false) !== 0 && record.generation === generation;
+    const left = slot >= 0 && slot < slots && view.load(slot, record) !== 0 && record.generation === generation;
     if (left && record.connection === number && (record.call | 0) === call) journal.answered(call, 'done');
   }
 

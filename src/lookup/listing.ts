@@ -9,6 +9,7 @@ import type { ByteWriter } from '../protocol/bytes.js';
 import { CALL, type CloseAllCall, readTarget, type Target, writeCloseAll } from '../protocol/calls.js';
 import { formatId, parseId } from '../protocol/ids.js';
 import { ENDED, HEADER } from '../protocol/layout.js';
+import { SessionRecord } from '../protocol/record.js';
 import { callInTurn, type SessionContext } from '../session/context.js';
 import { toSessionInfo, toUtf8 } from '../session/info.js';
 import type { SessionId, SessionInfo } from '../types/types.js';
@@ -31,6 +32,7 @@ export function writerOfCloseAll({ userId, except, createdBefore, limit }: Resol
 export class Listing {
   readonly #context: SessionContext;
   readonly #filter: ResolvedFilter<SessionId>;
+  readonly #record = new SessionRecord();
 
   constructor(context: SessionContext, filter: ResolvedFilter<SessionId>) {
     this.#context = context;
@@ -95,17 +97,17 @@ export class Listing {
   #info({ slot, generation }: Target): SessionInfo | undefined {
     const { view, now } = this.#context;
     const { userId, except, createdBefore } = this.#filter;
-    if (view.load(slot, true) === 0) return undefined;
-    const { record, bytes } = view;
-    const mark = view.liveMark(slot);
+    const record = this.#record;
+    if (view.load(slot, record, true) === 0) return undefined;
+    const mark = view.liveMark(record);
     if (mark === ENDED || record.generation !== generation) return undefined;
-    const lastSeenAt = view.seen(slot, mark);
+    const lastSeenAt = view.seen(record, mark);
     const endsAt = record.endsAt(lastSeenAt);
     if (endsAt <= now() || (createdBefore !== undefined && record.createdAt >= createdBefore)) return undefined;
     const info = toSessionInfo({
       id: formatId(record.id),
-      user: bytes.subarray(record.userStart, record.clientStart),
-      client: bytes.subarray(record.clientStart, record.dataStart),
+      user: record.user,
+      client: record.client,
       createdAt: record.createdAt,
       lastSeenAt,
       endsAt,

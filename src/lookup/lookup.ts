@@ -4,6 +4,7 @@ import type { CookieFormat } from '../cookies/format.js';
 import type { Target } from '../protocol/calls.js';
 import { parseId } from '../protocol/ids.js';
 import { DIGEST_WORDS, ENDED, HEADER } from '../protocol/layout.js';
+import { SessionRecord } from '../protocol/record.js';
 import { sameDigest, type TableView } from '../protocol/table.js';
 import type { PresentedToken } from '../session/claim.js';
 import type { SessionContext } from '../session/context.js';
@@ -24,7 +25,8 @@ export class Lookup {
   readonly #keys = new Memo();
   readonly #digest = new Int32Array(DIGEST_WORDS);
   #lastRequested: RequestedSession | undefined;
-  /** The pointer of the record that `#find` found last, and whether it matched by its previous digest. */
+  /** What the search under way has found: the record, its pointer, and whether it matched by its previous digest. */
+  readonly #record = new SessionRecord();
   #pointer = 0;
   #byPrevious = false;
 
@@ -73,7 +75,7 @@ export class Lookup {
     if (this.#isCurrent(entry)) {
       const now = this.#now();
       if (now < entry.until) {
-        if (entry.handle.see(now, touch)) return entry;
+        if (touch ? entry.handle.see(now) : entry.handle.isAliveAt(now)) return entry;
         // Ended, unless the record was replaced in the meantime. A key is looked up again in any case: it may have its
         // next session already, in another slot or in the same one, even with the same stamp, if the manager's
         // successor found no stamp to continue from.
@@ -94,26 +96,25 @@ export class Lookup {
    */
   #byDigest(text: string, digest: Int32Array, token: string | undefined, touch: boolean): MemoEntry | undefined {
     const view = this.#view;
-    const { record } = view;
+    const record = this.#record;
     for (;;) {
-      const slot = this.#find(digest, token === undefined);
-      if (slot < 0) return undefined;
+      if (!this.#find(digest, token === undefined)) return undefined;
       const pointer = this.#pointer;
+      const { slot } = record;
       const now = this.#now();
-      const mark = view.liveMark(slot);
-      if (mark === ENDED) return undefined;
       const until = this.#byPrevious ? record.graceUntil : Number.POSITIVE_INFINITY;
-      if (now >= until || record.endsAt(view.seen(slot, mark)) <= now) {
+      if (now >= until) {
+        if (view.liveMark(record) === ENDED) return undefined;
         // The record was replaced in the meantime: look it up again.
         if (view.pointer(slot) !== pointer) continue;
-        if (now >= until) this.#reportReused(slot);
+        this.#reportReused(record);
         return undefined;
       }
       const known = this.#byPrevious && token !== undefined ? unseal(token, record.sealed) : token;
       const { stampLow, stampHigh, length: bytes } = record;
-      const handle = this.#handleAt(slot);
+      const handle = this.#handleOf(record, pointer);
       if (handle === undefined) return undefined;
-      if (!handle.see(now, touch)) {
+      if (!(touch ? handle.see(now) : handle.isAliveAt(now))) {
         if (view.pointer(slot) !== pointer) continue;
         return undefined;
       }
@@ -128,18 +129,17 @@ export class Lookup {
   }
 
   /**
-   * The slot whose record has this digest, as its current or its previous one; its header is loaded then. `keyed` keeps
-   * keys and tokens apart: neither finds a session of the other kind.
+   * Searches the record that has this digest, as its current or its previous one. `keyed` keeps keys and tokens apart:
+   * neither finds a session of the other kind.
    */
-  #find(digest: Int32Array, keyed: boolean): number {
+  #find(digest: Int32Array, keyed: boolean): boolean {
     const view = this.#view;
+    const record = this.#record;
     const matches = (slot: number): boolean => {
-      const pointer = view.load(slot, false);
-      if (pointer === 0) return false;
-      const { record } = view;
-      if (record.isKeyed !== keyed) return false;
+      const pointer = view.load(slot, record);
+      if (pointer === 0 || record.isKeyed !== keyed) return false;
       // An ended session that is not freed yet must not hide the next one under the same key.
-      if (keyed && view.liveMark(slot) === ENDED) return false;
+      if (keyed && view.liveMark(record) === ENDED) return false;
       const isCurrent = sameDigest(record.digest, digest);
       if (!isCurrent && !(record.hasPrevious && sameDigest(record.previousDigest, digest))) return false;
       this.#pointer = pointer;
@@ -149,24 +149,24 @@ export class Lookup {
     const keyA = digest[0] as number;
     const keyB = digest[1] as number;
     // A rotated token enters the second index before it leaves the first: searched in this order, it is never missed.
-    const slot = view.find('digests', keyA, keyB, matches);
-    return slot >= 0 ? slot : view.find('previous', keyA, keyB, matches);
+    return view.find('digests', keyA, keyB, matches) >= 0 || view.find('previous', keyA, keyB, matches) >= 0;
   }
 
-  /** The handle of the session whose header was loaded last; undefined if it has ended since. */
-  #handleAt(slot: number): SessionHandle | undefined {
-    const { generation } = this.#view.record;
+  /** The handle of the session whose record was loaded from `pointer`; undefined if it has ended since. */
+  #handleOf(record: SessionRecord, pointer: number): SessionHandle | undefined {
+    const { slot, generation } = record;
     const existing = this.#handles.get(slot, generation);
     const handle = existing ?? new SessionHandle(this.#context, slot, generation);
-    if (!handle.refresh()) return undefined;
+    if (!handle.learn(record, pointer)) return undefined;
     if (existing === undefined) this.#handles.add(handle);
     return handle;
   }
 
   /** The handle of this session; undefined if its slot holds another one, or none. */
   handleOf({ slot, generation }: Target): SessionHandle | undefined {
-    const isThere = this.#view.load(slot, false) !== 0 && this.#view.record.generation === generation;
-    return isThere ? this.#handleAt(slot) : undefined;
+    const record = this.#record;
+    const pointer = this.#view.load(slot, record);
+    return pointer !== 0 && record.generation === generation ? this.#handleOf(record, pointer) : undefined;
   }
 
   /** The largest size of one session's data, in bytes. */
@@ -211,35 +211,39 @@ export class Lookup {
   }
 
   /** The slot and generation of the live session with this id; undefined if there is none. */
-  targetOf(id: string): { readonly slot: number; readonly generation: number } | undefined {
-    const words = parseId(id);
-    if (words === undefined) return undefined;
-    const view = this.#view;
-    const { record } = view;
-    for (;;) {
-      let pointer = 0;
-      const slot = view.find('ids', words[0] as number, words[1] as number, (candidate) => {
-        pointer = view.load(candidate, false);
-        return pointer !== 0 && sameDigest(record.id, words);
-      });
-      if (slot < 0) return undefined;
-      const mark = view.liveMark(slot);
-      if (mark === ENDED) return undefined;
-      if (record.endsAt(view.seen(slot, mark)) > this.#now()) return { slot, generation: record.generation };
-      if (view.pointer(slot) === pointer) return undefined;
-    }
+  targetOf(id: string): Target | undefined {
+    return this.#findById(id) ? { slot: this.#record.slot, generation: this.#record.generation } : undefined;
   }
 
   byId(id: string): SessionHandle | undefined {
-    return this.targetOf(id) === undefined ? undefined : this.#handleAt(this.#view.record.slot);
+    return this.#findById(id) ? this.#handleOf(this.#record, this.#pointer) : undefined;
+  }
+
+  /** Searches the record of the live session with this id. */
+  #findById(id: string): boolean {
+    const words = parseId(id);
+    if (words === undefined) return false;
+    const view = this.#view;
+    const record = this.#record;
+    for (;;) {
+      const slot = view.find('ids', words[0] as number, words[1] as number, (candidate) => {
+        this.#pointer = view.load(candidate, record);
+        return this.#pointer !== 0 && sameDigest(record.id, words);
+      });
+      if (slot < 0) return false;
+      const mark = view.liveMark(record);
+      if (mark === ENDED) return false;
+      if (record.endsAt(view.seen(record, mark)) > this.#now()) return true;
+      if (view.pointer(slot) === this.#pointer) return false;
+    }
   }
 
   /**
    * Reports to the sweep that a token came back after its grace. The generation is stored first, as the slot may be
    * allocated anew before the sweep reads the report.
    */
-  #reportReused(slot: number): void {
-    Atomics.store(this.#view.reported, slot, this.#view.record.generation);
+  #reportReused({ slot, generation }: SessionRecord): void {
+    Atomics.store(this.#view.reported, slot, generation);
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));
     Atomics.add(this.#view.header, HEADER.reports, 1);
   }

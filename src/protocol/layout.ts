@@ -169,19 +169,13 @@ export const DIGEST_WORDS = 8;
 export const ID_WORDS = 4;
 /** The new token, encrypted under a key derived from the old one: 32 bytes and a tag of 16. */
 export const SEALED_BYTES = 48;
-const PREVIOUS_WORDS = DIGEST_WORDS + 2 + SEALED_BYTES / 4;
+/** The previous digest, until when it is honoured, and the sealed token. */
+export const PREVIOUS_WORDS = DIGEST_WORDS + 2 + SEALED_BYTES / 4;
 export const MAX_RECORD_HEADER_WORDS = RECORD_HEADER.words + 5 * 2 + PREVIOUS_WORDS;
 export const MAX_TEXT_BYTES = 256;
 /** Three texts, each behind its length. */
 export const MAX_CLIENT_BYTES = 3 * (MAX_TEXT_BYTES + 2);
 export const MAX_META_BYTES = MAX_RECORD_HEADER_WORDS * 4 + MAX_TEXT_BYTES + MAX_CLIENT_BYTES + 3;
-
-/** Words of a record header with these flags. */
-export function recordHeaderWords(flags: number): number {
-  let words: number = RECORD_HEADER.words;
-  for (let flag = 1; flag <= FLAG.linkedTo; flag <<= 1) if (flags & flag) words += 2;
-  return flags & FLAG.previous ? words + PREVIOUS_WORDS : words;
-}
 
 /** Cells that a record of `bytes` bytes takes. */
 export function cellsFor(bytes: number): number {

@@ -44,7 +44,6 @@ import {
   MAX_META_BYTES,
   PICKED,
   RECORD_HEADER,
-  recordHeaderWords,
   SEGMENT_BITS,
   SEGMENT_MASK,
   SLOT_WORDS,
@@ -53,8 +52,8 @@ import {
 } from './layout.js';
 import { wordsOf } from './memory.js';
 import { REASONS, type Reason } from './notices.js';
-import { RecordHeader, SCRATCH_WORDS } from './record-header.js';
-import { raiseMark, seenAt } from './seen.js';
+import type { SessionRecord } from './record.js';
+import { seenAt } from './seen.js';
 
 /** Which of a table's three indexes: each has two buffers and a count of switches in the header. */
 export type IndexName = 'digests' | 'previous' | 'ids';
@@ -90,12 +89,6 @@ export class TableView {
   readonly #indexMask: number;
   readonly #scatterA: number;
   readonly #scatterB: number;
-  /** The record copied last, without the links between its cells. */
-  words = new Int32Array(SCRATCH_WORDS);
-  /** The same memory as bytes. What lies behind the record's length, or was not copied, is undefined. */
-  bytes = new Uint8Array(this.words.buffer);
-  /** The header of the record that `load` loaded last. */
-  readonly record = new RecordHeader();
 
   constructor(memory: TableMemory) {
     this.shape = memory.shape;
@@ -133,13 +126,13 @@ export class TableView {
   }
 
   /**
-   * The mark of the session whose record is loaded; ENDED if the slot belongs to another session by now. The generation
-   * is read after the mark: it changes before the slot's next session gets a mark, so a mark under the same generation
-   * is this session's own.
+   * The mark of the session that a record belongs to; ENDED if its slot belongs to another session by now. The
+   * generation is read after the mark: it changes before the slot's next session gets a mark, so a mark under the same
+   * generation is this session's own.
    */
-  liveMark(slot: number): number {
-    const mark = this.mark(slot);
-    return this.generation(slot) === this.record.generation ? mark : ENDED;
+  liveMark(record: SessionRecord): number {
+    const mark = this.mark(record.slot);
+    return this.generation(record.slot) === record.generation ? mark : ENDED;
   }
 
   /**
@@ -161,14 +154,9 @@ export class TableView {
     return (Atomics.load(this.reasons, slot) & ~PICKED) - 1;
   }
 
-  /** When the session whose record is loaded was last seen, according to `mark` as it was read. */
-  seen(slot: number, mark: number): number {
-    return seenAt(this.slots, markPlace(slot), mark, this.record.createdAt);
-  }
-
-  /** Marks the session whose record is loaded as seen; false if it has ended since `mark` was read. */
-  raise(slot: number, mark: number, now: number): boolean {
-    return raiseMark(this.slots, markPlace(slot), mark, this.record.createdAt, now);
+  /** When the session that a record belongs to was last seen, according to `mark` as it was read. */
+  seen(record: SessionRecord, mark: number): number {
+    return seenAt(this.slots, markPlace(record.slot), mark, record.createdAt);
   }
 
   /** True if the slot's current record is the one that had this pointer and this stamp. */
@@ -182,12 +170,12 @@ export class TableView {
   // ------------------------------------------------------------ records
 
   /**
-   * Copies words [from, to) of the record under `pointer` into `words`, in whole cells: `from` must be a multiple of
-   * CELL_PAYLOAD, and words behind `to` may be copied too. False if the chain of cells leaves the table.
+   * Copies words [from, to) of the record under `pointer`, in whole cells: `from` must be a multiple of CELL_PAYLOAD,
+   * and words behind `to` may be copied too. False if the chain of cells leaves the table.
    */
-  copyWords(pointer: number, from: number, to: number): boolean {
-    this.#ensureLength(to);
-    const { words } = this;
+  copyWords(pointer: number, into: SessionRecord, from: number, to: number): boolean {
+    into.ensureLength(to + CELL_PAYLOAD);
+    const { words } = into;
     let cell = pointer;
     for (let at = 0; at < to; at += CELL_PAYLOAD) {
       const cells = this.segments[cell >>> SEGMENT_BITS];
@@ -200,57 +188,43 @@ export class TableView {
     return true;
   }
 
-  /** Copies the header of the record under `pointer` into `words`. False if its checksum is wrong. */
-  copyRecordHeader(pointer: number): boolean {
-    const { words } = this;
-    if (!this.copyWords(pointer, 0, 2 * CELL_PAYLOAD)) return false;
-    const count = recordHeaderWords(words[RECORD_HEADER.flags] as number);
-    if (count > 2 * CELL_PAYLOAD && !this.copyWords(pointer, 2 * CELL_PAYLOAD, count)) return false;
-    return words[RECORD_HEADER.headerSum] === recordHeaderSum(words, count);
+  /** Copies the header of the record under `pointer`. False if its checksum is wrong. */
+  copyHeader(pointer: number, into: SessionRecord): boolean {
+    if (!this.copyWords(pointer, into, 0, 2 * CELL_PAYLOAD)) return false;
+    const count = into.headerWords;
+    if (count > 2 * CELL_PAYLOAD && !this.copyWords(pointer, into, 2 * CELL_PAYLOAD, count)) return false;
+    return into.words[RECORD_HEADER.headerSum] === headerSum(into.words, count);
   }
 
-  /** Copies the whole record under `pointer` into `words`. False if one of its checksums is wrong. */
-  copyRecord(pointer: number): boolean {
-    if (!this.copyRecordHeader(pointer)) return false;
-    const length = this.words[RECORD_HEADER.length] as number;
+  /** Copies the body behind a header that `copyHeader` or `load` has copied. False if its checksum is wrong. */
+  copyBody(pointer: number, into: SessionRecord): boolean {
+    const { length, headerWords } = into;
     if (length < RECORD_HEADER.words * 4 || length > MAX_META_BYTES + this.shape.maxSessionBytes) return false;
     const count = Math.ceil(length / 4);
-    const headerEnd = recordHeaderWords(this.words[RECORD_HEADER.flags] as number);
     // The header is valid here. The body's first words may have been copied with the header's cells; if they belong to
     // another record, the body's checksum is wrong.
-    const copied = Math.max(2, Math.ceil(headerEnd / CELL_PAYLOAD)) * CELL_PAYLOAD;
-    if (count > copied && !this.copyWords(pointer, copied, count)) return false;
-    const { words } = this;
-    return words[RECORD_HEADER.bodySum] === sumWords(words, headerEnd, count, headerEnd);
-  }
-
-  #ensureLength(count: number): void {
-    if (this.words.length >= count + CELL_PAYLOAD) return;
-    const grown = new Int32Array(Math.max(count + CELL_PAYLOAD, this.words.length * 2));
-    grown.set(this.words);
-    this.words = grown;
-    this.bytes = new Uint8Array(grown.buffer);
+    const copied = Math.max(2, Math.ceil(headerWords / CELL_PAYLOAD)) * CELL_PAYLOAD;
+    if (count > copied && !this.copyWords(pointer, into, copied, count)) return false;
+    return into.words[RECORD_HEADER.bodySum] === sumWords(into.words, headerWords, count, headerWords);
   }
 
   /**
-   * Loads the record that the slot holds now: its header into `record`, with `whole` also its body into `words`.
-   * Returns the pointer that it was published by; 0 if the slot is empty or its memory is broken. The cases are argued
-   * at the head of this file. The caller checks the slot's mark afterwards.
+   * Loads the header of the record that the slot holds now, with `whole` also its body, into a record that belongs to
+   * the caller. Returns the pointer that it was published by; 0 if the slot is empty or its memory is broken. The cases
+   * are argued at the head of this file. The caller checks the slot's mark afterwards.
    */
-  load(slot: number, whole: boolean): number {
+  load(slot: number, into: SessionRecord, whole = false): number {
     let broken = 0;
     for (let tries = 0; ; tries++) {
       const pointer = this.pointer(slot);
       if (pointer === 0) return 0;
       const proved =
-        (whole ? this.copyRecord(pointer) : this.copyRecordHeader(pointer)) &&
-        this.words[RECORD_HEADER.slot] === slot &&
-        this.words[RECORD_HEADER.generation] === this.generation(slot);
+        this.copyHeader(pointer, into) &&
+        (!whole || this.copyBody(pointer, into)) &&
+        into.slot === slot &&
+        into.generation === this.generation(slot);
       const same = this.pointer(slot) === pointer;
-      if (proved && (same || tries >= TRIES_OF_A_MOVING_RECORD)) {
-        this.record.parse(this.words);
-        return pointer;
-      }
+      if (proved && (same || tries >= TRIES_OF_A_MOVING_RECORD)) return pointer;
       if (!proved && same && ++broken >= TRIES_OF_A_BROKEN_RECORD) return 0;
     }
   }
@@ -298,7 +272,7 @@ export class TableView {
 }
 
 /** A record header's checksum: over all its words except the checksum itself. */
-export function recordHeaderSum(words: Int32Array, count: number): number {
+export function headerSum(words: Int32Array, count: number): number {
   return sumWords(words, RECORD_HEADER.headerSum + 1, count, sumWords(words, 0, RECORD_HEADER.headerSum, count));
 }
 

@@ -9,15 +9,19 @@ import { decodeData } from '../protocol/data/decode.js';
 import { SessionError } from '../protocol/errors.js';
 import { formatId } from '../protocol/ids.js';
 import { ENDED } from '../protocol/layout.js';
+import { SessionRecord } from '../protocol/record.js';
 import { raiseMark, seenAt } from '../protocol/seen.js';
 import { markPlace } from '../protocol/table.js';
 import type { EndReason, Seen, Session, SessionId, SignalReason } from '../types/types.js';
 import type { SessionContext } from './context.js';
 import { toInstant } from './info.js';
 import { newAbort, type RequestedSession, Snapshot } from './snapshot.js';
-import { newestTokenOf } from './tokens.js';
+import { maskBefore, newestTokenOf } from './tokens.js';
 
 export type Data = Record<string, unknown>;
+
+/** What a method reads on its own; never kept from one method to the next. */
+const record = new SessionRecord();
 
 export class SessionReader {
   // All state is private: copying or printing a session must not reveal the table.
@@ -34,9 +38,9 @@ export class SessionReader {
    * thread that made them. Read through methods, as private getters are slow in V8.
    */
   #lastSnapshot: Snapshot | undefined;
-  // For a session that this thread made, until the first snapshot: the words of its id, its creation time counted from
-  // `beganAt`, and the requested values. They are stored as Smis in the object itself: most of the cost of a new
-  // session is that the garbage collector has to copy what it refers to.
+  // The words of the session's id; for a session that this thread made, until the first snapshot, its creation time
+  // counted from `beganAt`, and the requested values. The numbers are Smis in the object itself: most of the cost of a
+  // new session is that the garbage collector has to copy what it refers to.
   #idA = 0;
   #idB = 0;
   #idC = 0;
@@ -74,12 +78,16 @@ export class SessionReader {
    * read.
    */
   initialize(id: Int32Array, createdAt: number, requested: RequestedSession): void {
-    this.#idA = id[0] as number;
-    this.#idB = id[1] as number;
-    this.#idC = id[2] as number;
-    this.#idD = id[3] as number;
+    this.#setId(id);
     this.#createdAfter = createdAt - this.#context.beganAt;
     this.#requested = requested;
+  }
+
+  #setId(words: Int32Array): void {
+    this.#idA = words[0] as number;
+    this.#idB = words[1] as number;
+    this.#idC = words[2] as number;
+    this.#idD = words[3] as number;
   }
 
   /** The handles that stay in memory as long as this one does; undefined until it is put into a group. */
@@ -99,8 +107,7 @@ export class SessionReader {
     const snapshot = new Snapshot();
     this.#lastSnapshot = snapshot;
     if (this.#requested === undefined) return snapshot;
-    const id = formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD));
-    snapshot.initialize(id, this.#context.beganAt + this.#createdAfter, this.#requested);
+    snapshot.initialize(this.#context.beganAt + this.#createdAfter, this.#requested);
     this.#requested = undefined;
     return snapshot;
   }
@@ -110,42 +117,66 @@ export class SessionReader {
   /** Reads the record if it has changed. False if the slot does not hold this session any more. */
   refresh(): boolean {
     const { view } = this.#context;
-    const snapshot = this.#snapshot();
-    if (snapshot.pointer !== 0 && view.isCurrent(this.#slot, snapshot.pointer, snapshot.stampLow, snapshot.stampHigh))
-      return true;
-    const pointer = view.load(this.#slot, false);
-    if (pointer === 0 || view.record.generation !== this.#generation) return false;
-    // The checksum covers the body too: what lies in it can be trusted only if the whole record is read.
-    if (view.record.userBytes > 0 || view.record.clientBytes > 0) return this.#read();
-    snapshot.load(view, pointer, false);
-    return true;
+    const { pointer, stampLow, stampHigh } = this.#snapshot();
+    if (pointer !== 0 && view.isCurrent(this.#slot, pointer, stampLow, stampHigh)) return true;
+    return this.learn(record, this.#load());
   }
 
-  #read(): boolean {
+  /** Loads this session's record into `record`, and returns its pointer; 0 if the slot does not hold it any more. */
+  #load(whole = false): number {
+    const pointer = this.#context.view.load(this.#slot, record, whole);
+    return pointer !== 0 && record.generation === this.#generation ? pointer : 0;
+  }
+
+  /**
+   * Takes over what a record of this session says, whose header was loaded from `pointer`. False if the pointer is 0,
+   * or the slot does not hold this session any more.
+   */
+  learn(loaded: SessionRecord, pointer: number): boolean {
+    const snapshot = this.#snapshot();
+    if (pointer === 0) return false;
+    if (snapshot.isOf(loaded, pointer)) return true;
     const { view } = this.#context;
-    const pointer = view.load(this.#slot, true);
-    if (pointer === 0 || view.record.generation !== this.#generation) return false;
-    this.#snapshot().load(view, pointer, true);
+    let current = pointer;
+    // The texts can be trusted only if the whole body is copied, as one checksum covers all of it.
+    const hasTexts = loaded.userBytes > 0 || loaded.clientBytes > 0;
+    if (hasTexts && !view.copyBody(pointer, loaded)) {
+      current = view.load(this.#slot, loaded, true);
+      if (current === 0 || loaded.generation !== this.#generation) return false;
+    }
+    this.#setId(loaded.id);
+    snapshot.load(loaded, current);
     return true;
   }
 
   /**
-   * True if the session is alive at `now`, judged by the snapshot, which must be current. If `touch` is set, marks it
-   * as seen.
+   * The mark of this session if it is alive at `now`, judged by the snapshot, which must be current; ENDED otherwise.
    */
-  see(now: number, touch: boolean): boolean {
+  #liveMark(now: number): number {
     const { slots } = this.#context.view;
     const snapshot = this.#snapshot();
     const at = markPlace(this.#slot);
     const mark = Atomics.load(slots, at);
     // The generation has to be loaded after the mark: see `TableView.liveMark`.
-    if (mark === ENDED || this.#context.view.generation(this.#slot) !== this.#generation) return false;
+    if (mark === ENDED || this.#context.view.generation(this.#slot) !== this.#generation) return ENDED;
     const seen = seenAt(slots, at, mark, snapshot.createdAt);
-    if (Math.min(seen + snapshot.idle, snapshot.absoluteAt) <= now) return false;
+    if (Math.min(seen + snapshot.idle, snapshot.absoluteAt) <= now) return ENDED;
     snapshot.lastSeenAt = seen;
-    if (!touch) return true;
+    return mark;
+  }
+
+  /** Whether the session is alive at `now`, judged by the snapshot, which must be current. */
+  isAliveAt(now: number): boolean {
+    return this.#liveMark(now) !== ENDED;
+  }
+
+  /** Marks the session as seen at `now`. False if it is not alive, judged by the snapshot, which must be current. */
+  see(now: number): boolean {
+    const mark = this.#liveMark(now);
+    if (mark === ENDED) return false;
+    const snapshot = this.#snapshot();
     snapshot.touchedAt = now;
-    return raiseMark(slots, at, mark, snapshot.createdAt, now);
+    return raiseMark(this.#context.view.slots, markPlace(this.#slot), mark, snapshot.createdAt, now);
   }
 
   /** Brings the snapshot up to date. True if the session is alive. */
@@ -153,7 +184,7 @@ export class SessionReader {
     if (this.#snapshot().endedBy !== undefined) return false;
     while (this.refresh()) {
       const { pointer } = this.#snapshot();
-      if (this.see(this.#context.now(), false)) return true;
+      if (this.isAliveAt(this.#context.now())) return true;
       // Ended, unless the snapshot was replaced by another record in the meantime: then it is judged again.
       if (this.#context.view.pointer(this.#slot) === pointer) return false;
     }
@@ -173,7 +204,7 @@ export class SessionReader {
   }
 
   get id(): SessionId {
-    return this.#snapshot().id;
+    return formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD)) as SessionId;
   }
 
   get userId(): string | undefined {
@@ -217,13 +248,10 @@ export class SessionReader {
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
     const snapshot = this.#snapshot();
     if (snapshot.data !== undefined) return snapshot.data;
-    if (!this.#read()) throw new SessionError('ERR_SESSION_ENDED');
-    const { record, bytes } = this.#context.view;
+    const pointer = this.#load(true);
+    if (!this.learn(record, pointer)) throw new SessionError('ERR_SESSION_ENDED');
     try {
-      snapshot.data = decodeData(
-        bytes.subarray(record.dataStart, record.length),
-        this.#context.knownKeys,
-      ) as Readonly<Data>;
+      snapshot.data = decodeData(record.data, this.#context.knownKeys) as Readonly<Data>;
     } catch (cause) {
       throw new SessionError('ERR_INVALID_DATA', 'The session holds data that this build has not written', { cause });
     }
@@ -259,7 +287,7 @@ export class SessionReader {
   }
 
   touch(): boolean {
-    return this.refresh() && this.see(this.#context.now(), true);
+    return this.refresh() && this.see(this.#context.now());
   }
 
   /** What the last `touch`, or the last lookup that marked the session as seen, has changed. */
@@ -289,8 +317,7 @@ export class SessionReader {
   currentToken(): string | undefined {
     const token = this.#newestToken();
     if (!this.#current()) throw new SessionError('ERR_SESSION_ENDED');
-    const { view } = this.#context;
-    if (token === undefined && view.load(this.#slot, false) !== 0 && view.record.isKeyed) throw noToken();
+    if (token === undefined && this.#load() !== 0 && record.isKeyed) throw noToken();
     return token;
   }
 
@@ -305,16 +332,22 @@ export class SessionReader {
    * replaced it. Undefined if it is none of this session's tokens, or the session has ended.
    */
   newestTokenFor(token: string): string | undefined {
-    const { view, now } = this.#context;
     if (!this.#current()) return undefined;
     const snapshot = this.#snapshot();
     if (snapshot.token === token) return token;
-    const pointer = view.load(this.#slot, false);
-    const { record } = view;
-    if (pointer === 0 || record.generation !== this.#generation) return undefined;
-    const newest = newestTokenOf(token, record, now());
-    if (newest === token && snapshot.isOfRecord(pointer, record)) snapshot.token = token;
+    const pointer = this.#load();
+    if (pointer === 0) return undefined;
+    const newest = newestTokenOf(token, record, this.#context.now());
+    if (newest === token && snapshot.isOf(record, pointer)) snapshot.token = token;
     return newest;
+  }
+
+  /**
+   * The mask of the token before this one: what that token's secrets are derived from. Undefined once its grace has
+   * passed, or if `token` is not the current one.
+   */
+  maskBefore(token: string): Uint8Array | undefined {
+    return this.#load() === 0 ? undefined : maskBefore(token, record, this.#context.now());
   }
 
   /**

@@ -19,7 +19,7 @@ import { checkDuration } from '../validation/durations.js';
 import { callInTurn, type Write } from './context.js';
 import { toUtf8 } from './info.js';
 import { type Data, SessionReader } from './session-reader.js';
-import { digestOf, drawToken, maskBefore, seal } from './tokens.js';
+import { digestOf, drawToken, seal } from './tokens.js';
 
 /** One run of the function that `update` was given. */
 interface RunningUpdate {
@@ -241,9 +241,8 @@ export class SessionHandle extends SessionReader implements Session<Data> {
     } catch {
       return undefined;
     }
-    // Judged again by the record in which `token` was found: another thread may have rotated in the meantime.
-    const isStillDue = this.context.now() - this.context.view.record.tokenIssuedAt >= rotation.every;
-    if (token === undefined || !isStillDue) return undefined;
+    // Judged again, by the record in which `token` was found or a later one: another thread may have rotated meanwhile.
+    if (token === undefined || !this.isTokenDue(rotation)) return undefined;
     const due = token;
     // A rotation that fails (a full manager, a restart, a login elsewhere) is left to the next request: no request
     // fails because of it.
@@ -252,16 +251,6 @@ export class SessionHandle extends SessionReader implements Session<Data> {
       .finally(() => tokenRenewals.delete(this));
     tokenRenewals.set(this, renewal);
     return renewal;
-  }
-
-  /**
-   * The mask of the token before this one: what that token's secrets are derived from. Undefined once its grace has
-   * passed, or if `token` is not the current one.
-   */
-  maskBefore(token: string): Uint8Array | undefined {
-    const { view, now } = this.context;
-    const isThere = view.load(this.slot, false) !== 0 && view.record.generation === this.generation;
-    return isThere ? maskBefore(token, view.record, now()) : undefined;
   }
 
   async setIdleTimeout(idleTimeout: Duration | false): Promise<void> {

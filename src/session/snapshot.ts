@@ -1,10 +1,8 @@
 /** What a thread read of a session when it last looked at its record. Used in every thread of the host. */
 
 import { setMaxListeners } from 'node:events';
-import { formatId } from '../protocol/ids.js';
-import type { RecordHeader } from '../protocol/record-header.js';
-import type { TableView } from '../protocol/table.js';
-import type { EndReason, Seen, Session, SessionId } from '../types/types.js';
+import type { SessionRecord } from '../protocol/record.js';
+import type { EndReason, Seen, Session } from '../types/types.js';
 import { fromUtf8, unpackClient } from './info.js';
 
 /**
@@ -19,6 +17,7 @@ export interface RequestedSession {
 }
 
 const NO_CLIENT: Session['client'] = Object.freeze({});
+const NO_TEXTS = new Uint8Array(0);
 
 /** Any number of sockets and jobs may listen to the signal: Node does not warn. */
 export function newAbort(): AbortController {
@@ -31,9 +30,11 @@ export class Snapshot {
   pointer = 0;
   stampLow = 0;
   stampHigh = 0;
-  id = '' as SessionId;
-  userId: string | undefined;
-  client = NO_CLIENT;
+  /** The bytes of user and client as the record has them, decoded when they are asked for. */
+  #texts = NO_TEXTS;
+  #userBytes = 0;
+  #userId: string | undefined;
+  #client: Session['client'] | undefined = NO_CLIENT;
   createdAt = 0;
   idle = Number.POSITIVE_INFINITY;
   absoluteAt = Number.POSITIVE_INFINITY;
@@ -56,11 +57,21 @@ export class Snapshot {
   abort: AbortController | undefined;
   endedBy: EndReason | undefined;
 
+  get userId(): string | undefined {
+    if (this.#userId === undefined && this.#userBytes > 0)
+      this.#userId = fromUtf8(this.#texts.subarray(0, this.#userBytes));
+    return this.#userId;
+  }
+
+  get client(): Session['client'] {
+    this.#client ??= Object.freeze(unpackClient(this.#texts.subarray(this.#userBytes)));
+    return this.#client;
+  }
+
   /** Sets the values of a session that was just made. */
-  initialize(id: string, createdAt: number, requested: RequestedSession): void {
-    this.id = id as SessionId;
-    this.userId = requested.userId;
-    this.client = Object.freeze(requested.client);
+  initialize(createdAt: number, requested: RequestedSession): void {
+    this.#userId = requested.userId;
+    this.#client = Object.freeze(requested.client);
     this.createdAt = createdAt;
     this.lastSeenAt = createdAt;
     this.tokenIssuedAt = createdAt;
@@ -68,35 +79,30 @@ export class Snapshot {
     this.absoluteAt = createdAt + requested.absoluteTimeout;
   }
 
-  /**
-   * Copies what the view has loaded from the block at `pointer`. `whole` is false if only the header was loaded, which
-   * is enough for a record without user and client.
-   */
-  load({ record, bytes }: TableView, pointer: number, whole: boolean): void {
-    if (record.version !== this.version) this.data = undefined;
+  /** Copies what the record at `pointer` says. Its body must be loaded if it has a user or a client. */
+  load(record: SessionRecord, pointer: number): void {
+    const { version, userBytes } = record;
+    if (version !== this.version) this.data = undefined;
     this.token = undefined;
     this.pointer = pointer;
     this.stampLow = record.stampLow;
     this.stampHigh = record.stampHigh;
-    if (this.id === '') this.id = formatId(record.id) as SessionId;
     this.createdAt = record.createdAt;
     this.idle = record.idle;
     this.absoluteAt = record.expiresAt;
     this.tokenIssuedAt = record.tokenIssuedAt;
     this.authenticatedAt = record.authenticatedAt;
-    this.version = record.version;
-    // `putSession` may remove the user or the client of an existing session.
-    if (record.userBytes === 0) this.userId = undefined;
-    if (record.clientBytes === 0) this.client = NO_CLIENT;
-    if (!whole) return;
-    if (record.userBytes > 0) this.userId = fromUtf8(bytes.subarray(record.userStart, record.clientStart));
-    if (record.clientBytes === 0) return;
-    this.client = Object.freeze(unpackClient(bytes.subarray(record.clientStart, record.dataStart)));
+    this.version = version;
+    const hasTexts = userBytes > 0 || record.clientBytes > 0;
+    this.#texts = hasTexts ? record.bytes.slice(record.headerWords * 4, record.dataStart) : NO_TEXTS;
+    this.#userBytes = userBytes;
+    this.#userId = undefined;
+    this.#client = record.clientBytes > 0 ? undefined : NO_CLIENT;
   }
 
   /** Whether this snapshot was taken from that record. */
-  isOfRecord(pointer: number, { stampLow, stampHigh }: RecordHeader): boolean {
-    return this.pointer === pointer && this.stampLow === stampLow && this.stampHigh === stampHigh;
+  isOf(record: SessionRecord, pointer: number): boolean {
+    return this.pointer === pointer && this.stampLow === record.stampLow && this.stampHigh === record.stampHigh;
   }
 
   /** When the session ends if it is not seen again. */

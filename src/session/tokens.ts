@@ -5,7 +5,7 @@
 
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomFillSync } from 'node:crypto';
 import { DIGEST_WORDS, ID_WORDS, SEALED_BYTES } from '../protocol/layout.js';
-import type { RecordHeader } from '../protocol/record-header.js';
+import type { SessionRecord } from '../protocol/record.js';
 import { sameDigest } from '../protocol/table.js';
 
 const TOKEN_BYTES = 32;
@@ -95,7 +95,7 @@ export function unseal(token: string, sealed: Int32Array): string | undefined {
  * The token that the holder of `token` may use, by the header of the session's record: `token` itself if it is current,
  * or within its grace the one that was sealed for it. Undefined otherwise.
  */
-export function newestTokenOf(token: string, record: RecordHeader, now: number): string | undefined {
+export function newestTokenOf(token: string, record: SessionRecord, now: number): string | undefined {
   const digest = digestOf(token);
   if (sameDigest(record.digest, digest)) return token;
   const isHonoured = record.hasPrevious && sameDigest(record.previousDigest, digest) && now < record.graceUntil;
@@ -115,7 +115,7 @@ export function maskOf(token: string): Uint8Array {
  * The mask of the token before `token`, which has to be the current one. Undefined once the grace of the one before has
  * passed, or if there was none.
  */
-export function maskBefore(token: string, record: RecordHeader, now: number): Uint8Array | undefined {
+export function maskBefore(token: string, record: SessionRecord, now: number): Uint8Array | undefined {
   const isHonoured = record.hasPrevious && now < record.graceUntil && sameDigest(record.digest, digestOf(token));
   if (!isHonoured) return undefined;
   const bytes = Buffer.from(token, 'base64url');

@@ -15,6 +15,8 @@ import {
   Handles,
   keyDigestInto,
   Lookup,
+  readTarget,
+  SessionRecord,
   seal,
   TableView,
   writeClose,
@@ -173,21 +175,19 @@ function outcome(nth: number, mth: number) {
   ];
   expect(bare.execute(1, bare.batch(1, [other]))[0]?.[0]).toBe('done');
   if (first) answers = bare.execute(0, batch);
-  const { view } = bare.table;
+  const record = new SessionRecord();
+  const load = (slot: number) => bare.table.view.load(slot, record);
   const readable = (answers ?? []).map(([answer, from], i) => {
     if (answer !== 'done') return [answer];
     const which = calls(targets)[i]?.[0];
     if (which === CALL.newSession || which === CALL.putSession) {
       const slot = from.u32();
       const generation = from.u32() | 0;
-      const found = view.load(slot, false) !== 0 && view.record.generation === generation;
-      return [answer, found ? formatId(view.record.id) : 'gone', from.f64()];
+      const found = load(slot) !== 0 && record.generation === generation;
+      return [answer, found ? formatId(record.id) : 'gone', from.f64()];
     }
     if (which === CALL.sessionsOfUser) {
-      return [
-        answer,
-        Array.from({ length: from.u32() }, () => view.load(from.u32(), from.u32() < 0) && formatId(view.record.id)),
-      ];
+      return [answer, Array.from({ length: from.u32() }, () => load(readTarget(from).slot) && formatId(record.id))];
     }
     return [answer, Buffer.from(from.bytes).toString('hex')];
   });

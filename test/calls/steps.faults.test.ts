@@ -21,6 +21,7 @@ import {
   HEADER,
   keyDigestInto,
   Owner,
+  SessionRecord,
   STEP,
   serve,
   TableView,
@@ -126,9 +127,9 @@ function worst(work: () => unknown): { writes: number; cells: number; slots: num
     most.beats++;
     beat.call(this);
   };
-  TableView.prototype.copyWords = function count(this: TableView, pointer: number, from: number, to: number) {
+  TableView.prototype.copyWords = function count(this: TableView, pointer, into, from, to) {
     now.cells += Math.ceil((to - from) / 15);
-    return copyWords.call(this, pointer, from, to);
+    return copyWords.call(this, pointer, into, from, to);
   };
   TableView.prototype.mark = function count(this: TableView, slot: number) {
     now.slots++;
@@ -327,9 +328,9 @@ describe('between two steps', () => {
     const jobs = [0, 1, 2].map((n) => bare.begin(0, bare.batch(0, [set(target, { n }), set(target, { m: n })])));
     bare.goOn();
     for (const job of jobs) expect(bare.answersOf(job).every(([answer]) => answer === 'done')).toBe(true);
-    const { view } = bare.table;
-    view.load(target.slot, true);
-    expect([view.record.version, decodeData(bare.table.loadedBody().data)]).toEqual([6, { n: 2, m: 2 }]);
+    const record = new SessionRecord();
+    bare.table.view.load(target.slot, record, true);
+    expect([record.version, decodeData(record.data)]).toEqual([6, { n: 2, m: 2 }]);
   });
 
   test('closeAllSessions touches no session that begins meanwhile, and ends each that lived, changed or not', () => {

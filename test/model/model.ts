@@ -4,7 +4,7 @@
 
 import { expect } from 'vitest';
 import { applied, BareRules, type Limits, packData, packKey, packPatch, packUser } from '../contract/bare-rules.js';
-import { digestOf, drawIdInto, drawToken, formatId, seal } from '../support/internals.js';
+import { digestOf, drawIdInto, drawToken, formatId, SessionRecord, seal } from '../support/internals.js';
 
 /** One call or one move of time. `nth`: the live session it is done to, counted round. */
 export type Step =
@@ -142,8 +142,8 @@ export class Model {
         // goes first.
         const since = (known: Known) => this.#loggedIn.get(known) ?? known.createdAt;
         const stamp = ({ target }: Known) => {
-          const { view } = this.bare.table;
-          return view.load(target.slot, false) && view.record.stampLow;
+          const record = new SessionRecord();
+          return this.bare.table.view.load(target.slot, record) && record.stampLow;
         };
         const held = [...this.live.values()].sort((a, b) => since(a) - since(b) || stamp(a) - stamp(b));
         for (const known of held) known.turn = ++this.#turn;

@@ -94,7 +94,7 @@ export {
 } from '../../dist/src/protocol/layout.js';
 export { wordsOf } from '../../dist/src/protocol/memory.js';
 export { EVENT_BITS, REASONS } from '../../dist/src/protocol/notices.js';
-export { RecordHeader } from '../../dist/src/protocol/record-header.js';
+export { SessionRecord } from '../../dist/src/protocol/record.js';
 export { beginMark, raiseMark, seenAt } from '../../dist/src/protocol/seen.js';
 export { isPort, isReport } from '../../dist/src/protocol/startup.js';
 export { markPlace, REMOVED, TableView } from '../../dist/src/protocol/table.js';
@@ -145,5 +145,6 @@ export { IndexWriter } from '../../dist/worker/table/index-writer.js';
 export { Journal } from '../../dist/worker/table/journal.js';
 export { Fenced, Owner } from '../../dist/worker/table/owner.js';
 export { Pace, STEP, type Steps, UNITS } from '../../dist/worker/table/pace.js';
+export { RecordDraft } from '../../dist/worker/table/record-draft.js';
 export { TableWriter } from '../../dist/worker/table/table.js';
 export { Tombstones } from '../../dist/worker/table/tombstones.js';

@@ -6,7 +6,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { applied, BareRules, few, packData } from '../contract/bare-rules.js';
-import { digestOf, drawIdInto, drawToken, keyDigestInto, TableView } from '../support/internals.js';
+import { digestOf, drawIdInto, drawToken, keyDigestInto, SessionRecord, TableView } from '../support/internals.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -89,5 +89,6 @@ test('a handle of a session that had ended does not live, nor marks the one that
   });
   expect(handle?.alive).toBe(false);
   expect(reads).toBeGreaterThan(1);
-  expect(view.load(slot, false) !== 0 && view.seen(slot, view.mark(slot))).toBe(start);
+  const record = new SessionRecord();
+  expect(view.load(slot, record) !== 0 && view.seen(record, view.mark(slot))).toBe(start);
 });

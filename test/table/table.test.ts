@@ -11,8 +11,9 @@ import {
   HEADER,
   markPlace,
   RECORD_HEADER,
-  RecordHeader,
+  RecordDraft,
   reserveTable,
+  SessionRecord,
   shapeFor,
   TableView,
   TableWriter,
@@ -35,8 +36,8 @@ let keys = 0;
 const newKey = () => digestOf(`key ${++keys}`);
 
 /** Makes and publishes a session, and returns its header. */
-function enter(table: TableWriter, data: Uint8Array, digest = newKey()): RecordHeader {
-  const record = new RecordHeader();
+function enter(table: TableWriter, data: Uint8Array, digest = newKey()): RecordDraft {
+  const record = new RecordDraft();
   const slot = table.allocateSlot();
   record.begin(slot, table.view.generation(slot), 1000);
   record.digest.set(digest);
@@ -49,8 +50,11 @@ function enter(table: TableWriter, data: Uint8Array, digest = newKey()): RecordH
 }
 
 function change(table: TableWriter, slot: number, data: Uint8Array): void {
-  const old = table.view.load(slot, true);
-  const pointer = table.write(table.view.record, { user: NOTHING, client: NOTHING, data });
+  const record = new SessionRecord();
+  const next = new RecordDraft();
+  const old = table.view.load(slot, record, true);
+  next.continue(record);
+  const pointer = table.write(next, { user: NOTHING, client: NOTHING, data });
   if (old === 0 || pointer === 0) throw new Error(`no room in slot ${slot}: ${old}, ${pointer}`);
   table.publish(slot, pointer);
   table.cells.retire(old);
@@ -58,8 +62,9 @@ function change(table: TableWriter, slot: number, data: Uint8Array): void {
 
 function leave(table: TableWriter, slot: number): void {
   Atomics.store(table.view.slots, markPlace(slot), ENDED);
-  const pointer = table.view.load(slot, false);
-  table.release(table.view.record, pointer);
+  const record = new SessionRecord();
+  const pointer = table.view.load(slot, record);
+  table.release(record, pointer);
 }
 
 /** Words in cells beyond their links that are not zero. */
@@ -75,7 +80,8 @@ function wordsInUse(memory: ReturnType<typeof reserveTable>): number {
 
 const findDigest = (view: TableView, digest: Int32Array) =>
   view.find('digests', digest[0] as number, digest[1] as number, (slot) => {
-    return view.load(slot, false) !== 0 && view.record.digest.every((word, i) => word === digest[i]);
+    const record = new SessionRecord();
+    return view.load(slot, record) !== 0 && record.digest.every((word, i) => word === digest[i]);
   });
 
 describe('cells', () => {
@@ -117,8 +123,9 @@ describe('cells', () => {
       }
     }
     const dataOf = (slot: number) => {
-      expect(reader.load(slot, true)).toBeGreaterThan(0);
-      return Buffer.from(reader.bytes.subarray(reader.record.dataStart, reader.record.length));
+      const record = new SessionRecord();
+      expect(reader.load(slot, record, true)).toBeGreaterThan(0);
+      return Buffer.from(record.data);
     };
     for (const slot of slots) expect(dataOf(slot).equals(dataFor(slot, sizes.get(slot) ?? 0))).toBe(true);
     // All that is left can be filled to the last byte.
@@ -158,9 +165,11 @@ describe('cells', () => {
     const old = reader.pointer(slot);
     change(table, slot, new Uint8Array(10).fill(2));
     for (let n = 0; n < 1000; n++) change(table, slot, new Uint8Array(10).fill(n));
-    expect([reader.copyRecord(old), reader.words[RECORD_HEADER.slot]]).toEqual([true, slot]);
+    const record = new SessionRecord();
+    const copy = () => reader.copyHeader(old, record) && reader.copyBody(old, record);
+    expect([copy(), record.slot]).toEqual([true, slot]);
     for (let n = 0; n < 4000; n++) change(table, slot, new Uint8Array(10).fill(n));
-    expect(reader.copyRecord(old) && reader.words[RECORD_HEADER.length] === 1000 + RECORD_HEADER.words * 4).toBe(false);
+    expect(copy() && record.length === 1000 + RECORD_HEADER.words * 4).toBe(false);
   });
 });
 
@@ -174,8 +183,9 @@ test('of a record that is replaced while it is copied, the newer is believed', (
     if (looks++ === 0) change(table, slot, new Uint8Array(20).fill(2));
     return generation.call(reader, of);
   };
-  expect(reader.load(slot, true)).toBe(table.view.pointer(slot));
-  expect([reader.record.dataBytes, looks]).toEqual([20, 2]);
+  const record = new SessionRecord();
+  expect(reader.load(slot, record, true)).toBe(table.view.pointer(slot));
+  expect([record.dataBytes, looks]).toEqual([20, 2]);
 });
 
 describe('slots', () => {
@@ -218,8 +228,9 @@ describe('slots', () => {
     table.resume(-3, 6);
     const { slot } = enter(table, NOTHING);
     const stamps = [1, 2, 3, 4].map(() => {
-      reader.load(slot, false);
-      const { stampHigh, stampLow } = reader.record;
+      const record = new SessionRecord();
+      reader.load(slot, record);
+      const { stampHigh, stampLow } = record;
       change(table, slot, NOTHING);
       return [stampHigh, stampLow];
     });

@@ -146,7 +146,7 @@ export class Calls {
       }
       case CALL.watch: {
         const target = readTarget(from);
-        if (!rules.isAlive(target)) return 'ERR_SESSION_ENDED';
+        if (rules.endIfOver(target)) return 'ERR_SESSION_ENDED';
         connections.watch(connection, target.slot);
         return 'done';
       }

@@ -108,7 +108,7 @@ export function serve(port: MessagePort, served: ServeContext, second?: MessageP
     connections.subscribe(to, events);
     for (let i = 0; i + 1 < watched.length; i += 2) {
       const target = { slot: (watched[i] as number) >>> 0, generation: watched[i + 1] as number };
-      if (rules.isAlive(target)) connections.watch(to, target.slot);
+      if (!rules.endIfOver(target)) connections.watch(to, target.slot);
       else over.push(target.slot, target.generation, endings.reasonOf(target));
       table.pace.spend(UNITS.record);
       if (table.pace.isOver) yield;

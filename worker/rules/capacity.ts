@@ -4,6 +4,7 @@
  */
 
 import type { Refusal } from '../../src/protocol/calls.js';
+import { SessionRecord } from '../../src/protocol/record.js';
 import type { Steps } from '../table/pace.js';
 import type { Endings } from './endings.js';
 import type { Sessions } from './sessions.js';
@@ -29,6 +30,7 @@ export class Capacity {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #limits: Limits;
+  readonly #record = new SessionRecord();
 
   constructor(sessions: Sessions, endings: Endings, limits: Limits) {
     this.#sessions = sessions;
@@ -39,8 +41,7 @@ export class Capacity {
   /**
    * Checks that the limits admit `slots` more slots, `bytes` more bytes, and one more session of `user` if one is
    * given. Ends sessions for that if the options say so, or refuses; a refusal ends no session. `except` is the slot of
-   * the session that grows, which is not ended; -1 for a new session. May load other records over the one that was
-   * loaded.
+   * the session that grows, which is not ended; -1 for a new session.
    */
   admit(
     user: Uint8Array | undefined,
@@ -59,7 +60,7 @@ export class Capacity {
     const oldest = this.#oldest(user);
     if (oldest.length > 0 && this.#limits.whenOverLimit === 'reject') return 'ERR_SESSION_LIMIT';
     let freed = 0;
-    for (const slot of oldest) if (table.view.load(slot, false) !== 0) freed += table.view.record.dataBytes;
+    for (const slot of oldest) if (table.view.load(slot, this.#record) !== 0) freed += this.#record.dataBytes;
     const evicts = this.#limits.whenFull === 'end-longest-idle';
     if (!evicts && !this.#fits(slots - oldest.length, bytes - freed)) return 'ERR_TABLE_FULL';
     for (const slot of oldest) this.#endings.end(slot, 'over-limit');
@@ -106,7 +107,8 @@ export class Capacity {
     const alive: number[] = [];
     for (const slot of this.#sessions.slots(user)) {
       if (!isFew && alive.length === surplus) return alive;
-      const isAlive = !isFew || this.#endings.loadAlive({ slot, generation: view.generation(slot) }, false) !== 0;
+      const isAlive =
+        !isFew || this.#endings.loadOrEnd({ slot, generation: view.generation(slot) }, this.#record) !== 0;
       if (isAlive) alive.push(slot);
     }
     return alive.slice(0, Math.max(0, alive.length + 1 - this.#limits.maxSessionsPerUser));

@@ -8,14 +8,17 @@ import type { Refusal, Target } from '../../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../../src/protocol/data/entries.js';
 import type { IfVersion } from '../../src/protocol/data-calls.js';
 import { EVENT_BITS, type SessionEventName } from '../../src/protocol/notices.js';
-import type { RecordHeader } from '../../src/protocol/record-header.js';
+import { SessionRecord } from '../../src/protocol/record.js';
+import { raiseMark } from '../../src/protocol/seen.js';
+import { markPlace } from '../../src/protocol/table.js';
 import { failpoint } from '../failpoints.js';
+import { RecordDraft } from '../table/record-draft.js';
 import type { TableWriter } from '../table/table.js';
 import type { Caller } from './caller.js';
 import type { Capacity, CapacityWork, Limits } from './capacity.js';
 import type { Endings } from './endings.js';
 import type { Notifier } from './notifier.js';
-import type { Sessions } from './sessions.js';
+import { type Sessions, sameBytes } from './sessions.js';
 
 /** A change that was checked and written, but not published. */
 interface Prepared {
@@ -31,22 +34,22 @@ export function isPrepared(ruling: Ruling): ruling is Prepared {
   return typeof ruling !== 'string' && 'apply' in ruling;
 }
 
-/**
- * What is to be changed in a session: `data` returns its next data (undefined: unchanged), `header` changes its record
- * header.
- */
+/** What is to be changed in a session; what is left out stays as it is. */
 export interface Change {
-  /** The user who gets one more session by it. */
-  readonly joins?: Uint8Array | undefined;
+  /** May refuse the change, after a look at the session's record. */
+  readonly check?: (record: SessionRecord) => Refusal | undefined;
   /** The change is refused unless the data has this version. */
   readonly ifVersion?: IfVersion;
+  /** The session's next data; undefined if it stays as it is. */
+  readonly data?: (data: Uint8Array) => Uint8Array | undefined;
+  /** The session's next user. */
+  readonly user?: Uint8Array;
+  /** The client's texts. */
+  readonly client?: Uint8Array;
+  /** Changes the header of the next record. */
+  readonly header?: (next: RecordDraft) => void;
   /** The value that the answer contains, asked after `data`; undefined for none. */
   readonly answer?: () => Uint8Array | undefined;
-  /** The client's texts; undefined: unchanged. */
-  readonly client?: Uint8Array;
-  data?(data: Uint8Array): Uint8Array | undefined;
-  /** Changes the header in place; may return another user, or refuse. */
-  header?(record: RecordHeader): Uint8Array | Refusal | undefined;
 }
 
 export class Changes {
@@ -56,6 +59,10 @@ export class Changes {
   readonly #table: TableWriter;
   readonly #notifier: Notifier;
   readonly #limits: Limits;
+  /** The record of the session that is changed, and its next record. */
+  readonly #old = new SessionRecord();
+  readonly #next = new RecordDraft();
+  readonly #told = new SessionRecord();
   readonly #merged = new ByteWriter();
 
   constructor(sessions: Sessions, endings: Endings, capacity: Capacity, notifier: Notifier, limits: Limits) {
@@ -70,36 +77,38 @@ export class Changes {
   /** Prepares the next record of a live session. */
   prepare(target: Target, by: Caller, change: Change): Ruling {
     const table = this.#table;
-    const { view } = table;
+    const old = this.#old;
+    const next = this.#next;
     const { slot } = target;
-    let old = this.#endings.loadAlive(target, true);
-    if (old === 0) return 'ERR_SESSION_ENDED';
+    const replaced = this.#endings.loadOrEnd(target, old, true);
+    if (replaced === 0) return 'ERR_SESSION_ENDED';
     failpoint('change: loaded');
-    const { ifVersion } = change;
-    if (ifVersion !== undefined && ifVersion !== view.record.version) return 'ERR_SESSION_CONFLICT';
-    const made = change.data?.(table.loadedBody().data);
-    const growth = made === undefined ? 0 : made.length - view.record.dataBytes;
+    const { user, client, ifVersion } = change;
+    const checked = change.check?.(old);
+    if (checked !== undefined) return checked;
+    if (ifVersion !== undefined && ifVersion !== old.version) return 'ERR_SESSION_CONFLICT';
+    const made = change.data?.(old.data);
+    const growth = made === undefined ? 0 : made.length - old.dataBytes;
     if (made !== undefined && made.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
-    if (growth > 0 || change.joins !== undefined) {
-      const refusal = this.#capacity.admit(change.joins, 0, growth, slot);
+    const joins = user === undefined || user.length === 0 || sameBytes(user, old.user) ? undefined : user;
+    if (growth > 0 || joins !== undefined) {
+      const refusal = this.#capacity.admit(joins, 0, growth, slot);
       if (refusal !== undefined) return refusal;
-      // `admit` may have loaded other records over this one.
-      old = this.#endings.loadAlive(target, true);
-      if (old === 0) return 'ERR_SESSION_ENDED';
     }
     failpoint('change: made');
-    const { record } = view;
-    const body = table.loadedBody();
-    const user = change.header?.(record);
-    if (typeof user === 'string') return user;
-    if (made !== undefined) record.version = (record.version + 1) >>> 0;
-    record.connection = by.connection;
-    record.call = by.call;
-    const client = change.client ?? body.client;
-    const pointer = table.write(record, { user: user ?? body.user, client, data: made ?? body.data });
+    next.continue(old);
+    change.header?.(next);
+    if (made !== undefined) next.raiseVersion();
+    next.madeBy(by.connection, by.call);
+    const pointer = table.write(next, {
+      user: user ?? old.user,
+      client: client ?? old.client,
+      data: made ?? old.data,
+    });
     if (pointer === 0) return 'ERR_TABLE_FULL';
     failpoint('change: written');
-    const { generation, createdAt } = record;
+    const { generation } = target;
+    const { createdAt } = old;
     const value = by.pins && change.answer?.();
     const pinned = value === undefined ? 0 : table.pin(value);
     if (value !== undefined && pinned === 0) {
@@ -112,7 +121,7 @@ export class Changes {
         failpoint('change: intent noted');
         table.publish(slot, pointer);
         failpoint('change: published');
-        table.cells.retire(old);
+        table.cells.retire(replaced);
         failpoint('change: old one retired');
         if (value !== undefined) by.pins?.add(table, { call: by.call, pointer: pinned, bytes: value.length });
         failpoint('change: value pinned');
@@ -136,15 +145,16 @@ export class Changes {
    * Marks a session as seen at `now`. To be called before a change is published after which the mark is judged by other
    * timeouts.
    */
-  see(slot: number, now: number): void {
+  see(slot: number, createdAt: number, now: number): void {
     const { view } = this.#table;
-    if (view.load(slot, false) !== 0) view.raise(slot, view.mark(slot), now);
+    raiseMark(view.slots, markPlace(slot), view.mark(slot), createdAt, now);
   }
 
   /** Sends an event about the session in a slot, if anyone listens. */
   tell(event: SessionEventName, slot: number): void {
     const bit = EVENT_BITS[event];
-    if (!(this.#notifier.wanted & bit) || this.#sessions.load(slot) === 0) return;
-    this.#notifier.tell(bit, (to) => this.#sessions.writeInfo(to, this.#table.view.mark(slot)));
+    const record = this.#told;
+    if (!(this.#notifier.wanted & bit) || this.#sessions.loadTexts(slot, record) === 0) return;
+    this.#notifier.tell(bit, (to) => this.#sessions.writeInfo(to, record, this.#table.view.mark(slot)));
   }
 }

@@ -10,6 +10,7 @@
 import type { Target } from '../../src/protocol/calls.js';
 import { COUNTER, ENDED, HEADER, PICKED } from '../../src/protocol/layout.js';
 import { EVENT_BITS, REASONS, type Reason } from '../../src/protocol/notices.js';
+import { SessionRecord } from '../../src/protocol/record.js';
 import { markPlace } from '../../src/protocol/table.js';
 import { TOMBSTONE_LIFETIME } from '../../src/protocol/tombstones.js';
 import { failpoint } from '../failpoints.js';
@@ -41,6 +42,10 @@ export class Endings {
   readonly pace: Pace;
   readonly #longestIdle: LongestIdle;
   readonly #toFree: Ended[] = [];
+  /** The session that is ended or freed. */
+  readonly #record = new SessionRecord();
+  /** The session that was asked for by a digest. */
+  readonly #asked = new SessionRecord();
   /** Called when there are sessions to free. */
   onToFree: () => void = () => {};
   readonly #endsReused: boolean;
@@ -67,30 +72,34 @@ export class Endings {
   // ------------------------------------------------------------ one session
 
   /**
-   * Loads the target's record (with `whole`, its body too) if the session is alive, and returns the pointer, else 0. A
-   * session whose timeout has passed is ended.
+   * Loads the target's record (with `whole`, its body too) if the session is alive, and returns its pointer. If the
+   * session's timeout has passed, it is ended instead. Returns 0 if there is no such session, or not any more.
    */
-  loadAlive(target: Target, whole: boolean): number {
-    const { owner } = this.#sessions.table;
+  loadOrEnd(target: Target, into: SessionRecord, whole = false): number {
+    const { owner, view } = this.#sessions.table;
+    const { slot } = target;
     owner.check();
-    owner.header[HEADER.workSlot] = target.slot + 1;
+    owner.header[HEADER.workSlot] = slot + 1;
     while (this.#sessions.isTarget(target)) {
-      const { view } = this.#sessions.table;
-      const mark = view.mark(target.slot);
-      const pointer = whole ? view.load(target.slot, true) : this.#sessions.load(target.slot);
+      const mark = view.mark(slot);
+      const pointer = view.load(slot, into, whole);
       if (pointer === 0) return 0;
-      if (whole) this.pace.spend(view.record.length / UNITS.bytes);
-      if (mark !== ENDED && view.record.endsAt(view.seen(target.slot, mark)) > this.#now()) return pointer;
-      if (this.#endIfOver(target.slot)) return 0;
+      if (whole) this.pace.spend(into.length / UNITS.bytes);
+      if (mark !== ENDED && into.endsAt(view.seen(into, mark)) > this.#now()) return pointer;
+      if (this.#endIfOver(slot)) return 0;
     }
     return 0;
   }
 
-  /** True if a live session has this digest. A session that has it and whose timeout has passed is ended. */
-  isUsed(digest: Int32Array): boolean {
+  /**
+   * True if no live session has this digest. A session that has it and whose timeout has passed is ended, unless it is
+   * the one in slot `except`.
+   */
+  freeDigest(digest: Int32Array, except = -1): boolean {
     const slot = this.#sessions.byDigest(digest);
-    if (slot < 0) return false;
-    return this.loadAlive({ slot, generation: this.#sessions.table.view.generation(slot) }, false) !== 0;
+    if (slot < 0) return true;
+    if (slot === except) return false;
+    return this.loadOrEnd({ slot, generation: this.#sessions.table.view.generation(slot) }, this.#asked) === 0;
   }
 
   /** Ends an open session. */
@@ -119,8 +128,9 @@ export class Endings {
    */
   #leaveTombstone(slot: number): void {
     const { view, tombstones, owner } = this.#sessions.table;
-    if (owner.header[HEADER.keyed] !== 1 || view.load(slot, false) === 0 || !view.record.isKeyed) return;
-    const { digest, createdAt, expiresAt } = view.record;
+    const record = this.#record;
+    if (owner.header[HEADER.keyed] !== 1 || view.load(slot, record) === 0 || !record.isKeyed) return;
+    const { digest, createdAt, expiresAt } = record;
     tombstones.add(digest, this.#now() + Math.min(expiresAt - createdAt, TOMBSTONE_LIFETIME));
   }
 
@@ -135,11 +145,11 @@ export class Endings {
   /** Ends the session in a slot if its timeout has passed, unless it was seen after that was judged. */
   #endIfOver(slot: number): boolean {
     const { view } = this.#sessions.table;
+    const record = this.#record;
     const mark = view.mark(slot);
     // It may have ended with many others and not be freed yet: it must not end twice.
-    if (mark === ENDED || this.#sessions.load(slot) === 0) return false;
-    const { record } = view;
-    const idleAt = view.seen(slot, mark) + record.idle;
+    if (mark === ENDED || view.load(slot, record) === 0) return false;
+    const idleAt = view.seen(record, mark) + record.idle;
     if (Math.min(idleAt, record.expiresAt) > this.#now()) return false;
     const reason: Reason = record.expiresAt <= idleAt ? 'expired' : 'idle';
     this.#leaveTombstone(slot);
@@ -156,19 +166,20 @@ export class Endings {
   /** Tells the listeners of an ended session, and frees its slot, its record and its place in the lists. */
   #free(slot: number, mark: number, reason: Reason, note: Uint8Array): void {
     const sessions = this.#sessions;
-    const pointer = sessions.load(slot);
+    const record = this.#record;
+    const isHeard = (this.#notifier.wanted & EVENT_BITS.ended) !== 0;
+    const pointer = isHeard ? sessions.loadTexts(slot, record) : sessions.table.view.load(slot, record);
     if (pointer === 0) return;
-    const { generation } = sessions.table.view.record;
-    if (this.#notifier.wanted & EVENT_BITS.ended) {
+    if (isHeard) {
       this.#notifier.tell(EVENT_BITS.ended, (to) => {
-        sessions.writeInfo(to, mark);
+        sessions.writeInfo(to, record, mark);
         to.u8(REASONS.indexOf(reason));
         to.raw(note);
       });
     }
-    this.#notifier.over({ slot, generation }, reason);
+    this.#notifier.over({ slot, generation: record.generation }, reason);
     failpoint('close: told');
-    sessions.remove(pointer);
+    sessions.remove(record, pointer);
   }
 
   /** Why a session that is gone has ended, as a place in REASONS; -1 if that is not known any more. */
@@ -394,10 +405,12 @@ export class Endings {
 
   #reportReusedIn(slot: number): void {
     const { view } = this.#sessions.table;
-    if (!this.#sessions.isOpen(slot) || this.#sessions.load(slot) === 0) return;
-    if (Atomics.load(view.reported, slot) !== view.record.generation) return;
+    const record = this.#record;
+    if (!this.#sessions.isOpen(slot) || this.#sessions.loadTexts(slot, record) === 0) return;
+    if (Atomics.load(view.reported, slot) !== record.generation) return;
     const bit = EVENT_BITS['token-reused'];
-    if (this.#notifier.wanted & bit) this.#notifier.tell(bit, (to) => this.#sessions.writeInfo(to, view.mark(slot)));
+    if (this.#notifier.wanted & bit)
+      this.#notifier.tell(bit, (to) => this.#sessions.writeInfo(to, record, view.mark(slot)));
     if (this.#endsReused) this.end(slot, 'closed', TOKEN_REUSED);
   }
 }

@@ -10,18 +10,20 @@ import type { CloseByKeyCall } from '../../src/protocol/calls.js';
 import { type NewSessionCall, type Target, writeTarget } from '../../src/protocol/calls.js';
 import { checkEntries } from '../../src/protocol/data/entries.js';
 import { HEADER } from '../../src/protocol/layout.js';
+import { SessionRecord } from '../../src/protocol/record.js';
 import { TOMBSTONE_LIFETIME } from '../../src/protocol/tombstones.js';
 import { failpoint } from '../failpoints.js';
 import type { Caller } from './caller.js';
 import { type Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
-import { type Sessions, userKey } from './sessions.js';
+import { type Sessions, sameBytes } from './sessions.js';
 
 export class KeyedSessions {
   readonly #sessions: Sessions;
   readonly #endings: Endings;
   readonly #changes: Changes;
   readonly #now: () => number;
+  readonly #record = new SessionRecord();
 
   constructor(sessions: Sessions, endings: Endings, changes: Changes, now: () => number) {
     this.#sessions = sessions;
@@ -48,39 +50,43 @@ export class KeyedSessions {
   /** The live session under a key. A session that has it and whose timeout has passed is ended. */
   targetOf(digest: Int32Array): Target | undefined {
     const slot = this.#sessions.byDigest(digest);
-    const { view } = this.#sessions.table;
-    if (slot < 0 || !view.record.isKeyed) return undefined;
-    const target = { slot, generation: view.generation(slot) };
-    return this.#endings.loadAlive(target, false) === 0 ? undefined : target;
+    if (slot < 0) return undefined;
+    const target = { slot, generation: this.#sessions.table.view.generation(slot) };
+    const isAlive = this.#endings.loadOrEnd(target, this.#record) !== 0;
+    return isAlive && this.#record.isKeyed ? target : undefined;
   }
 
   #replace(target: Target, call: NewSessionCall, by: Caller): Ruling {
     const sessions = this.#sessions;
     const { slot } = target;
     const now = this.#now();
-    const before = userKey(sessions.loadedUserBytes());
-    const isOther = before !== userKey(call.user);
     let createdAt = 0;
+    let hadUser = false;
+    let isOther = false;
     const prepared = this.#changes.prepare(target, by, {
-      joins: isOther && call.user.length > 0 ? call.user : undefined,
+      check: (record) => {
+        createdAt = record.createdAt;
+        hadUser = record.userBytes > 0;
+        isOther = !sameBytes(record.user, call.user);
+        return undefined;
+      },
+      user: call.user,
       client: call.client,
       data: () => call.data,
-      header: (record) => {
-        createdAt = record.createdAt;
-        record.idle = call.idle;
+      header: (next) => {
+        next.setIdle(call.idle);
         // Counted from the creation: no number of changes lets a session grow older than that.
-        record.expiresAt = createdAt + call.absolute;
-        return call.user;
+        next.setExpiresAt(createdAt + call.absolute);
       },
     });
     if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {
-        this.#changes.see(slot, now);
+        this.#changes.see(slot, createdAt, now);
         failpoint('put: marked as seen');
         prepared.apply(reply);
-        if (isOther && before !== '') sessions.users.remove(slot);
+        if (isOther && hadUser) sessions.users.remove(slot);
         if (isOther && call.user.length > 0) sessions.users.add(call.user, slot);
         failpoint('put: user listed anew');
         sessions.reschedule(slot);

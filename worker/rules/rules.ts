@@ -20,9 +20,10 @@ import type {
 } from '../../src/protocol/calls.js';
 import { checkEntries, findEntry } from '../../src/protocol/data/entries.js';
 import type { IfVersion, LoginCall, TakeCall } from '../../src/protocol/data-calls.js';
-import { RecordHeader } from '../../src/protocol/record-header.js';
+import { SessionRecord } from '../../src/protocol/record.js';
 import { failpoint } from '../failpoints.js';
 import { type Steps, UNITS } from '../table/pace.js';
+import { RecordDraft } from '../table/record-draft.js';
 import type { TableWriter } from '../table/table.js';
 import { type Caller, itself } from './caller.js';
 import { Capacity, type Limits } from './capacity.js';
@@ -43,7 +44,9 @@ export class Rules {
   readonly #keyed: KeyedSessions;
   readonly #limits: Limits;
   readonly #now: () => number;
-  readonly #record = new RecordHeader();
+  /** The record of a new session; and one that a rule looks at. */
+  readonly #next = new RecordDraft();
+  readonly #record = new SessionRecord();
   readonly #merged = new ByteWriter();
 
   constructor(sessions: Sessions, endings: Endings, notifier: Notifier, limits: Limits, now: () => number) {
@@ -64,7 +67,7 @@ export class Rules {
     if (call.data.length > this.#limits.maxSessionBytes) return 'ERR_SESSION_TOO_LARGE';
     checkEntries(call.data, false, this.#table.pace.beat);
     failpoint('create: read');
-    if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
+    if (!this.#endings.freeDigest(call.digest) || this.#sessions.byId(call.id) >= 0) return 'used';
     const refusal = this.#capacity.admit(call.user, 1, call.data.length, -1);
     if (refusal !== undefined) return refusal;
     const table = this.#table;
@@ -85,7 +88,7 @@ export class Rules {
         failpoint('create: intent noted');
         table.publish(slot, pointer);
         failpoint('create: published');
-        this.#sessions.add(slot, record, call.user, call.data.length);
+        this.#sessions.add(record);
         failpoint('create: listed');
         this.#changes.tell('created', slot);
         failpoint('create: told');
@@ -96,18 +99,17 @@ export class Rules {
     };
   }
 
-  #newRecord(call: NewSessionCall, by: Caller, slot: number): RecordHeader {
-    const record = this.#record;
+  #newRecord(call: NewSessionCall, by: Caller, slot: number): RecordDraft {
+    const record = this.#next;
     const now = Math.max(this.#now(), this.#endings.notBefore);
     record.begin(slot, this.#table.view.generation(slot), now);
     record.digest.set(call.digest);
     record.id.set(call.id);
-    record.idle = call.idle;
-    record.expiresAt = now + call.absolute;
-    record.isKeyed = call.keyed === true;
-    record.linkedTo = call.linked ? by.connection : 0;
-    record.connection = by.connection;
-    record.call = by.call;
+    record.setIdle(call.idle);
+    record.setExpiresAt(now + call.absolute);
+    if (call.keyed === true) record.setKeyed();
+    if (call.linked) record.setLinkedTo(by.connection);
+    record.madeBy(by.connection, by.call);
     return record;
   }
 
@@ -173,17 +175,18 @@ export class Rules {
   }
 
   setIdleTimeout(target: Target, idle: number, by: Caller): Ruling {
+    let createdAt = 0;
     const prepared = this.#changes.prepare(target, by, {
-      header: (record) => {
-        record.idle = idle;
-        return undefined;
+      header: (next) => {
+        createdAt = next.createdAt;
+        next.setIdle(idle);
       },
     });
     if (!isPrepared(prepared)) return prepared;
     return {
       ...prepared,
       apply: (reply) => {
-        this.#changes.see(target.slot, this.#now());
+        this.#changes.see(target.slot, createdAt, this.#now());
         failpoint('idle timeout: marked as seen');
         prepared.apply(reply);
         failpoint('idle timeout: published');
@@ -196,7 +199,7 @@ export class Rules {
 
   /** A session that is unknown or has ended is not an error. */
   close(target: Target, terminated: boolean, note: Uint8Array): void {
-    if (this.#endings.loadAlive(target, false) === 0) return;
+    if (this.#endings.loadOrEnd(target, this.#record) === 0) return;
     this.#endings.end(target.slot, terminated ? 'terminated' : 'closed', note.slice());
   }
 
@@ -215,7 +218,7 @@ export class Rules {
         if (slot === spared) return false;
         if (isAnyAge) return true;
         pace.spend(UNITS.record);
-        return view.load(slot, false) !== 0 && view.record.createdAt < createdBefore;
+        return view.load(slot, this.#record) !== 0 && this.#record.createdAt < createdBefore;
       },
     );
   }
@@ -261,7 +264,8 @@ export class Rules {
     return count;
   }
 
-  isAlive(target: Target): boolean {
-    return this.#endings.loadAlive(target, false) !== 0;
+  /** Ends the target's session if its timeout has passed; true if there is no such session, or not any more. */
+  endIfOver(target: Target): boolean {
+    return this.#endings.loadOrEnd(target, this.#record) === 0;
   }
 }

@@ -7,8 +7,8 @@ import type { ByteWriter } from '../../src/protocol/bytes.js';
 import type { Target } from '../../src/protocol/calls.js';
 import { COUNTER, ENDED, HEADER } from '../../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../../src/protocol/notices.js';
-import type { RecordHeader } from '../../src/protocol/record-header.js';
-import { sameDigest, TableView } from '../../src/protocol/table.js';
+import { SessionRecord } from '../../src/protocol/record.js';
+import { sameDigest } from '../../src/protocol/table.js';
 import { failpoint } from '../failpoints.js';
 import type { TableWriter } from '../table/table.js';
 import { SlotHeap } from './slot-heap.js';
@@ -18,7 +18,10 @@ const NO_USER = new Uint8Array(0);
 
 export class Sessions {
   readonly table: TableWriter;
-  readonly #scan: TableView;
+  /** For what a method reads on its own. */
+  readonly #record = new SessionRecord();
+  /** For a comparison of users, which may happen in the middle of any other method. */
+  readonly #compared = new SessionRecord();
   readonly users: Users;
   /** When each session has to be checked again. */
   readonly due: SlotHeap;
@@ -31,10 +34,9 @@ export class Sessions {
   constructor(table: TableWriter) {
     const { maxSessions } = table.view.shape;
     this.table = table;
-    this.#scan = new TableView(table.memory);
     this.users = new Users(maxSessions, table.view.header[HEADER.scatterA] as number, {
       belongsTo: (slot, user) => this.#belongsTo(slot, user),
-      userOf: (slot) => (this.load(slot) === 0 ? NO_USER : this.loadedUserBytes()),
+      userOf: (slot) => (this.loadTexts(slot, this.#record) === 0 ? NO_USER : this.#record.user),
     });
     this.due = new SlotHeap(maxSessions);
     this.ended = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Reason, number>;
@@ -60,42 +62,28 @@ export class Sessions {
   }
 
   /** Loads header, user and client of the record in a slot; returns the pointer. */
-  load(slot: number): number {
+  loadTexts(slot: number, into: SessionRecord): number {
     const { view } = this.table;
-    const pointer = view.load(slot, false);
-    if (pointer !== 0) view.copyWords(pointer, 0, Math.ceil(view.record.dataStart / 4));
+    const pointer = view.load(slot, into);
+    if (pointer !== 0) view.copyWords(pointer, into, 0, Math.ceil(into.dataStart / 4));
     return pointer;
   }
 
-  /** The user of the record loaded last; a view, valid until the next load. */
-  loadedUserBytes(): Uint8Array {
-    const { record, bytes } = this.table.view;
-    return bytes.subarray(record.userStart, record.clientStart);
-  }
-
-  loadedClientBytes(): Uint8Array {
-    const { record, bytes } = this.table.view;
-    return bytes.subarray(record.clientStart, record.dataStart);
-  }
-
-  /** Reads whose session a slot has, without changing what is loaded. */
   #belongsTo(slot: number, user: Uint8Array): boolean {
-    const scan = this.#scan;
-    const pointer = scan.load(slot, false);
-    if (pointer === 0 || scan.record.userBytes !== user.length) return false;
-    const start = scan.record.userStart;
-    if (!scan.copyWords(pointer, 0, Math.ceil((start + user.length) / 4))) return false;
-    const { bytes } = scan;
-    for (let i = 0; i < user.length; i++) if (bytes[start + i] !== user[i]) return false;
-    return true;
+    const record = this.#compared;
+    const { view } = this.table;
+    const pointer = view.load(slot, record);
+    if (pointer === 0 || record.userBytes !== user.length) return false;
+    const isCopied = view.copyWords(pointer, record, 0, record.headerWords + Math.ceil(user.length / 4));
+    return isCopied && sameBytes(record.user, user);
   }
 
   /** The slot of the open session with this digest, current or previous; -1 if there is none. */
   byDigest(digest: Int32Array): number {
     const { view } = this.table;
+    const record = this.#record;
     const matches = (slot: number) => {
-      if (!this.isOpen(slot) || view.load(slot, false) === 0) return false;
-      const { record } = view;
+      if (!this.isOpen(slot) || view.load(slot, record) === 0) return false;
       return sameDigest(record.digest, digest) || (record.hasPrevious && sameDigest(record.previousDigest, digest));
     };
     const keyA = digest[0] as number;
@@ -107,8 +95,9 @@ export class Sessions {
   /** The slot of the open session with this id; -1 if there is none. */
   byId(id: Int32Array): number {
     const { view } = this.table;
+    const record = this.#record;
     return view.find('ids', id[0] as number, id[1] as number, (slot) => {
-      return this.isOpen(slot) && view.load(slot, false) !== 0 && sameDigest(view.record.id, id);
+      return this.isOpen(slot) && view.load(slot, record) !== 0 && sameDigest(record.id, id);
     });
   }
 
@@ -123,29 +112,29 @@ export class Sessions {
   }
 
   /** Adds a session whose record was just published. */
-  add(slot: number, record: RecordHeader, user: Uint8Array, dataBytes: number): void {
+  add(record: SessionRecord): void {
+    const { slot } = record;
     this.live++;
     this.table.count(COUNTER.created);
-    this.table.dataBytes += dataBytes;
-    if (user.length > 0) this.users.add(user, slot);
+    this.table.dataBytes += record.dataBytes;
+    if (record.userBytes > 0) this.users.add(record.user, slot);
     if (record.linkedTo !== 0) this.#link(record.linkedTo, slot);
-    this.schedule(slot, record, record.createdAt);
+    this.schedule(record, record.createdAt);
   }
 
   /**
-   * Adds the session that a recovery found in a slot; its whole record is loaded. The users' lists are built when all
-   * sessions are found.
+   * Adds the session that a recovery found, given its whole record. The users' lists are built when all sessions are
+   * found.
    */
-  restore(slot: number): void {
+  restore(record: SessionRecord): void {
     const { view } = this.table;
-    const { record } = view;
-    const seen = view.seen(slot, view.mark(slot));
+    const { slot } = record;
     this.live++;
     this.table.slotsInUse++;
     this.table.dataBytes += record.dataBytes;
     if (record.linkedTo !== 0) this.#link(record.linkedTo, slot);
-    this.schedule(slot, record, seen);
-    if (record.userBytes > 0) this.users.restore(this.loadedUserBytes(), slot);
+    this.schedule(record, view.seen(record, view.mark(slot)));
+    if (record.userBytes > 0) this.users.restore(record.user, slot);
   }
 
   /**
@@ -164,21 +153,21 @@ export class Sessions {
   }
 
   /** Notes when a session, last seen at `seen`, has to be checked again: when its timeout passes, if it has one. */
-  schedule(slot: number, record: RecordHeader, seen: number): void {
+  schedule(record: SessionRecord, seen: number): void {
     const endsAt = record.endsAt(seen);
-    if (endsAt === Number.POSITIVE_INFINITY) this.due.remove(slot);
-    else this.due.put(slot, endsAt);
+    if (endsAt === Number.POSITIVE_INFINITY) this.due.remove(record.slot);
+    else this.due.put(record.slot, endsAt);
   }
 
   /** Reads when a session was last seen, and schedules it by that. */
   reschedule(slot: number): void {
     const { view } = this.table;
-    if (view.load(slot, false) !== 0) this.schedule(slot, view.record, view.seen(slot, view.mark(slot)));
+    const record = this.#record;
+    if (view.load(slot, record) !== 0) this.schedule(record, view.seen(record, view.mark(slot)));
   }
 
-  /** Removes an ended session, whose record is loaded, from every list, and frees its slot. */
-  remove(pointer: number): void {
-    const { record } = this.table.view;
+  /** Removes an ended session from every list, and frees its slot and its record, which lies at `pointer`. */
+  remove(record: SessionRecord, pointer: number): void {
     const { slot } = record;
     this.due.remove(slot);
     if (record.userBytes > 0) this.users.remove(slot);
@@ -188,13 +177,12 @@ export class Sessions {
     this.table.release(record, pointer);
   }
 
-  /** Writes what listeners may learn of the session whose record is loaded, with user and client. */
-  writeInfo(to: ByteWriter, mark: number): void {
-    const { record } = this.table.view;
-    const lastSeenAt = mark === ENDED ? record.createdAt : this.table.view.seen(record.slot, mark);
+  /** Writes what listeners may learn of a session, given its record with user and client. */
+  writeInfo(to: ByteWriter, record: SessionRecord, mark: number): void {
+    const lastSeenAt = mark === ENDED ? record.createdAt : this.table.view.seen(record, mark);
     writeInfo(to, record.id, {
-      user: this.loadedUserBytes(),
-      client: this.loadedClientBytes(),
+      user: record.user,
+      client: record.client,
       createdAt: record.createdAt,
       lastSeenAt,
       endsAt: record.endsAt(lastSeenAt),
@@ -227,7 +215,8 @@ export class Sessions {
   }
 }
 
-/** A user id as a key for comparison: byte for byte. */
-export function userKey(user: Uint8Array): string {
-  return Buffer.from(user.buffer, user.byteOffset, user.length).toString('latin1');
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }

@@ -13,7 +13,7 @@ import type { TableWriter } from '../table/table.js';
 import type { Caller } from './caller.js';
 import { type Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
-import { type Sessions, userKey } from './sessions.js';
+import type { Sessions } from './sessions.js';
 
 export class TokenChanges {
   readonly #sessions: Sessions;
@@ -34,28 +34,29 @@ export class TokenChanges {
     const sessions = this.#sessions;
     const table = this.#table;
     const { slot } = call.target;
-    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
-    if (table.view.record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
-    if (this.#endings.isUsed(call.digest)) return 'used';
-    if (this.#endings.loadAlive(call.target, true) === 0) return 'ERR_SESSION_ENDED';
-    const before = userKey(table.loadedBody().user);
-    failpoint('login: checked');
     const now = this.#now();
     const oldDigest = new Int32Array(DIGEST_WORDS);
     let oldPrevious: Int32Array | undefined;
+    let createdAt = 0;
     const prepared = this.#changes.prepare(call.target, by, {
-      joins: before === userKey(call.user) ? undefined : call.user,
-      ifVersion: call.ifVersion,
-      data: (data) => (call.patch.length === 0 ? undefined : this.#changes.merge(data, call.patch)),
-      header: (record) => {
+      check: (record) => {
+        if (record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
+        if (!this.#endings.freeDigest(call.digest, slot)) return 'used';
+        failpoint('login: checked');
         oldDigest.set(record.digest);
         if (record.hasPrevious) oldPrevious = record.previousDigest.slice();
-        record.expiresAt = now + (record.expiresAt - record.userSince);
-        record.digest.set(call.digest);
-        record.hasPrevious = false;
-        record.tokenIssuedAt = now;
-        record.authenticatedAt = now;
-        return call.user;
+        createdAt = record.createdAt;
+        return undefined;
+      },
+      ifVersion: call.ifVersion,
+      data: (data) => (call.patch.length === 0 ? undefined : this.#changes.merge(data, call.patch)),
+      user: call.user,
+      header: (next) => {
+        next.digest.set(call.digest);
+        next.forgetPrevious();
+        next.setExpiresAt(now + (next.expiresAt - next.userSince));
+        next.setTokenIssuedAt(now);
+        next.setAuthenticatedAt(now);
       },
     });
     if (!isPrepared(prepared)) return prepared;
@@ -64,7 +65,7 @@ export class TokenChanges {
       apply: (reply) => {
         table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');
-        this.#changes.see(slot, now);
+        this.#changes.see(slot, createdAt, now);
         prepared.apply(reply);
         failpoint('login: published');
         this.#forget(table.digests, oldDigest, call.digest, slot);
@@ -83,25 +84,24 @@ export class TokenChanges {
   rotate(call: RotateCall, by: Caller): Ruling {
     const table = this.#table;
     const { slot } = call.target;
-    if (this.#endings.isUsed(call.to)) return 'used';
-    failpoint('rotate: checked');
     const now = this.#now();
     let oldPrevious: Int32Array | undefined;
     const prepared = this.#changes.prepare(call.target, by, {
-      header: (record) => {
+      check: (record) => {
         if (record.isKeyed) return 'ERR_TOKEN_UNKNOWN';
         if (!sameDigest(record.digest, call.from)) {
           const inGrace = record.hasPrevious && now < record.graceUntil && sameDigest(record.previousDigest, call.from);
           return inGrace ? 'moved' : 'ERR_TOKEN_UNKNOWN';
         }
+        if (!this.#endings.freeDigest(call.to, slot)) return 'used';
+        failpoint('rotate: checked');
         if (record.hasPrevious) oldPrevious = record.previousDigest.slice();
-        record.hasPrevious = true;
-        record.previousDigest.set(call.from);
-        record.graceUntil = now + call.grace;
-        record.sealed.set(call.sealed);
-        record.digest.set(call.to);
-        record.tokenIssuedAt = now;
         return undefined;
+      },
+      header: (next) => {
+        next.digest.set(call.to);
+        next.setTokenIssuedAt(now);
+        next.setPrevious(call.from, now + call.grace, call.sealed);
       },
     });
     if (!isPrepared(prepared)) return prepared;

@@ -17,22 +17,16 @@ import {
   type TableMemory,
 } from '../../src/protocol/layout.js';
 import { reserveInt32 } from '../../src/protocol/memory.js';
-import { type RecordHeader, readF64 } from '../../src/protocol/record-header.js';
+import { readF64, SessionRecord } from '../../src/protocol/record.js';
 import { beginMark } from '../../src/protocol/seen.js';
-import { markPlace, recordHeaderSum, TableView } from '../../src/protocol/table.js';
+import { headerSum, markPlace, TableView } from '../../src/protocol/table.js';
 import { failpoint } from '../failpoints.js';
 import { Cells } from './cells.js';
 import { IndexWriter } from './index-writer.js';
 import { Owner } from './owner.js';
 import { Pace, UNITS } from './pace.js';
+import type { Body, RecordDraft } from './record-draft.js';
 import { Tombstones } from './tombstones.js';
-
-/** What a record contains behind its header. */
-interface Body {
-  readonly user: Uint8Array;
-  readonly client: Uint8Array;
-  readonly data: Uint8Array;
-}
 
 /** Stands for the slot in the record of a pinned value. */
 const NO_SLOT = -1;
@@ -64,8 +58,8 @@ export class TableWriter {
   #freeCount = 0;
   #stampLow = 0;
   #stampHigh = 0;
-  #words = new Int32Array(256);
-  #bytes = new Uint8Array(this.#words.buffer);
+  /** Scratch memory for what a method reads or writes on its own. */
+  readonly #scratch = new SessionRecord();
 
   constructor(memory: TableMemory, epoch: number) {
     this.memory = memory;
@@ -77,14 +71,12 @@ export class TableWriter {
     this.tombstones = new Tombstones(memory.tombstones, memory.shape.tombstones, this.owner);
     this.#freeSlots = reserveInt32(memory.shape.maxSessions);
     const touched = () => this.slotsTouched;
-    // A view of its own: carrying over index entries must not overwrite the record that a rule has loaded.
-    const scan = new TableView(memory);
+    const record = new SessionRecord();
     const keyOf = (name: 'digest' | 'previousDigest' | 'id') => (slot: number, key: Int32Array) => {
-      if (scan.load(slot, false) === 0) return false;
-      const { record } = scan;
-      if (name === 'previousDigest' && !record.hasPrevious) return false;
-      key[0] = record[name][0] as number;
-      key[1] = record[name][1] as number;
+      if (this.view.load(slot, record) === 0 || (name === 'previousDigest' && !record.hasPrevious)) return false;
+      const words = record[name];
+      key[0] = words[0] as number;
+      key[1] = words[1] as number;
       return true;
     };
     this.digests = new IndexWriter(this.view, 'digests', this.owner, touched, keyOf('digest'));
@@ -155,55 +147,30 @@ export class TableWriter {
    * whose decision does not rest on this alone.
    */
   createdAt(slot: number): number {
-    const { view } = this;
-    const pointer = view.pointer(slot);
+    const record = this.#scratch;
     const at = RECORD_HEADER.createdAt - (RECORD_HEADER.createdAt % CELL_PAYLOAD);
-    return view.copyWords(pointer, at, at + CELL_PAYLOAD) ? readF64(view.words, RECORD_HEADER.createdAt) : Number.NaN;
+    const isThere = this.view.copyWords(this.view.pointer(slot), record, at, at + CELL_PAYLOAD);
+    return isThere ? readF64(record.words, RECORD_HEADER.createdAt) : Number.NaN;
   }
 
   // ------------------------------------------------------------ records
 
-  /** The body of the record that was loaded last, with `whole`. The arrays are views, valid until the next load. */
-  loadedBody(): Body {
-    const { record, bytes } = this.view;
-    const { userStart, clientStart, dataStart } = record;
-    return {
-      user: bytes.subarray(userStart, clientStart),
-      client: bytes.subarray(clientStart, dataStart),
-      data: bytes.subarray(dataStart, record.length),
-    };
-  }
-
   /**
-   * Writes a record that is not visible yet, and returns its pointer; 0 if there are not enough cells. Sets the
-   * header's stamp and lengths.
+   * Writes a record that is not visible yet, and returns its pointer; 0 if there are not enough cells. Sets its stamp,
+   * lengths and checksums.
    */
-  write(record: RecordHeader, body: Body): number {
-    record.settle();
-    record.userBytes = body.user.length;
-    record.clientBytes = body.client.length;
-    const start = record.headerWords;
-    const userAt = start * 4;
-    const clientAt = userAt + body.user.length;
-    const dataAt = clientAt + body.client.length;
-    record.length = dataAt + body.data.length;
-    const count = Math.ceil(record.length / 4);
+  write(record: RecordDraft, body: Body): number {
+    const count = record.append(body);
     const pointer = this.#allocate(record.length);
     if (pointer === 0) return 0;
-    this.#ensureLength(count);
     failpoint('create: cells allocated');
-    const words = this.#words;
-    words[count - 1] = 0;
-    this.#bytes.set(body.user, userAt);
-    this.#bytes.set(body.client, clientAt);
-    this.#bytes.set(body.data, dataAt);
-    record.bodySum = sumWords(words, start, count, start);
+    const { words, headerWords } = record;
+    words[RECORD_HEADER.bodySum] = sumWords(words, headerWords, count, headerWords);
     this.#stampLow = (this.#stampLow + 1) | 0;
     if (this.#stampLow === 0) this.#stampHigh = (this.#stampHigh + 1) | 0;
-    record.stampLow = this.#stampLow;
-    record.stampHigh = this.#stampHigh;
-    record.format(words);
-    words[RECORD_HEADER.headerSum] = recordHeaderSum(words, start);
+    words[RECORD_HEADER.stampLow] = this.#stampLow;
+    words[RECORD_HEADER.stampHigh] = this.#stampHigh;
+    words[RECORD_HEADER.headerSum] = headerSum(words, headerWords);
     this.cells.write(pointer, words, count);
     return pointer;
   }
@@ -226,11 +193,12 @@ export class TableWriter {
     const count = Math.ceil(length / 4);
     const pointer = this.#allocate(length);
     if (pointer === 0) return 0;
-    this.#ensureLength(count);
-    const words = this.#words;
+    const record = this.#scratch;
+    record.ensureLength(count);
+    const { words } = record;
     words.fill(0, 0, PINNED_WORDS);
     words[count - 1] = 0;
-    this.#bytes.set(value, PINNED_WORDS * 4);
+    record.bytes.set(value, PINNED_WORDS * 4);
     words[RECORD_HEADER.slot] = NO_SLOT;
     words[RECORD_HEADER.length] = length;
     words[RECORD_HEADER.headerSum] = sumWords(words, PINNED_WORDS, count, length);
@@ -241,20 +209,16 @@ export class TableWriter {
   /** The value that is pinned there; undefined if its checksum is wrong. */
   pinned(pointer: number): Uint8Array | undefined {
     const { view } = this;
-    if (!view.copyWords(pointer, 0, CELL_PAYLOAD)) return undefined;
-    const length = view.words[RECORD_HEADER.length] as number;
+    const record = this.#scratch;
+    if (!view.copyWords(pointer, record, 0, CELL_PAYLOAD)) return undefined;
+    const { slot, length } = record;
     const most = PINNED_WORDS * 4 + view.shape.maxSessionBytes;
-    if (view.words[RECORD_HEADER.slot] !== NO_SLOT || !(length >= PINNED_WORDS * 4 && length <= most)) return undefined;
+    if (slot !== NO_SLOT || !(length >= PINNED_WORDS * 4 && length <= most)) return undefined;
     const count = Math.ceil(length / 4);
-    if (!view.copyWords(pointer, 0, count)) return undefined;
-    if (view.words[RECORD_HEADER.headerSum] !== sumWords(view.words, PINNED_WORDS, count, length)) return undefined;
-    return view.bytes.slice(PINNED_WORDS * 4, length);
-  }
-
-  #ensureLength(count: number): void {
-    if (this.#words.length >= count) return;
-    this.#words = new Int32Array(Math.max(count, this.#words.length * 2));
-    this.#bytes = new Uint8Array(this.#words.buffer);
+    if (!view.copyWords(pointer, record, 0, count)) return undefined;
+    const { words, bytes } = record;
+    if (words[RECORD_HEADER.headerSum] !== sumWords(words, PINNED_WORDS, count, length)) return undefined;
+    return bytes.slice(PINNED_WORDS * 4, length);
   }
 
   /** The one store that publishes a record: from here on every thread finds it in the slot. */
@@ -281,7 +245,7 @@ export class TableWriter {
   }
 
   /** Frees the slot of an ended session, given its record's header and the pointer that it was loaded from. */
-  release(record: RecordHeader, pointer: number): void {
+  release(record: SessionRecord, pointer: number): void {
     const { slot } = record;
     this.pace.spend(UNITS.free);
     this.owner.check();
