@@ -124,8 +124,8 @@ export const ofDeaths = [
   {
     name: 'a successor does not know who watches',
     in: 'serve',
-    find: 'if (rules.isAlive(target)) connections.watch(to, target.slot);',
-    replace: 'if (rules.isAlive(target)) continue;',
+    find: 'if (!rules.endIfOver(target)) connections.watch(to, target.slot);',
+    replace: 'if (!rules.endIfOver(target)) continue;',
     caughtBy: restart('signals abort and listeners hear, in every thread'),
   },
   {

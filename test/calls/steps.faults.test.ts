@@ -349,7 +349,7 @@ describe('between two steps', () => {
     const alive = begun.map((job) => {
       const [[, from] = []] = bare.answersOf(job);
       const target = { slot: from?.u32() ?? -1, generation: (from?.u32() ?? 0) | 0 };
-      return [target.slot, bare.rules.isAlive(target)];
+      return [target.slot, !bare.rules.endIfOver(target)];
     });
     expect(alive).toEqual([25, 26, 27, 28, 29].map((slot) => [slot, true]));
     expect(bare.sessions.live).toBe(5);

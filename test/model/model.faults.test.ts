@@ -78,5 +78,5 @@ test('what closeAllSessions ended ends no second time, though its timeout comes 
   model.do(fresh);
   endings.freeSome(10);
   expect([sessions.live, sessions.ended.closed, sessions.ended.idle, model.bare.sweep()]).toEqual([2, 1, 0, 0]);
-  expect([...model.live.values()].every(({ target }) => rules.isAlive(target))).toBe(true);
+  expect([...model.live.values()].every(({ target }) => !rules.endIfOver(target))).toBe(true);
 });

@@ -82,7 +82,7 @@ describe('a successor', () => {
     rules.succeed();
     const [next] = fill(rules, 1);
     expect(next?.target.slot).toBe(first.target.slot);
-    expect(rules.rules.isAlive(first.target)).toBe(false);
+    expect(rules.rules.endIfOver(first.target)).toBe(true);
   });
 
   test('lets a place whose generations are used up never again', () => {

@@ -97,7 +97,8 @@ export class RecordDraft extends SessionRecord {
     const count = Math.ceil(length / 4);
     this.ensureLength(count);
     const { words, bytes } = this;
-    words[count - 1] = 0;
+    // The last word may be filled only in part. Without a body, it is the header's.
+    if (count > this.headerWords) words[count - 1] = 0;
     bytes.set(user, userAt);
     bytes.set(client, clientAt);
     bytes.set(data, dataAt);
