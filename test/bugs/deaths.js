@@ -29,8 +29,8 @@ export const ofDeaths = [
     name: 'a successor keeps a record that does not prove itself',
     in: 'recover',
     file: 'worker/recovery.ts',
-    find: 'if (!view.copyRecord(pointer)) return false;',
-    replace: 'view.copyRecord(pointer);',
+    find: 'if (!view.copyHeader(pointer, record) || !view.copyBody(pointer, record)) return false;',
+    replace: 'if (!view.copyHeader(pointer, record)) return false; view.copyBody(pointer, record);',
     caughtBy: recovery('whatever words are broken, nothing throws'),
   },
   {

@@ -6,7 +6,7 @@ export const ofRules = [
   {
     name: 'a new session may have a digest that is in use',
     in: 'Rules.newSession',
-    find: 'if (this.#endings.isUsed(call.digest) || this.#sessions.byId(call.id) >= 0) return',
+    find: 'if (!this.#endings.freeDigest(call.digest) || this.#sessions.byId(call.id) >= 0) return',
     replace: 'if (this.#sessions.byId(call.id) >= 0) return',
     caughtBy: {
       file: 'test/contract/used.test.ts',
@@ -26,8 +26,8 @@ export const ofRules = [
   {
     name: 'ifVersion is not looked at',
     in: 'Changes.prepare',
-    find: 'if (ifVersion !== undefined && ifVersion !== view.record.version)',
-    replace: 'if (ifVersion !== undefined && view.record.version < 0)',
+    find: 'if (ifVersion !== undefined && ifVersion !== old.version)',
+    replace: 'if (ifVersion !== undefined && old.version < 0)',
     caughtBy: bare('data over the bare rules replace with ifVersion refuses what somebody wrote before'),
   },
   {
@@ -43,7 +43,7 @@ export const ofRules = [
   {
     name: 'the token before stays in the record after login',
     in: 'TokenChanges.login',
-    find: 'record.hasPrevious = false;',
+    find: 'next.forgetPrevious();',
     replace: '',
     caughtBy: recovery('honours no token that was rotated out before a login'),
   },
@@ -66,9 +66,9 @@ export const ofRules = [
     in: 'TokenChanges.login',
     find: `table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');
-        this.#changes.see(slot, now);
+        this.#changes.see(slot, createdAt, now);
         prepared.apply(reply);`,
-    replace: `this.#changes.see(slot, now);
+    replace: `this.#changes.see(slot, createdAt, now);
         prepared.apply(reply);
         table.digests.insert(call.digest, slot);
         failpoint('login: new digest entered');`,

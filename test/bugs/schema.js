@@ -15,8 +15,8 @@ export const ofSchemas = [
   {
     name: 'a change is made whatever the version',
     in: 'Changes.prepare',
-    find: `if (ifVersion !== undefined && ifVersion !== view.record.version) return 'ERR_SESSION_CONFLICT';`,
-    replace: `if (ifVersion !== undefined && view.record.version < 0) return 'ERR_SESSION_CONFLICT';`,
+    find: `if (ifVersion !== undefined && ifVersion !== old.version) return 'ERR_SESSION_CONFLICT';`,
+    replace: `if (ifVersion !== undefined && old.version < 0) return 'ERR_SESSION_CONFLICT';`,
     caughtBy: schemaOrder(RULE),
   },
   {

@@ -5,10 +5,20 @@ import { bare, interleavings, recovery, table } from './caught-by.js';
 export const ofTable = [
   {
     name: 'a copied record is believed whatever its checksum',
-    in: 'TableView.copyRecord',
-    find: 'sumWords(words, headerEnd, count, headerEnd);',
-    replace: 'words[RECORD_HEADER.bodySum];',
+    in: 'TableView.copyBody',
+    find: 'sumWords(into.words, headerWords, count, headerWords);',
+    replace: 'into.words[RECORD_HEADER.bodySum];',
     caughtBy: recovery('whatever words are broken, nothing throws'),
+  },
+  {
+    name: 'a record without a body loses the last word of its header',
+    in: 'RecordDraft.append',
+    find: 'if (count > this.headerWords) words[count - 1] = 0;',
+    replace: 'words[count - 1] = 0;',
+    caughtBy: {
+      file: 'test/rules/keyed-rules.test.ts',
+      test: 'goes over to the user it is put for, or to none',
+    },
   },
   {
     name: 'no second look at the pointer after the copy',
@@ -27,8 +37,8 @@ export const ofTable = [
   {
     name: 'a mark is taken for the session’s own, whatever its generation',
     in: 'TableView.liveMark',
-    find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
-    replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
+    find: 'return this.generation(record.slot) === record.generation ? mark : ENDED;',
+    replace: 'return mark;',
     caughtBy: {
       file: 'test/table/marks.test.ts',
       test: 'a list shows no session that had ended before',
@@ -37,8 +47,8 @@ export const ofTable = [
   {
     name: 'a mark is taken for that of a key’s former session, whatever its generation',
     in: 'TableView.liveMark',
-    find: 'return this.generation(slot) === this.record.generation ? mark : ENDED;',
-    replace: 'return this.generation(slot) === this.generation(slot) ? mark : ENDED;',
+    find: 'return this.generation(record.slot) === record.generation ? mark : ENDED;',
+    replace: 'return mark;',
     caughtBy: {
       file: 'test/table/marks.test.ts',
       test: 'a key’s session is found',
@@ -46,7 +56,7 @@ export const ofTable = [
   },
   {
     name: 'a handle takes the mark of the next session in its slot for its own',
-    in: 'SessionReader.see',
+    in: 'SessionReader.#liveMark',
     find: 'this.#context.view.generation(this.#slot) !== this.#generation',
     replace: 'this.#generation === 0',
     caughtBy: {
@@ -129,7 +139,7 @@ export const ofTable = [
   {
     name: 'a place keeps the reports of its former session',
     in: 'Endings.#reportReusedIn',
-    find: 'if (Atomics.load(view.reported, slot) !== view.record.generation) return;',
+    find: 'if (Atomics.load(view.reported, slot) !== record.generation) return;',
     replace: '',
     caughtBy: {
       file: 'test/rules/rotation.test.ts',

@@ -110,7 +110,9 @@ export class Model {
   /** Follows the endings that room was made by. */
   settleRoom(): void {
     for (const known of this.#mustGo) this.forget(known);
-    const evicted = this.#mayGo ? [...this.live.values()].filter(({ target }) => this.bare.rules.endIfOver(target)) : [];
+    const evicted = this.#mayGo
+      ? [...this.live.values()].filter(({ target }) => this.bare.rules.endIfOver(target))
+      : [];
     const stayed = [...this.live.values()].filter((known) => !evicted.includes(known) && known !== this.#spare);
     const earliest = Math.min(...stayed.map(({ seenAt }) => seenAt));
     for (const known of evicted) {
