@@ -45,16 +45,6 @@ export const ofTable = [
     },
   },
   {
-    name: 'a mark is taken for that of a key’s former session, whatever its generation',
-    in: 'TableView.liveMark',
-    find: 'return this.generation(record.slot) === record.generation ? mark : ENDED;',
-    replace: 'return mark;',
-    caughtBy: {
-      file: 'test/table/marks.test.ts',
-      test: 'a key’s session is found',
-    },
-  },
-  {
     name: 'a handle takes the mark of the next session in its slot for its own',
     in: 'SessionReader.#liveMark',
     find: 'this.#context.view.generation(this.#slot) !== this.#generation',
