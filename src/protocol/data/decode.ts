@@ -1,40 +1,48 @@
 /**
  * Decodes session data. Whatever the bytes say, it builds nothing but plain data, in time linear in their number. No
- * length or count is trusted before the bytes for it are known to be there. Runs in every thread that reads data.
+ * length is trusted before the bytes for it are known to be there. Runs in every thread that reads data.
  */
 
 import { Buffer } from 'node:buffer';
-import { MalformedBytes } from '../bytes.js';
-import { type KnownKeys, StringReader, textOfBytes } from './strings.js';
+import { ByteWriter, MalformedBytes } from '../bytes.js';
+import { encodeKey, findEntry } from './entries.js';
+import { KnownKeys, StringReader } from './strings.js';
 import * as tag from './tags.js';
+
+/** The names of keys that this thread decodes: the same few from session to session. */
+const ownKeys = new KnownKeys();
+const wanted = new ByteWriter(64);
 
 /**
  * The data of a section. Plain objects and arrays are frozen, at every level; Dates, Maps, Sets and binary data are new
  * objects of the receiver. Nothing shares memory with `section`. All objects belong to this realm, whatever realm they
- * came from. With `known`, decoding is faster.
+ * came from. Throws MalformedBytes for what no build has written, and for a format that this one does not know.
  */
-export function decodeData(section: Uint8Array, known?: KnownKeys): Readonly<Record<string, unknown>> {
+export function decodeData(section: Uint8Array, known: KnownKeys = ownKeys): Readonly<Record<string, unknown>> {
   const reader = new DataReader(section, known);
   const data: Record<string, unknown> = {};
   while (reader.left > 0) {
     const key = reader.key(reader.u8());
     const size = reader.varint();
-    const start = reader.skip(size);
-    reader.at = start;
-    reader.end = start + size;
-    define(data, key, reader.value(1));
-    if (reader.left > 0) throw new MalformedBytes('bytes after the value');
+    reader.at = reader.skip(size);
+    reader.end = reader.at + size;
+    define(data, key, reader.whole());
     reader.end = section.length;
   }
   return Object.freeze(data);
 }
 
-/** The value of one entry. */
-export function decodeValue(bytes: Uint8Array, known?: KnownKeys): unknown {
-  const reader = new DataReader(bytes, known);
-  const value = reader.value(1);
-  if (reader.left > 0) throw new MalformedBytes('bytes after the value');
-  return value;
+/** The value of one entry, as `decodeData` would return it. */
+export function decodeValue(bytes: Uint8Array, known: KnownKeys = ownKeys): unknown {
+  return new DataReader(bytes, known).whole();
+}
+
+/** The value of one key, or undefined if the section does not have it. The other values are skipped, not decoded. */
+export function decodeKey(section: Uint8Array, key: string, known: KnownKeys = ownKeys): unknown {
+  wanted.reset();
+  encodeKey(wanted, key);
+  const entry = findEntry(section, wanted.bytes, wanted.length);
+  return entry && decodeValue(section.subarray(entry.valueStart, entry.end), known);
 }
 
 /**
@@ -52,13 +60,18 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
 
 /** Recursive, at most `MAX_LEVELS` deep. */
 class DataReader extends StringReader {
-  /** The next value, which is nested in `levels` others. */
-  value(levels: number): unknown {
-    const first = this.u8();
+  /** The value that takes all bytes that are left. */
+  whole(): unknown {
+    if (this.u8() !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
+    const value = this.#value(this.u8(), 1);
+    if (this.left > 0) throw new MalformedBytes('bytes after the value');
+    return value;
+  }
+
+  /** The value whose tag was read, and which is nested in `levels` others. */
+  #value(first: number, levels: number): unknown {
     if (first >= tag.SMALL_INTEGER) return first - tag.SMALL_INTEGER;
     if (first >= tag.SHORT_STRING) return this.shortString(first - tag.SHORT_STRING);
-    if (first >= tag.SMALL_ARRAY) return this.#array(first - tag.SMALL_ARRAY, levels);
-    if (first >= tag.SMALL_OBJECT) return this.#object(first - tag.SMALL_OBJECT, levels);
     switch (first) {
       case tag.NULL:
         return null;
@@ -66,105 +79,68 @@ class DataReader extends StringReader {
         return false;
       case tag.TRUE:
         return true;
-      case tag.POSITIVE:
+      case tag.INTEGER:
         return this.varint();
-      case tag.NEGATIVE:
-        return -1 - this.varint();
-      case tag.LARGE:
-        return this.varint() * 2 ** 32 + this.varint();
       case tag.DOUBLE:
         return this.f64();
-      case tag.BIGINT64:
-        return this.view.getBigInt64(this.skip(8), true);
-      case tag.BIGINT_POSITIVE:
-        return this.#magnitude();
-      case tag.BIGINT_NEGATIVE:
-        return -this.#magnitude();
+      case tag.BIGINT:
+        return this.#bigint();
       case tag.DATE:
-        return this.#date();
-      case tag.OBJECT:
-        return this.#largeObject(levels);
-      case tag.ARRAY:
-        return this.#array(this.varint(), levels);
-      case tag.MAP:
-        return this.#map(this.varint(), levels);
-      case tag.SET:
-        return this.#set(this.varint(), levels);
-      case tag.ARRAY_BUFFER:
-        return this.#bytes();
-      case tag.TYPED_ARRAY:
-        return this.#typedArray();
-      default:
+        return new Date(this.f64());
+      case tag.BINARY:
+        return this.#binary();
+      case tag.LATIN1:
+      case tag.UTF8:
+      case tag.UTF16:
         return this.longString(first);
     }
-  }
-
-  #date(): Date {
-    const first = this.bytes[this.at] ?? tag.NULL;
-    if (first < tag.POSITIVE || (first > tag.DOUBLE && first < tag.SMALL_INTEGER))
-      throw new MalformedBytes('not a time');
-    return new Date(this.value(tag.MAX_LEVELS) as number);
-  }
-
-  #magnitude(): bigint {
-    const size = this.varint();
-    const start = this.skip(size);
-    return BigInt(`0x0${textOfBytes.hexSlice.call(this.bytes, start, start + size)}`);
-  }
-
-  /** Each of `count` values takes at least one byte. */
-  #enter(count: number, levels: number): void {
     if (levels >= tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
-    if (count > this.left) throw new MalformedBytes('ran past the end');
+    switch (first) {
+      case tag.OBJECT:
+        return this.#object(levels + 1);
+      case tag.ARRAY:
+        return Object.freeze(this.#items(levels + 1));
+      case tag.MAP:
+        return this.#map(levels + 1);
+      case tag.SET:
+        return new Set(this.#items(levels + 1));
+      default:
+        throw new MalformedBytes('not a value');
+    }
   }
 
-  #object(count: number, levels: number): Readonly<Record<string, unknown>> {
-    this.#enter(2 * count, levels);
-    const object: Record<string, unknown> = {};
-    for (let i = 0; i < count; i++) define(object, this.key(this.u8()), this.value(levels + 1));
-    return Object.freeze(object);
-  }
-
-  #largeObject(levels: number): Readonly<Record<string, unknown>> {
-    this.#enter(1, levels);
+  #object(levels: number): Readonly<Record<string, unknown>> {
     const object: Record<string, unknown> = {};
     for (let first = this.u8(); first !== tag.END; first = this.u8()) {
-      define(object, this.key(first), this.value(levels + 1));
+      define(object, this.key(first), this.#value(this.u8(), levels));
     }
     return Object.freeze(object);
   }
 
-  #array(count: number, levels: number): readonly unknown[] {
-    this.#enter(count, levels);
-    const array: unknown[] = [];
-    for (let i = 0; i < count; i++) array.push(this.value(levels + 1));
-    return Object.freeze(array);
+  #items(levels: number): unknown[] {
+    const items: unknown[] = [];
+    for (let first = this.u8(); first !== tag.END; first = this.u8()) items.push(this.#value(first, levels));
+    return items;
   }
 
-  #map(count: number, levels: number): Map<unknown, unknown> {
-    this.#enter(2 * count, levels);
+  #map(levels: number): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>();
-    for (let i = 0; i < count; i++) map.set(this.value(levels + 1), this.value(levels + 1));
+    for (let first = this.u8(); first !== tag.END; first = this.u8()) {
+      map.set(this.#value(first, levels), this.#value(this.u8(), levels));
+    }
     return map;
   }
 
-  #set(count: number, levels: number): Set<unknown> {
-    this.#enter(count, levels);
-    const set = new Set<unknown>();
-    for (let i = 0; i < count; i++) set.add(this.value(levels + 1));
-    return set;
+  #bigint(): bigint {
+    const text = this.string(this.u8());
+    if (!/^-?[0-9a-f]+$/.test(text)) throw new MalformedBytes('not a bigint');
+    return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
   }
 
-  #bytes(): ArrayBuffer {
-    const source = this.raw(this.varint());
-    const own = new Uint8Array(source.length);
-    own.set(source);
-    return own.buffer;
-  }
-
-  #typedArray(): ArrayBufferView {
-    const kind = tag.typedArrays[this.u8()];
-    const bytes = this.#bytes();
+  #binary(): ArrayBuffer | ArrayBufferView {
+    const kind = tag.binaryKinds[this.u8()];
+    const bytes = new Uint8Array(this.raw(this.varint())).buffer;
+    if (kind === 'ArrayBuffer') return bytes;
     if (kind === 'Buffer') return Buffer.from(bytes);
     const Kind: unknown = kind && Reflect.get(globalThis, kind);
     if (!isTypedArrayConstructor(Kind)) throw new MalformedBytes('a typed array that is not known here');

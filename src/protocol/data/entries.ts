@@ -51,12 +51,12 @@ export function encodeKey(writer: ByteWriter, key: string): void {
   writeString(writer, key, Number.POSITIVE_INFINITY);
 }
 
-/** The entry of this key, which must be in the form that `encodeKey` writes. */
-export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | undefined {
+/** The entry of the key in the first `size` of these bytes, in the form that `encodeKey` writes. */
+export function findEntry(section: Uint8Array, keyBytes: Uint8Array, size = keyBytes.length): Entry | undefined {
   const reader = new ByteReader(section);
   while (reader.left > 0) {
     const entry = nextEntry(reader);
-    if (sameBytes(section, entry.start, entry.keyEnd, keyBytes, 0, keyBytes.length)) return entry;
+    if (sameBytes(section, entry.start, entry.keyEnd, keyBytes, 0, size)) return entry;
   }
   return undefined;
 }

@@ -14,11 +14,9 @@ interface TextOfBytes {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   utf8Slice(this: Uint8Array, start: number, end: number): string;
   ucs2Slice(this: Uint8Array, start: number, end: number): string;
-  hexSlice(this: Uint8Array, start: number, end: number): string;
   latin1Write(this: Uint8Array, text: string, at: number, size: number): number;
   utf8Write(this: Uint8Array, text: string, at: number, size: number): number;
   ucs2Write(this: Uint8Array, text: string, at: number, size: number): number;
-  hexWrite(this: Uint8Array, text: string, at: number, size: number): number;
 }
 
 export const textOfBytes = Buffer.prototype as unknown as TextOfBytes;
@@ -75,33 +73,51 @@ function formOf(text: string): number {
   return form;
 }
 
+/** Longer keys are not cached. */
+const LONGEST_KNOWN = 31;
+const PLACES = 256;
+
+/** A key and the key that came after it the last time, which is likely to do so again. */
+interface KnownKey {
+  readonly text: string;
+  /** One for each character. */
+  readonly bytes: Uint8Array;
+  next: KnownKey | undefined;
+}
+
 /**
  * A cache of keys that were decoded before: the same few keys are then not decoded, nor internalized by V8, each time.
- * Bounded; contains names of properties and no values. Each long-lived decoder has one.
+ * Bounded; contains names of properties and no values. Each thread has one.
  */
 export class KnownKeys {
-  readonly #keys: string[] = new Array<string>(256).fill('');
+  readonly #places = new Array<KnownKey | undefined>(PLACES).fill(undefined);
+  #last: KnownKey = { text: '', bytes: new Uint8Array(0), next: undefined };
 
   /** The key in these bytes, one byte for each character. */
   find(bytes: Uint8Array, start: number, length: number): string {
-    const first = bytes[start] as number;
-    const middle = bytes[start + (length >> 1)] as number;
-    const last = bytes[start + length - 1] as number;
-    const place = (length ^ (first * 3) ^ (middle * 17) ^ (last * 41)) & 0xff;
-    const known = this.#keys[place] as string;
-    if (known.length === length) {
-      let same = 0;
-      while (same < length && known.charCodeAt(same) === bytes[start + same]) same++;
-      if (same === length) return known;
+    let key = this.#last.next;
+    if (key === undefined || !isIn(bytes, start, length, key)) {
+      let hash = length;
+      for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x9e3779b1);
+      const place = hash >>> 24;
+      key = this.#places[place];
+      if (key === undefined || !isIn(bytes, start, length, key)) {
+        const text = textOfBytes.latin1Slice.call(bytes, start, start + length);
+        key = { text, bytes: new Uint8Array(bytes.subarray(start, start + length)), next: undefined };
+        this.#places[place] = key;
+      }
+      this.#last.next = key;
     }
-    const key = textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#keys[place] = key;
-    return key;
+    this.#last = key;
+    return key.text;
   }
 }
 
-/** Longer keys are not cached. */
-const LONGEST_KNOWN = 32;
+function isIn(bytes: Uint8Array, start: number, length: number, key: KnownKey): boolean {
+  if (key.bytes.length !== length) return false;
+  for (let i = 0; i < length; i++) if (key.bytes[i] !== bytes[start + i]) return false;
+  return true;
+}
 
 /**
  * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
@@ -112,20 +128,25 @@ const CUT_FROM_ONE = 4096;
 /** Reads strings from bytes. */
 export class StringReader extends ByteReader {
   readonly #known: KnownKeys | undefined;
-  #whole: string | undefined;
+  #all: string | undefined;
 
   constructor(bytes: Uint8Array, known?: KnownKeys) {
     super(bytes);
     this.#known = known;
   }
 
-  /** A string whose tag was read. */
+  /** A string whose tag was read, and which is likely to have been read before. */
   key(tag: number): string {
-    if (tag < SHORT_STRING) return this.longString(tag);
     const length = tag - SHORT_STRING;
-    if (length > MAX_SHORT) throw new MalformedBytes('not a string');
-    if (this.#known === undefined || length > LONGEST_KNOWN) return this.shortString(length);
+    if (this.#known === undefined || !(length >= 0 && length <= LONGEST_KNOWN)) return this.string(tag);
     return this.#known.find(this.bytes, this.skip(length), length);
+  }
+
+  /** A string whose tag was read. */
+  string(tag: number): string {
+    if (tag < SHORT_STRING) return this.longString(tag);
+    if (tag > SHORT_STRING + MAX_SHORT) throw new MalformedBytes('not a string');
+    return this.shortString(tag - SHORT_STRING);
   }
 
   /** What follows a `SHORT_STRING` tag. */
@@ -133,8 +154,8 @@ export class StringReader extends ByteReader {
     const start = this.skip(length);
     const bytes = this.bytes;
     if (bytes.length > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#whole ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
-    return this.#whole.slice(start, start + length);
+    this.#all ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
+    return this.#all.slice(start, start + length);
   }
 
   /** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
