@@ -4,9 +4,9 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { ByteWriter, MalformedBytes } from '../bytes.js';
+import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
 import { encodeKey, findEntry } from './entries.js';
-import { KnownKeys, StringReader } from './strings.js';
+import { KnownKeys, LONGEST_KNOWN, readLongString, textOfBytes } from './strings.js';
 import * as tag from './tags.js';
 
 /** The names of keys that this thread decodes: the same few from session to session. */
@@ -22,7 +22,7 @@ export function decodeData(section: Uint8Array, known: KnownKeys = ownKeys): Rea
   const reader = new DataReader(section, known);
   const data: Record<string, unknown> = {};
   while (reader.left > 0) {
-    const key = reader.key(reader.u8());
+    const key = reader.key(reader.bytes[reader.at++] as number);
     const size = reader.varint();
     reader.at = reader.skip(size);
     reader.end = reader.at + size;
@@ -58,21 +58,60 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
+/**
+ * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
+ * a slice keeps the whole string in memory.
+ */
+const CUT_FROM_ONE = 4096;
+
 /** Recursive, at most `MAX_LEVELS` deep. */
-class DataReader extends StringReader {
+class DataReader extends ByteReader {
+  readonly #known: KnownKeys;
+  #all: string | undefined;
+
+  constructor(bytes: Uint8Array, known: KnownKeys) {
+    super(bytes);
+    this.#known = known;
+  }
+
   /** The value that takes all bytes that are left. */
   whole(): unknown {
-    if (this.u8() !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
-    const value = this.#value(this.u8(), 1);
+    if ((this.bytes[this.at++] as number) !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
+    const value = this.#value(this.bytes[this.at++] as number, 1);
     if (this.left > 0) throw new MalformedBytes('bytes after the value');
     return value;
+  }
+
+  /** The key whose tag was read. */
+  key(first: number): string {
+    const length = first - tag.SHORT_STRING;
+    if (length >= 0 && length <= LONGEST_KNOWN) return this.#known.find(this.bytes, this.skip(length), length);
+    return this.#string(first);
+  }
+
+  #string(first: number): string {
+    if (first < tag.SHORT_STRING) return readLongString(this, first);
+    if (first >= tag.SMALL_INTEGER) throw new MalformedBytes('not a string');
+    return this.#shortString(first - tag.SHORT_STRING);
+  }
+
+  #shortString(length: number): string {
+    const start = this.skip(length);
+    const { bytes } = this;
+    if (bytes.length > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(bytes, start, start + length);
+    this.#all ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
+    return this.#all.slice(start, start + length);
   }
 
   /** The value whose tag was read, and which is nested in `levels` others. */
   #value(first: number, levels: number): unknown {
     if (first >= tag.SMALL_INTEGER) return first - tag.SMALL_INTEGER;
-    if (first >= tag.SHORT_STRING) return this.shortString(first - tag.SHORT_STRING);
+    if (first >= tag.SHORT_STRING) return this.#shortString(first - tag.SHORT_STRING);
     switch (first) {
+      case tag.OBJECT:
+        return this.#object(levels + 1);
+      case tag.ARRAY:
+        return Object.freeze(this.#items(levels + 1));
       case tag.NULL:
         return null;
       case tag.FALSE:
@@ -87,58 +126,55 @@ class DataReader extends StringReader {
         return this.#bigint();
       case tag.DATE:
         return new Date(this.f64());
-      case tag.BINARY:
-        return this.#binary();
-      case tag.LATIN1:
-      case tag.UTF8:
-      case tag.UTF16:
-        return this.longString(first);
-    }
-    if (levels >= tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
-    switch (first) {
-      case tag.OBJECT:
-        return this.#object(levels + 1);
-      case tag.ARRAY:
-        return Object.freeze(this.#items(levels + 1));
       case tag.MAP:
         return this.#map(levels + 1);
       case tag.SET:
         return new Set(this.#items(levels + 1));
+      case tag.BINARY:
+        return this.#binary();
       default:
-        throw new MalformedBytes('not a value');
+        return readLongString(this, first);
     }
   }
 
+  #enter(levels: number): void {
+    if (levels > tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
+  }
+
   #object(levels: number): Readonly<Record<string, unknown>> {
+    this.#enter(levels);
     const object: Record<string, unknown> = {};
-    for (let first = this.u8(); first !== tag.END; first = this.u8()) {
-      define(object, this.key(first), this.#value(this.u8(), levels));
+    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number) {
+      define(object, this.key(first), this.#value(this.bytes[this.at++] as number, levels));
     }
     return Object.freeze(object);
   }
 
   #items(levels: number): unknown[] {
+    this.#enter(levels);
     const items: unknown[] = [];
-    for (let first = this.u8(); first !== tag.END; first = this.u8()) items.push(this.#value(first, levels));
+    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number)
+      items.push(this.#value(first, levels));
     return items;
   }
 
   #map(levels: number): Map<unknown, unknown> {
+    this.#enter(levels);
     const map = new Map<unknown, unknown>();
-    for (let first = this.u8(); first !== tag.END; first = this.u8()) {
-      map.set(this.#value(first, levels), this.#value(this.u8(), levels));
+    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number) {
+      map.set(this.#value(first, levels), this.#value(this.bytes[this.at++] as number, levels));
     }
     return map;
   }
 
   #bigint(): bigint {
-    const text = this.string(this.u8());
+    const text = this.#string(this.bytes[this.at++] as number);
     if (!/^-?[0-9a-f]+$/.test(text)) throw new MalformedBytes('not a bigint');
     return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
   }
 
   #binary(): ArrayBuffer | ArrayBufferView {
-    const kind = tag.binaryKinds[this.u8()];
+    const kind = tag.binaryKinds[this.bytes[this.at++] as number];
     const bytes = new Uint8Array(this.raw(this.varint())).buffer;
     if (kind === 'ArrayBuffer') return bytes;
     if (kind === 'Buffer') return Buffer.from(bytes);

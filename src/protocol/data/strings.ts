@@ -3,7 +3,7 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
+import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /**
@@ -74,7 +74,7 @@ function formOf(text: string): number {
 }
 
 /** Longer keys are not cached. */
-const LONGEST_KNOWN = 31;
+export const LONGEST_KNOWN = 31;
 const PLACES = 256;
 
 /** A key and the key that came after it the last time, which is likely to do so again. */
@@ -95,77 +95,39 @@ export class KnownKeys {
 
   /** The key in these bytes, one byte for each character. */
   find(bytes: Uint8Array, start: number, length: number): string {
-    let key = this.#last.next;
-    if (key === undefined || !isIn(bytes, start, length, key)) {
+    const last = this.#last;
+    let place = -1;
+    for (let key = last.next; ; key = this.#places[place]) {
+      if (key !== undefined && key.bytes.length === length) {
+        let same = 0;
+        while (same < length && key.bytes[same] === bytes[start + same]) same++;
+        if (same === length) {
+          if (place >= 0) last.next = key;
+          this.#last = key;
+          return key.text;
+        }
+      }
+      if (place >= 0) break;
       let hash = length;
       for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x9e3779b1);
-      const place = hash >>> 24;
-      key = this.#places[place];
-      if (key === undefined || !isIn(bytes, start, length, key)) {
-        const text = textOfBytes.latin1Slice.call(bytes, start, start + length);
-        key = { text, bytes: new Uint8Array(bytes.subarray(start, start + length)), next: undefined };
-        this.#places[place] = key;
-      }
-      this.#last.next = key;
+      place = hash >>> 24;
     }
+    const text = textOfBytes.latin1Slice.call(bytes, start, start + length);
+    const key = { text, bytes: Uint8Array.prototype.slice.call(bytes, start, start + length), next: undefined };
+    this.#places[place] = key;
+    last.next = key;
     this.#last = key;
-    return key.text;
+    return text;
   }
 }
 
-function isIn(bytes: Uint8Array, start: number, length: number, key: KnownKey): boolean {
-  if (key.bytes.length !== length) return false;
-  for (let i = 0; i < length; i++) if (key.bytes[i] !== bytes[start + i]) return false;
-  return true;
-}
-
-/**
- * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
- * a slice keeps the whole string in memory.
- */
-const CUT_FROM_ONE = 4096;
-
-/** Reads strings from bytes. */
-export class StringReader extends ByteReader {
-  readonly #known: KnownKeys | undefined;
-  #all: string | undefined;
-
-  constructor(bytes: Uint8Array, known?: KnownKeys) {
-    super(bytes);
-    this.#known = known;
-  }
-
-  /** A string whose tag was read, and which is likely to have been read before. */
-  key(tag: number): string {
-    const length = tag - SHORT_STRING;
-    if (this.#known === undefined || !(length >= 0 && length <= LONGEST_KNOWN)) return this.string(tag);
-    return this.#known.find(this.bytes, this.skip(length), length);
-  }
-
-  /** A string whose tag was read. */
-  string(tag: number): string {
-    if (tag < SHORT_STRING) return this.longString(tag);
-    if (tag > SHORT_STRING + MAX_SHORT) throw new MalformedBytes('not a string');
-    return this.shortString(tag - SHORT_STRING);
-  }
-
-  /** What follows a `SHORT_STRING` tag. */
-  shortString(length: number): string {
-    const start = this.skip(length);
-    const bytes = this.bytes;
-    if (bytes.length > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#all ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
-    return this.#all.slice(start, start + length);
-  }
-
-  /** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
-  longString(tag: number): string {
-    if (tag !== LATIN1 && tag !== UTF8 && tag !== UTF16) throw new MalformedBytes('not a string');
-    const size = this.varint();
-    const start = this.skip(size);
-    if (tag === LATIN1) return textOfBytes.latin1Slice.call(this.bytes, start, start + size);
-    if (tag === UTF8) return textOfBytes.utf8Slice.call(this.bytes, start, start + size);
-    if (size % 2 !== 0) throw new MalformedBytes('half a character');
-    return textOfBytes.ucs2Slice.call(this.bytes, start, start + size);
-  }
+/** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
+export function readLongString(from: ByteReader, tag: number): string {
+  if (tag !== LATIN1 && tag !== UTF8 && tag !== UTF16) throw new MalformedBytes('not a string');
+  const size = from.varint();
+  const start = from.skip(size);
+  if (tag === LATIN1) return textOfBytes.latin1Slice.call(from.bytes, start, start + size);
+  if (tag === UTF8) return textOfBytes.utf8Slice.call(from.bytes, start, start + size);
+  if (size % 2 !== 0) throw new MalformedBytes('half a character');
+  return textOfBytes.ucs2Slice.call(from.bytes, start, start + size);
 }
