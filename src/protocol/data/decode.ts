@@ -22,10 +22,10 @@ export function decodeData(section: Uint8Array, known: KnownKeys = ownKeys): Rea
   const reader = new DataReader(section, known);
   const data: Record<string, unknown> = {};
   while (reader.left > 0) {
-    const key = reader.key(reader.bytes[reader.at++] as number);
+    const key = reader.key(reader.next());
     const size = reader.varint();
-    reader.at = reader.skip(size);
     reader.end = reader.at + size;
+    if (reader.end > section.length) throw new MalformedBytes('ran past the end');
     define(data, key, reader.whole());
     reader.end = section.length;
   }
@@ -42,7 +42,7 @@ export function decodeKey(section: Uint8Array, key: string, known: KnownKeys = o
   wanted.reset();
   encodeKey(wanted, key);
   const entry = findEntry(section, wanted.bytes, wanted.length);
-  return entry && decodeValue(section.subarray(entry.valueStart, entry.end), known);
+  return entry && new DataReader(section, known, entry.valueStart, entry.end).whole();
 }
 
 /**
@@ -67,18 +67,31 @@ const CUT_FROM_ONE = 4096;
 /** Recursive, at most `MAX_LEVELS` deep. */
 class DataReader extends ByteReader {
   readonly #known: KnownKeys;
-  #all: string | undefined;
+  /** All that is to be read, as text. */
+  #text: string | undefined;
+  readonly #textStart: number;
+  readonly #textEnd: number;
 
-  constructor(bytes: Uint8Array, known: KnownKeys) {
-    super(bytes);
+  constructor(bytes: Uint8Array, known: KnownKeys, start = 0, end = bytes.length) {
+    super(bytes, start, end);
     this.#known = known;
+    this.#textStart = start;
+    this.#textEnd = end;
+  }
+
+  /**
+   * The next byte. That it lies before the end is not checked here but in `whole`, once: past the section there is only
+   * `undefined`, which is no tag, and what was read of the next entry is not returned.
+   */
+  next(): number {
+    return this.bytes[this.at++] as number;
   }
 
   /** The value that takes all bytes that are left. */
   whole(): unknown {
-    if ((this.bytes[this.at++] as number) !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
-    const value = this.#value(this.bytes[this.at++] as number, 1);
-    if (this.left > 0) throw new MalformedBytes('bytes after the value');
+    if (this.next() !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
+    const value = this.#value(this.next(), 1);
+    if (this.at !== this.end) throw new MalformedBytes('a value of another size');
     return value;
   }
 
@@ -97,10 +110,11 @@ class DataReader extends ByteReader {
 
   #shortString(length: number): string {
     const start = this.skip(length);
-    const { bytes } = this;
-    if (bytes.length > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#all ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
-    return this.#all.slice(start, start + length);
+    const from = this.#textStart;
+    const to = this.#textEnd;
+    if (to - from > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(this.bytes, start, start + length);
+    this.#text ??= textOfBytes.latin1Slice.call(this.bytes, from, to);
+    return this.#text.slice(start - from, start - from + length);
   }
 
   /** The value whose tag was read, and which is nested in `levels` others. */
@@ -144,8 +158,8 @@ class DataReader extends ByteReader {
   #object(levels: number): Readonly<Record<string, unknown>> {
     this.#enter(levels);
     const object: Record<string, unknown> = {};
-    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number) {
-      define(object, this.key(first), this.#value(this.bytes[this.at++] as number, levels));
+    for (let first = this.next(); first !== tag.END; first = this.next()) {
+      define(object, this.key(first), this.#value(this.next(), levels));
     }
     return Object.freeze(object);
   }
@@ -153,28 +167,27 @@ class DataReader extends ByteReader {
   #items(levels: number): unknown[] {
     this.#enter(levels);
     const items: unknown[] = [];
-    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number)
-      items.push(this.#value(first, levels));
+    for (let first = this.next(); first !== tag.END; first = this.next()) items.push(this.#value(first, levels));
     return items;
   }
 
   #map(levels: number): Map<unknown, unknown> {
     this.#enter(levels);
     const map = new Map<unknown, unknown>();
-    for (let first = this.bytes[this.at++] as number; first !== tag.END; first = this.bytes[this.at++] as number) {
-      map.set(this.#value(first, levels), this.#value(this.bytes[this.at++] as number, levels));
+    for (let first = this.next(); first !== tag.END; first = this.next()) {
+      map.set(this.#value(first, levels), this.#value(this.next(), levels));
     }
     return map;
   }
 
   #bigint(): bigint {
-    const text = this.#string(this.bytes[this.at++] as number);
+    const text = this.#string(this.next());
     if (!/^-?[0-9a-f]+$/.test(text)) throw new MalformedBytes('not a bigint');
     return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
   }
 
   #binary(): ArrayBuffer | ArrayBufferView {
-    const kind = tag.binaryKinds[this.bytes[this.at++] as number];
+    const kind = tag.binaryKinds[this.next()];
     const bytes = new Uint8Array(this.raw(this.varint())).buffer;
     if (kind === 'ArrayBuffer') return bytes;
     if (kind === 'Buffer') return Buffer.from(bytes);

@@ -45,10 +45,13 @@ export function writeString(writer: ByteWriter, text: string, most: number): boo
   return writeLongString(writer, text, most);
 }
 
+const BEYOND_LATIN1 = /[\u0100-\uffff]/;
+
 function writeLongString(writer: ByteWriter, text: string, most: number): boolean {
-  const length = text.length;
+  const { length } = text;
   const utf8Size = Buffer.byteLength(text);
-  const form = utf8Size === length ? LATIN1 : formOf(text);
+  const isLatin1 = utf8Size === length || !BEYOND_LATIN1.test(text);
+  const form = isLatin1 ? LATIN1 : text.isWellFormed() ? UTF8 : UTF16;
   const size = form === LATIN1 ? length : form === UTF8 ? utf8Size : 2 * length;
   if (size > most) return false;
   writer.u8(form);
@@ -58,19 +61,6 @@ function writeLongString(writer: ByteWriter, text: string, most: number): boolea
   else if (form === UTF8) textOfBytes.utf8Write.call(writer.bytes, text, at, size);
   else textOfBytes.ucs2Write.call(writer.bytes, text, at, size);
   return true;
-}
-
-function formOf(text: string): number {
-  let form = LATIN1;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x100) continue;
-    form = UTF8;
-    if ((unit & 0xf800) !== 0xd800) continue;
-    const next = text.charCodeAt(++i);
-    if (unit >= 0xdc00 || (next & 0xfc00) !== 0xdc00) return UTF16;
-  }
-  return form;
 }
 
 /** Longer keys are not cached. */
