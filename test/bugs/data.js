@@ -20,6 +20,7 @@ export const ofData = [
   {
     name: 'a key is assigned whatever Object.prototype says',
     in: 'define',
+    file: 'src/protocol/data/decode.ts',
     find: 'if (!(key in object)) {',
     replace: "if (!Object.hasOwn(object, key) && key !== '__proto__') {",
     caughtBy: data('a poisoned or frozen Object.prototype neither breaks nor hears what is read'),
@@ -27,6 +28,7 @@ export const ofData = [
   {
     name: 'the keys of a nested object twice, the second wins',
     in: 'define',
+    file: 'src/protocol/data/decode.ts',
     find: "if (Object.hasOwn(object, key)) throw new MalformedBytes('a key twice');",
     replace: '',
     caughtBy: entries('a key twice in one object is refused'),
