@@ -5,7 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import { deserialize, serialize } from 'node:v8';
-import { ByteReader, ByteWriter } from '../../dist/src/protocol/bytes.js';
+import { ByteWriter } from '../../dist/src/protocol/bytes.js';
 import { decodeData } from '../../dist/src/protocol/data/decode.js';
 import { encodeData } from '../../dist/src/protocol/data/encode.js';
 import { encodeKey } from '../../dist/src/protocol/data/entries.js';
@@ -50,12 +50,9 @@ const json = {
     if (size === text.length) textOfBytes.latin1Write.call(writer.bytes, text, at, size);
     else textOfBytes.utf8Write.call(writer.bytes, text, at, size);
   },
-  read(reader, bytes, start, end) {
+  read(bytes, start, end, text) {
     const kind = bytes[start];
-    if (kind === 3) {
-      reader.at = start + 1;
-      return readKey(reader);
-    }
+    if (kind === 3) return text.slice(start + 2, end);
     if (kind === 2) return freeze(deserialize(bytes.subarray(start + 1, end)));
     const slice = kind === 0 ? textOfBytes.latin1Slice : textOfBytes.utf8Slice;
     return freeze(JSON.parse(slice.call(bytes, start + 1, end)));
@@ -73,7 +70,7 @@ const msgpackr = {
     writer.u8(isJson ? 0 : 2);
     writer.raw(isJson ? packr.pack(copy) : serialize(copy));
   },
-  read(_, bytes, start, end) {
+  read(bytes, start, end) {
     const packed = bytes.subarray(start + 1, end);
     return freeze(bytes[start] === 0 ? packr.unpack(packed) : deserialize(packed));
   },
@@ -82,18 +79,12 @@ const msgpackr = {
 const v8 = {
   name: 'node:v8',
   write: (writer, value) => writer.raw(serialize(copyOf(value))),
-  read: (_, bytes, start, end) => freeze(deserialize(bytes.subarray(start, end))),
+  read: (bytes, start, end) => freeze(deserialize(bytes.subarray(start, end))),
 };
 
 const known = new KnownKeys();
 
-function readKey(reader) {
-  const length = reader.u8() - SHORT_STRING;
-  if (length < 0 || length > 63) throw new Error('this bench has short keys');
-  const start = reader.skip(length);
-  return reader.isKey ? known.find(reader.bytes, start, length) : reader.text.slice(start, start + length);
-}
-
+/** Keys are shorter than 64 characters here, and two bytes are enough for each size. */
 function inEntries({ name, write, read }) {
   return {
     name,
@@ -104,7 +95,6 @@ function inEntries({ name, write, read }) {
         encodeKey(writer, key);
         const at = writer.reserve(2);
         write(writer, data[key]);
-        // Two bytes for every size: more is not needed here.
         const size = writer.length - at - 2;
         writer.bytes[at] = size;
         writer.bytes[at + 1] = size >> 8;
@@ -113,19 +103,17 @@ function inEntries({ name, write, read }) {
       if (Object.getOwnPropertySymbols(data).length > 0) throw new Error('no data');
     },
     decode(section) {
-      const reader = new ByteReader(section);
-      reader.text = textOfBytes.latin1Slice.call(section, 0, section.length);
+      const text = textOfBytes.latin1Slice.call(section, 0, section.length);
       const data = {};
-      while (reader.left > 0) {
-        reader.isKey = true;
-        const key = readKey(reader);
-        reader.isKey = false;
-        const size = reader.u8() + reader.u8() * 256;
-        const start = reader.skip(size);
-        const value = read(reader, section, start, start + size);
-        reader.at = start + size;
-        if (key in data) throw new Error('refused');
-        data[key] = value;
+      for (let at = 0; at < section.length; ) {
+        const length = section[at] - SHORT_STRING;
+        const key = known.find(section, at + 1, length);
+        at += 1 + length;
+        const start = at + 2;
+        const end = start + section[at] + section[at + 1] * 256;
+        if (key in data) throw new Error('a key twice');
+        data[key] = read(section, start, end, text);
+        at = end;
       }
       return Object.freeze(data);
     },
