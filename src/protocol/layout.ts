@@ -32,7 +32,7 @@ import { reserve } from './memory.js';
 import { MAX_TOMBSTONES, reserveTombstones } from './tombstones.js';
 
 /** Raised with every change of these bytes, of the calls or of the notices: builds that differ refuse each other. */
-export const LAYOUT_VERSION = 5;
+export const LAYOUT_VERSION = 6;
 export const MAGIC = 0x636f6174;
 
 /** Words of the table's header. */

@@ -32,3 +32,6 @@ export const signals = (name) => ({ file: 'test/calls/signals.test.ts', test: na
 export const wallClock = (name) => ({ file: 'test/contract/wall-clock.test.ts', test: name });
 export const schemaOrder = (name) => ({ file: 'test/schema/schema-order.test.ts', test: name });
 export const schemaStored = (name) => ({ file: 'test/schema/schema-stored.test.ts', test: name });
+export const data = (name) => ({ file: 'test/calls/data.test.ts', test: name });
+export const entries = (name) => ({ file: 'test/calls/data-entries.test.ts', test: name });
+export const refused = (name) => ({ file: 'test/calls/data-refused.test.ts', test: name });

@@ -8,6 +8,7 @@
 
 import { ofCalls } from './calls.js';
 import { ofCookies } from './cookies.js';
+import { ofData } from './data.js';
 import { ofDeaths } from './deaths.js';
 import { ofHttp } from './http.js';
 import { ofKeyed } from './keyed.js';
@@ -23,6 +24,7 @@ export const bugs = [
   ...ofMemory,
   ...ofRules,
   ...ofCalls,
+  ...ofData,
   ...ofDeaths,
   ...ofSteps,
   ...ofSignals,

@@ -62,7 +62,7 @@ export {
   setClockOffset,
   toSessionTime,
 } from '../../dist/src/protocol/clock.js';
-export { decodeData, decodeValue } from '../../dist/src/protocol/data/decode.js';
+export { decodeData, decodeKey, decodeValue } from '../../dist/src/protocol/data/decode.js';
 export { encodeData, encodePatch } from '../../dist/src/protocol/data/encode.js';
 export { checkEntries, encodeKey, findEntry, mergeEntries } from '../../dist/src/protocol/data/entries.js';
 export { KnownKeys } from '../../dist/src/protocol/data/strings.js';

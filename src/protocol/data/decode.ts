@@ -1,40 +1,48 @@
 /**
  * Decodes session data. Whatever the bytes say, it builds nothing but plain data, in time linear in their number. No
- * length or count is trusted before the bytes for it are known to be there. Runs in every thread that reads data.
+ * length is trusted before the bytes for it are known to be there. Runs in every thread that reads data.
  */
 
 import { Buffer } from 'node:buffer';
-import { MalformedBytes } from '../bytes.js';
-import { type KnownKeys, StringReader, textOfBytes } from './strings.js';
+import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
+import { encodeKey, findEntry } from './entries.js';
+import { KnownKeys, LONGEST_KNOWN, readLongString, textOfBytes } from './strings.js';
 import * as tag from './tags.js';
+
+/** The names of keys that this thread decodes: the same few from session to session. */
+const ownKeys = new KnownKeys();
+const wanted = new ByteWriter(64);
 
 /**
  * The data of a section. Plain objects and arrays are frozen, at every level; Dates, Maps, Sets and binary data are new
  * objects of the receiver. Nothing shares memory with `section`. All objects belong to this realm, whatever realm they
- * came from. With `known`, decoding is faster.
+ * came from. Throws MalformedBytes for what no build has written, and for a format that this one does not know.
  */
-export function decodeData(section: Uint8Array, known?: KnownKeys): Readonly<Record<string, unknown>> {
+export function decodeData(section: Uint8Array, known: KnownKeys = ownKeys): Readonly<Record<string, unknown>> {
   const reader = new DataReader(section, known);
   const data: Record<string, unknown> = {};
   while (reader.left > 0) {
-    const key = reader.key(reader.u8());
+    const key = reader.key(reader.next());
     const size = reader.varint();
-    const start = reader.skip(size);
-    reader.at = start;
-    reader.end = start + size;
-    define(data, key, reader.value(1));
-    if (reader.left > 0) throw new MalformedBytes('bytes after the value');
+    reader.end = reader.at + size;
+    if (reader.end > section.length) throw new MalformedBytes('ran past the end');
+    define(data, key, reader.whole());
     reader.end = section.length;
   }
   return Object.freeze(data);
 }
 
-/** The value of one entry. */
-export function decodeValue(bytes: Uint8Array, known?: KnownKeys): unknown {
-  const reader = new DataReader(bytes, known);
-  const value = reader.value(1);
-  if (reader.left > 0) throw new MalformedBytes('bytes after the value');
-  return value;
+/** The value of one entry, as `decodeData` would return it. */
+export function decodeValue(bytes: Uint8Array, known: KnownKeys = ownKeys): unknown {
+  return new DataReader(bytes, known).whole();
+}
+
+/** The value of one key, or undefined if the section does not have it. The other values are skipped, not decoded. */
+export function decodeKey(section: Uint8Array, key: string, known: KnownKeys = ownKeys): unknown {
+  wanted.reset();
+  encodeKey(wanted, key);
+  const entry = findEntry(section, wanted.bytes, wanted.length);
+  return entry && new DataReader(section, known, entry.valueStart, entry.end).whole();
 }
 
 /**
@@ -50,121 +58,138 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
+/**
+ * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
+ * a slice keeps the whole string in memory.
+ */
+const CUT_FROM_ONE = 4096;
+
 /** Recursive, at most `MAX_LEVELS` deep. */
-class DataReader extends StringReader {
-  /** The next value, which is nested in `levels` others. */
-  value(levels: number): unknown {
-    const first = this.u8();
+class DataReader extends ByteReader {
+  readonly #known: KnownKeys;
+  /** All that is to be read, as text. */
+  #text: string | undefined;
+  readonly #textStart: number;
+  readonly #textEnd: number;
+
+  constructor(bytes: Uint8Array, known: KnownKeys, start = 0, end = bytes.length) {
+    super(bytes, start, end);
+    this.#known = known;
+    this.#textStart = start;
+    this.#textEnd = end;
+  }
+
+  /**
+   * The next byte. That it lies before the end is not checked here but in `whole`, once: past the section there is only
+   * `undefined`, which is no tag, and what was read of the next entry is not returned.
+   */
+  next(): number {
+    return this.bytes[this.at++] as number;
+  }
+
+  /** The value that takes all bytes that are left. */
+  whole(): unknown {
+    if (this.next() !== tag.FORMAT) throw new MalformedBytes('a format that is not known here');
+    const value = this.#value(this.next(), 1);
+    if (this.at !== this.end) throw new MalformedBytes('a value of another size');
+    return value;
+  }
+
+  /** The key whose tag was read. */
+  key(first: number): string {
+    const length = first - tag.SHORT_STRING;
+    if (length >= 0 && length <= LONGEST_KNOWN) return this.#known.find(this.bytes, this.skip(length), length);
+    return this.#string(first);
+  }
+
+  #string(first: number): string {
+    if (first < tag.SHORT_STRING) return readLongString(this, first);
+    if (first >= tag.SMALL_INTEGER) throw new MalformedBytes('not a string');
+    return this.#shortString(first - tag.SHORT_STRING);
+  }
+
+  #shortString(length: number): string {
+    const start = this.skip(length);
+    const from = this.#textStart;
+    const to = this.#textEnd;
+    if (to - from > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(this.bytes, start, start + length);
+    this.#text ??= textOfBytes.latin1Slice.call(this.bytes, from, to);
+    return this.#text.slice(start - from, start - from + length);
+  }
+
+  /** The value whose tag was read, and which is nested in `levels` others. */
+  #value(first: number, levels: number): unknown {
     if (first >= tag.SMALL_INTEGER) return first - tag.SMALL_INTEGER;
-    if (first >= tag.SHORT_STRING) return this.shortString(first - tag.SHORT_STRING);
-    if (first >= tag.SMALL_ARRAY) return this.#array(first - tag.SMALL_ARRAY, levels);
-    if (first >= tag.SMALL_OBJECT) return this.#object(first - tag.SMALL_OBJECT, levels);
+    if (first >= tag.SHORT_STRING) return this.#shortString(first - tag.SHORT_STRING);
     switch (first) {
+      case tag.OBJECT:
+        return this.#object(levels + 1);
+      case tag.ARRAY:
+        return Object.freeze(this.#items(levels + 1));
       case tag.NULL:
         return null;
       case tag.FALSE:
         return false;
       case tag.TRUE:
         return true;
-      case tag.POSITIVE:
+      case tag.INTEGER:
         return this.varint();
-      case tag.NEGATIVE:
-        return -1 - this.varint();
-      case tag.LARGE:
-        return this.varint() * 2 ** 32 + this.varint();
       case tag.DOUBLE:
         return this.f64();
-      case tag.BIGINT64:
-        return this.view.getBigInt64(this.skip(8), true);
-      case tag.BIGINT_POSITIVE:
-        return this.#magnitude();
-      case tag.BIGINT_NEGATIVE:
-        return -this.#magnitude();
+      case tag.BIGINT:
+        return this.#bigint();
       case tag.DATE:
-        return this.#date();
-      case tag.OBJECT:
-        return this.#largeObject(levels);
-      case tag.ARRAY:
-        return this.#array(this.varint(), levels);
+        return new Date(this.f64());
       case tag.MAP:
-        return this.#map(this.varint(), levels);
+        return this.#map(levels + 1);
       case tag.SET:
-        return this.#set(this.varint(), levels);
-      case tag.ARRAY_BUFFER:
-        return this.#bytes();
-      case tag.TYPED_ARRAY:
-        return this.#typedArray();
+        return new Set(this.#items(levels + 1));
+      case tag.BINARY:
+        return this.#binary();
       default:
-        return this.longString(first);
+        return readLongString(this, first);
     }
   }
 
-  #date(): Date {
-    const first = this.bytes[this.at] ?? tag.NULL;
-    if (first < tag.POSITIVE || (first > tag.DOUBLE && first < tag.SMALL_INTEGER))
-      throw new MalformedBytes('not a time');
-    return new Date(this.value(tag.MAX_LEVELS) as number);
+  #enter(levels: number): void {
+    if (levels > tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
   }
 
-  #magnitude(): bigint {
-    const size = this.varint();
-    const start = this.skip(size);
-    return BigInt(`0x0${textOfBytes.hexSlice.call(this.bytes, start, start + size)}`);
-  }
-
-  /** Each of `count` values takes at least one byte. */
-  #enter(count: number, levels: number): void {
-    if (levels >= tag.MAX_LEVELS) throw new MalformedBytes('too many levels');
-    if (count > this.left) throw new MalformedBytes('ran past the end');
-  }
-
-  #object(count: number, levels: number): Readonly<Record<string, unknown>> {
-    this.#enter(2 * count, levels);
+  #object(levels: number): Readonly<Record<string, unknown>> {
+    this.#enter(levels);
     const object: Record<string, unknown> = {};
-    for (let i = 0; i < count; i++) define(object, this.key(this.u8()), this.value(levels + 1));
-    return Object.freeze(object);
-  }
-
-  #largeObject(levels: number): Readonly<Record<string, unknown>> {
-    this.#enter(1, levels);
-    const object: Record<string, unknown> = {};
-    for (let first = this.u8(); first !== tag.END; first = this.u8()) {
-      define(object, this.key(first), this.value(levels + 1));
+    for (let first = this.next(); first !== tag.END; first = this.next()) {
+      define(object, this.key(first), this.#value(this.next(), levels));
     }
     return Object.freeze(object);
   }
 
-  #array(count: number, levels: number): readonly unknown[] {
-    this.#enter(count, levels);
-    const array: unknown[] = [];
-    for (let i = 0; i < count; i++) array.push(this.value(levels + 1));
-    return Object.freeze(array);
+  #items(levels: number): unknown[] {
+    this.#enter(levels);
+    const items: unknown[] = [];
+    for (let first = this.next(); first !== tag.END; first = this.next()) items.push(this.#value(first, levels));
+    return items;
   }
 
-  #map(count: number, levels: number): Map<unknown, unknown> {
-    this.#enter(2 * count, levels);
+  #map(levels: number): Map<unknown, unknown> {
+    this.#enter(levels);
     const map = new Map<unknown, unknown>();
-    for (let i = 0; i < count; i++) map.set(this.value(levels + 1), this.value(levels + 1));
+    for (let first = this.next(); first !== tag.END; first = this.next()) {
+      map.set(this.#value(first, levels), this.#value(this.next(), levels));
+    }
     return map;
   }
 
-  #set(count: number, levels: number): Set<unknown> {
-    this.#enter(count, levels);
-    const set = new Set<unknown>();
-    for (let i = 0; i < count; i++) set.add(this.value(levels + 1));
-    return set;
+  #bigint(): bigint {
+    const text = this.#string(this.next());
+    if (!/^-?[0-9a-f]+$/.test(text)) throw new MalformedBytes('not a bigint');
+    return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
   }
 
-  #bytes(): ArrayBuffer {
-    const source = this.raw(this.varint());
-    const own = new Uint8Array(source.length);
-    own.set(source);
-    return own.buffer;
-  }
-
-  #typedArray(): ArrayBufferView {
-    const kind = tag.typedArrays[this.u8()];
-    const bytes = this.#bytes();
+  #binary(): ArrayBuffer | ArrayBufferView {
+    const kind = tag.binaryKinds[this.next()];
+    const bytes = new Uint8Array(this.raw(this.varint())).buffer;
+    if (kind === 'ArrayBuffer') return bytes;
     if (kind === 'Buffer') return Buffer.from(bytes);
     const Kind: unknown = kind && Reflect.get(globalThis, kind);
     if (!isTypedArrayConstructor(Kind)) throw new MalformedBytes('a typed array that is not known here');

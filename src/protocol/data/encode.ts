@@ -16,7 +16,7 @@ import {
   typedArrayKind,
 } from './kinds.js';
 import { pathOf } from './path.js';
-import { textOfBytes, writeString } from './strings.js';
+import { writeString } from './strings.js';
 import * as tag from './tags.js';
 
 /**
@@ -111,7 +111,10 @@ class Walk {
       const value = from[key];
       this.#string(key);
       const at = writer.reserve(1);
-      if (value !== undefined || !removals) this.#value(value);
+      if (value !== undefined || !removals) {
+        writer.u8(tag.FORMAT);
+        this.#value(value);
+      }
       this.#size(at);
       if (writer.length > this.#end) throw this.#tooLarge();
     }
@@ -143,6 +146,8 @@ class Walk {
 
   #value(value: unknown): void {
     const writer = this.#writer;
+    // Each value takes at least one byte.
+    if (writer.length >= this.#end) throw this.#tooLarge();
     if (typeof value === 'string') this.#string(value);
     else if (typeof value === 'number') this.#number(value);
     else if (typeof value === 'boolean') writer.u8(value ? tag.TRUE : tag.FALSE);
@@ -158,41 +163,21 @@ class Walk {
 
   #number(value: number): void {
     const writer = this.#writer;
-    if (value >>> 0 === value && (value !== 0 || 1 / value > 0)) {
-      if (value < 0x80) writer.u8(tag.SMALL_INTEGER | value);
-      else {
-        writer.u8(tag.POSITIVE);
-        writer.varint(value);
-      }
-    } else if (value < 0 && (value | 0) === value) {
-      writer.u8(tag.NEGATIVE);
-      writer.varint(-1 - value);
-    } else if (value > 0 && Number.isSafeInteger(value)) {
-      writer.u8(tag.LARGE);
-      writer.varint(Math.floor(value / 2 ** 32));
-      writer.varint(value >>> 0);
-    } else {
+    if (value >>> 0 !== value || Object.is(value, -0)) {
       writer.u8(tag.DOUBLE);
       writer.f64(value);
+    } else if (value < 0x80) writer.u8(tag.SMALL_INTEGER | value);
+    else {
+      writer.u8(tag.INTEGER);
+      writer.varint(value);
     }
   }
 
   #bigint(value: bigint): void {
-    const writer = this.#writer;
-    if (BigInt.asIntN(64, value) === value) {
-      writer.u8(tag.BIGINT64);
-      const at = writer.reserve(8);
-      writer.view.setBigInt64(at, value, true);
-      return;
-    }
-    // Whether it fits is checked before it is copied.
-    if (BigInt.asIntN(8 * Math.max(this.#bytesLeft(), 0), value) !== value) throw this.#tooLarge();
-    const digits = (value < 0n ? -value : value).toString(16);
-    const size = Math.ceil(digits.length / 2);
-    writer.u8(value < 0n ? tag.BIGINT_NEGATIVE : tag.BIGINT_POSITIVE);
-    writer.varint(size);
-    const at = writer.reserve(size);
-    textOfBytes.hexWrite.call(writer.bytes, digits.padStart(2 * size, '0'), at, size);
+    // Whether its digits, of four bits each, fit is checked before they are written.
+    if (BigInt.asIntN(4 * Math.max(this.#bytesLeft(), 0), value) !== value) throw this.#tooLarge();
+    this.#writer.u8(tag.BIGINT);
+    this.#string(value.toString(16));
   }
 
   #object(value: object): void {
@@ -206,51 +191,41 @@ class Walk {
     this.#depth = depth;
   }
 
-  #enter(depth: number): void {
+  #open(container: number, depth: number): void {
     if (depth >= tag.MAX_LEVELS) throw this.refuse(`more than ${tag.MAX_LEVELS} levels`);
+    this.#writer.u8(container);
   }
 
   #plain(value: object, depth: number): void {
-    this.#enter(depth);
-    const writer = this.#writer;
+    this.#open(tag.OBJECT, depth);
     const from = value as Readonly<Record<string, unknown>>;
-    const at = writer.reserve(1);
-    let count = 0;
     for (const key in from) {
       if (!hasOwn.call(from, key)) continue;
       this.#step(depth, key);
       const property = from[key];
       this.#string(key);
       this.#value(property);
-      if (writer.length > this.#end) throw this.#tooLarge();
-      count++;
     }
     this.#depth = depth;
     if (hasSymbols(value)) throw this.refuse('an object with a symbol as a key');
-    writer.bytes[at] = count <= tag.MAX_SMALL ? tag.SMALL_OBJECT | count : tag.OBJECT;
-    if (count > tag.MAX_SMALL) writer.u8(tag.END);
+    this.#writer.u8(tag.END);
   }
 
   #array(value: unknown[], depth: number): void {
     const length = value.length;
     // A proxy can return any length.
     if (length >>> 0 !== length) throw this.refuse('an array without a length');
-    this.#enter(depth);
-    if (length <= tag.MAX_SMALL) this.#writer.u8(tag.SMALL_ARRAY | length);
-    else {
-      this.#writer.u8(tag.ARRAY);
-      this.#writer.varint(length);
-    }
+    this.#open(tag.ARRAY, depth);
     for (let i = 0; i < length; i++) {
       this.#path[depth] = i;
       this.#depth = depth + 1;
       this.#value(value[i]);
-      if (this.#writer.length > this.#end) throw this.#tooLarge();
     }
     this.#depth = depth;
     if (Object.keys(value).length !== length || hasSymbols(value)) {
       throw this.refuse('an array with properties beside its elements');
     }
+    this.#writer.u8(tag.END);
   }
 
   #builtIn(value: object, prototype: object, depth: number): void {
@@ -260,44 +235,39 @@ class Walk {
       this.#plain(value, depth);
       return;
     }
-    const writer = this.#writer;
+    // A typed array's own properties beside its elements are not looked for: that would create a string for each index.
     if (kind === 'TypedArray') {
-      // Its own properties beside the elements are not looked for: that would create a string for each index.
-      writer.u8(tag.TYPED_ARRAY);
-      writer.u8(typedArrayKind(value, prototype));
-      this.#bytes(bytesOfTypedArray(value));
+      this.#binary(typedArrayKind(value, prototype), bytesOfTypedArray(value));
       return;
     }
     if (Object.keys(value).length > 0 || hasSymbols(value)) throw this.refuse(`a ${kind} with properties of its own`);
     if (kind === 'Map') this.#collection(tag.MAP, 2, this.#itemsOf(value, kind), depth);
     else if (kind === 'Set') this.#collection(tag.SET, 1, this.#itemsOf(value, kind), depth);
-    else if (kind === 'Date') {
-      writer.u8(tag.DATE);
-      this.#number(Date.prototype.getTime.call(value));
-    } else {
-      writer.u8(tag.ARRAY_BUFFER);
-      this.#bytes(bytesOfArrayBuffer(value));
+    else if (kind === 'ArrayBuffer') this.#binary(tag.binaryKinds.indexOf(kind), bytesOfArrayBuffer(value));
+    else {
+      this.#writer.u8(tag.DATE);
+      this.#writer.f64(Date.prototype.getTime.call(value));
     }
   }
 
-  #bytes(bytes: Uint8Array | undefined): void {
+  #binary(kind: number, bytes: Uint8Array | undefined): void {
     if (bytes === undefined) throw this.refuse('bytes whose buffer is detached');
     if (bytes.length > this.#bytesLeft()) throw this.#tooLarge();
+    this.#writer.u8(tag.BINARY);
+    this.#writer.u8(kind);
     this.#writer.varint(bytes.length);
     this.#writer.raw(bytes);
   }
 
   /** Writes a Map or Set from a list of its items. They are listed first, because a getter among them may change it. */
-  #collection(large: number, each: 1 | 2, items: readonly unknown[], depth: number): void {
-    this.#enter(depth);
-    this.#writer.u8(large);
-    this.#writer.varint(items.length / each);
+  #collection(container: number, each: 1 | 2, items: readonly unknown[], depth: number): void {
+    this.#open(container, depth);
     for (let i = 0; i < items.length; i++) {
       this.#path[depth] = -1 - Math.floor(i / each);
       this.#depth = depth + 1;
       this.#value(items[i]);
-      if (this.#writer.length > this.#end) throw this.#tooLarge();
     }
+    this.#writer.u8(tag.END);
   }
 
   #itemsOf(value: object, kind: 'Map' | 'Set'): unknown[] {

@@ -4,7 +4,7 @@
  */
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
-import { StringReader, textOfBytes, writeString } from './strings.js';
+import { readLongString, textOfBytes, writeString } from './strings.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /**
@@ -51,12 +51,12 @@ export function encodeKey(writer: ByteWriter, key: string): void {
   writeString(writer, key, Number.POSITIVE_INFINITY);
 }
 
-/** The entry of this key, which must be in the form that `encodeKey` writes. */
-export function findEntry(section: Uint8Array, keyBytes: Uint8Array): Entry | undefined {
+/** The entry of the key in the first `size` of these bytes, in the form that `encodeKey` writes. */
+export function findEntry(section: Uint8Array, keyBytes: Uint8Array, size = keyBytes.length): Entry | undefined {
   const reader = new ByteReader(section);
   while (reader.left > 0) {
     const entry = nextEntry(reader);
-    if (sameBytes(section, entry.start, entry.keyEnd, keyBytes, 0, keyBytes.length)) return entry;
+    if (sameBytes(section, entry.start, entry.keyEnd, keyBytes, 0, size)) return entry;
   }
   return undefined;
 }
@@ -131,9 +131,9 @@ function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
   }
   if (tag >= SHORT_STRING) return;
   const bytes = section.subarray(start, keyEnd);
-  const reader = new StringReader(bytes);
+  const reader = new ByteReader(bytes);
   const again = new ByteWriter(bytes.length);
-  encodeKey(again, reader.key(reader.u8()));
+  encodeKey(again, readLongString(reader, reader.u8()));
   if (!sameBytes(bytes, 0, bytes.length, again.bytes, 0, again.length))
     throw new MalformedBytes('a key in another form');
 }

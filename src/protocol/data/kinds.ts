@@ -5,7 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
-import { typedArrays } from './tags.js';
+import { binaryKinds } from './tags.js';
 
 type Getter<T> = (of: object) => T;
 
@@ -60,11 +60,11 @@ export function isArrayPrototype(prototype: object | null): boolean {
   return prototype === Array.prototype || (prototype !== null && isBuiltIn(prototype, 'Array'));
 }
 
-/** The place in `typedArrays`, or −1. */
+/** The place in `binaryKinds`, or −1. */
 export function typedArrayKind(value: object, prototype: object): number {
-  if (prototype === Buffer.prototype) return typedArrays.indexOf('Buffer');
+  if (prototype === Buffer.prototype) return binaryKinds.indexOf('Buffer');
   const name = typedArrayName(value);
-  return name !== undefined && isBuiltIn(prototype, name) ? (typedArrays as readonly string[]).indexOf(name) : -1;
+  return name !== undefined && isBuiltIn(prototype, name) ? (binaryKinds as readonly string[]).indexOf(name) : -1;
 }
 
 /** The bytes of a typed array, without a copy; undefined if its buffer was detached or has shrunk below its range. */

@@ -3,7 +3,7 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
+import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
 /**
@@ -14,11 +14,9 @@ interface TextOfBytes {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   utf8Slice(this: Uint8Array, start: number, end: number): string;
   ucs2Slice(this: Uint8Array, start: number, end: number): string;
-  hexSlice(this: Uint8Array, start: number, end: number): string;
   latin1Write(this: Uint8Array, text: string, at: number, size: number): number;
   utf8Write(this: Uint8Array, text: string, at: number, size: number): number;
   ucs2Write(this: Uint8Array, text: string, at: number, size: number): number;
-  hexWrite(this: Uint8Array, text: string, at: number, size: number): number;
 }
 
 export const textOfBytes = Buffer.prototype as unknown as TextOfBytes;
@@ -47,10 +45,13 @@ export function writeString(writer: ByteWriter, text: string, most: number): boo
   return writeLongString(writer, text, most);
 }
 
+const BEYOND_LATIN1 = /[\u0100-\uffff]/;
+
 function writeLongString(writer: ByteWriter, text: string, most: number): boolean {
-  const length = text.length;
+  const { length } = text;
   const utf8Size = Buffer.byteLength(text);
-  const form = utf8Size === length ? LATIN1 : formOf(text);
+  const isLatin1 = utf8Size === length || !BEYOND_LATIN1.test(text);
+  const form = isLatin1 ? LATIN1 : text.isWellFormed() ? UTF8 : UTF16;
   const size = form === LATIN1 ? length : form === UTF8 ? utf8Size : 2 * length;
   if (size > most) return false;
   writer.u8(form);
@@ -62,89 +63,61 @@ function writeLongString(writer: ByteWriter, text: string, most: number): boolea
   return true;
 }
 
-function formOf(text: string): number {
-  let form = LATIN1;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x100) continue;
-    form = UTF8;
-    if ((unit & 0xf800) !== 0xd800) continue;
-    const next = text.charCodeAt(++i);
-    if (unit >= 0xdc00 || (next & 0xfc00) !== 0xdc00) return UTF16;
-  }
-  return form;
+/** Longer keys are not cached. */
+export const LONGEST_KNOWN = 31;
+const PLACES = 256;
+
+/** A key and the key that came after it the last time, which is likely to do so again. */
+interface KnownKey {
+  readonly text: string;
+  /** One for each character. */
+  readonly bytes: Uint8Array;
+  next: KnownKey | undefined;
 }
 
 /**
  * A cache of keys that were decoded before: the same few keys are then not decoded, nor internalized by V8, each time.
- * Bounded; contains names of properties and no values. Each long-lived decoder has one.
+ * Bounded; contains names of properties and no values. Each thread has one.
  */
 export class KnownKeys {
-  readonly #keys: string[] = new Array<string>(256).fill('');
+  readonly #places = new Array<KnownKey | undefined>(PLACES).fill(undefined);
+  #last: KnownKey = { text: '', bytes: new Uint8Array(0), next: undefined };
 
   /** The key in these bytes, one byte for each character. */
   find(bytes: Uint8Array, start: number, length: number): string {
-    const first = bytes[start] as number;
-    const middle = bytes[start + (length >> 1)] as number;
-    const last = bytes[start + length - 1] as number;
-    const place = (length ^ (first * 3) ^ (middle * 17) ^ (last * 41)) & 0xff;
-    const known = this.#keys[place] as string;
-    if (known.length === length) {
-      let same = 0;
-      while (same < length && known.charCodeAt(same) === bytes[start + same]) same++;
-      if (same === length) return known;
+    const last = this.#last;
+    let place = -1;
+    for (let key = last.next; ; key = this.#places[place]) {
+      if (key !== undefined && key.bytes.length === length) {
+        let same = 0;
+        while (same < length && key.bytes[same] === bytes[start + same]) same++;
+        if (same === length) {
+          if (place >= 0) last.next = key;
+          this.#last = key;
+          return key.text;
+        }
+      }
+      if (place >= 0) break;
+      let hash = length;
+      for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x9e3779b1);
+      place = hash >>> 24;
     }
-    const key = textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#keys[place] = key;
-    return key;
+    const text = textOfBytes.latin1Slice.call(bytes, start, start + length);
+    const key = { text, bytes: Uint8Array.prototype.slice.call(bytes, start, start + length), next: undefined };
+    this.#places[place] = key;
+    last.next = key;
+    this.#last = key;
+    return text;
   }
 }
 
-/** Longer keys are not cached. */
-const LONGEST_KNOWN = 32;
-
-/**
- * A section up to this size is decoded to one string, of which its strings are slices. Not for larger sections, because
- * a slice keeps the whole string in memory.
- */
-const CUT_FROM_ONE = 4096;
-
-/** Reads strings from bytes. */
-export class StringReader extends ByteReader {
-  readonly #known: KnownKeys | undefined;
-  #whole: string | undefined;
-
-  constructor(bytes: Uint8Array, known?: KnownKeys) {
-    super(bytes);
-    this.#known = known;
-  }
-
-  /** A string whose tag was read. */
-  key(tag: number): string {
-    if (tag < SHORT_STRING) return this.longString(tag);
-    const length = tag - SHORT_STRING;
-    if (length > MAX_SHORT) throw new MalformedBytes('not a string');
-    if (this.#known === undefined || length > LONGEST_KNOWN) return this.shortString(length);
-    return this.#known.find(this.bytes, this.skip(length), length);
-  }
-
-  /** What follows a `SHORT_STRING` tag. */
-  shortString(length: number): string {
-    const start = this.skip(length);
-    const bytes = this.bytes;
-    if (bytes.length > CUT_FROM_ONE) return textOfBytes.latin1Slice.call(bytes, start, start + length);
-    this.#whole ??= textOfBytes.latin1Slice.call(bytes, 0, bytes.length);
-    return this.#whole.slice(start, start + length);
-  }
-
-  /** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
-  longString(tag: number): string {
-    if (tag !== LATIN1 && tag !== UTF8 && tag !== UTF16) throw new MalformedBytes('not a string');
-    const size = this.varint();
-    const start = this.skip(size);
-    if (tag === LATIN1) return textOfBytes.latin1Slice.call(this.bytes, start, start + size);
-    if (tag === UTF8) return textOfBytes.utf8Slice.call(this.bytes, start, start + size);
-    if (size % 2 !== 0) throw new MalformedBytes('half a character');
-    return textOfBytes.ucs2Slice.call(this.bytes, start, start + size);
-  }
+/** What follows a `LATIN1`, `UTF8` or `UTF16` tag. */
+export function readLongString(from: ByteReader, tag: number): string {
+  if (tag !== LATIN1 && tag !== UTF8 && tag !== UTF16) throw new MalformedBytes('not a string');
+  const size = from.varint();
+  const start = from.skip(size);
+  if (tag === LATIN1) return textOfBytes.latin1Slice.call(from.bytes, start, start + size);
+  if (tag === UTF8) return textOfBytes.utf8Slice.call(from.bytes, start, start + size);
+  if (size % 2 !== 0) throw new MalformedBytes('half a character');
+  return textOfBytes.ucs2Slice.call(from.bytes, start, start + size);
 }
