@@ -4,79 +4,9 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import {
-  CELL_BYTES,
-  digestOf,
-  ENDED,
-  HEADER,
-  markPlace,
-  RECORD_HEADER,
-  RecordDraft,
-  reserveTable,
-  SessionRecord,
-  shapeFor,
-  TableView,
-  TableWriter,
-  wordsOf,
-} from '../support/internals.js';
+import { CELL_BYTES, ENDED, HEADER, RECORD_HEADER, SessionRecord, TableView, wordsOf } from '../support/internals.js';
 import { randomFrom } from '../support/random.js';
-
-const KiB = 1024;
-const NOTHING = new Uint8Array(0);
-
-function makeTable(limits: { maxSessions: number; maxBytes: number; maxSessionBytes: number }) {
-  const memory = reserveTable(shapeFor(limits), [3, 5]);
-  const header = new Int32Array(memory.header);
-  header[HEADER.ownerEpoch] = 1;
-  return { memory, header, table: new TableWriter(memory, 1), reader: new TableView(memory) };
-}
-
-let keys = 0;
-/** Eight words that nothing else has. */
-const newKey = () => digestOf(`key ${++keys}`);
-
-/** Makes and publishes a session, and returns its header. */
-function enter(table: TableWriter, data: Uint8Array, digest = newKey()): RecordDraft {
-  const record = new RecordDraft();
-  const slot = table.allocateSlot();
-  record.begin(slot, table.view.generation(slot), 1000);
-  record.digest.set(digest);
-  record.id.set(digest.subarray(0, 4));
-  const pointer = table.write(record, { user: NOTHING, client: NOTHING, data });
-  expect(pointer).toBeGreaterThan(0);
-  table.open(slot, record.createdAt, record.digest, record.id);
-  table.publish(slot, pointer);
-  return record;
-}
-
-function change(table: TableWriter, slot: number, data: Uint8Array): void {
-  const record = new SessionRecord();
-  const next = new RecordDraft();
-  const old = table.view.load(slot, record, true);
-  next.continue(record);
-  const pointer = table.write(next, { user: NOTHING, client: NOTHING, data });
-  if (old === 0 || pointer === 0) throw new Error(`no room in slot ${slot}: ${old}, ${pointer}`);
-  table.publish(slot, pointer);
-  table.cells.retire(old);
-}
-
-function leave(table: TableWriter, slot: number): void {
-  Atomics.store(table.view.slots, markPlace(slot), ENDED);
-  const record = new SessionRecord();
-  const pointer = table.view.load(slot, record);
-  table.release(record, pointer);
-}
-
-/** Words in cells beyond their links that are not zero. */
-function wordsInUse(memory: ReturnType<typeof reserveTable>): number {
-  let count = 0;
-  for (const segment of memory.segments) {
-    wordsOf(segment).forEach((word, at) => {
-      if (at % 16 !== 0 && word !== 0) count++;
-    });
-  }
-  return count;
-}
+import { change, enter, KiB, leave, makeTable, NOTHING, wordsInUse } from './bare-table.js';
 
 const findDigest = (view: TableView, digest: Int32Array) =>
   view.find('digests', digest[0] as number, digest[1] as number, (slot) => {
@@ -85,63 +15,6 @@ const findDigest = (view: TableView, digest: Int32Array) =>
   });
 
 describe('cells', () => {
-  test('after 250,000 changes of mixed sizes all of maxBytes is of use, and nothing but the live records is left in memory', () => {
-    const changes = Number(process.env.COATCHECK_CHANGES ?? 250_000);
-    const random = randomFrom('changes', 20_260_101);
-    const limits = { maxSessions: 2000, maxBytes: KiB * KiB, maxSessionBytes: 64 * KiB };
-    const { memory, table, reader } = makeTable(limits);
-    const slots: number[] = [];
-    const sizes = new Map<number, number>();
-    let bytes = 0;
-    // Mostly small, some of hundreds, few of up to 64 KiB: each fills what others left.
-    const drawSize = () => {
-      const kind = random.below(50);
-      return random.below(kind === 0 ? limits.maxSessionBytes + 1 : kind < 5 ? 4 * KiB : kind < 20 ? 512 : 64);
-    };
-    const source = random.bytes(limits.maxSessionBytes + 256);
-    const dataFor = (slot: number, size: number) => source.subarray(slot % 256, (slot % 256) + size);
-    for (let n = 0; n < changes; n++) {
-      const size = drawSize();
-      const action = random.below(8);
-      const at = random.below(slots.length);
-      const slot = slots[at];
-      if (action === 0 && slot !== undefined) {
-        leave(table, slot);
-        bytes -= sizes.get(slot) ?? 0;
-        slots[at] = slots[slots.length - 1] as number;
-        slots.pop();
-      } else if (action <= 2 && slots.length < limits.maxSessions && bytes + size <= limits.maxBytes) {
-        const { slot: entered } = enter(table, NOTHING);
-        slots.push(entered);
-        change(table, entered, dataFor(entered, size));
-        sizes.set(entered, size);
-        bytes += size;
-      } else if (slot !== undefined && bytes - (sizes.get(slot) ?? 0) + size <= limits.maxBytes) {
-        change(table, slot, dataFor(slot, size));
-        bytes += size - (sizes.get(slot) ?? 0);
-        sizes.set(slot, size);
-      }
-    }
-    const dataOf = (slot: number) => {
-      const record = new SessionRecord();
-      expect(reader.load(slot, record, true)).toBeGreaterThan(0);
-      return Buffer.from(record.data);
-    };
-    for (const slot of slots) expect(dataOf(slot).equals(dataFor(slot, sizes.get(slot) ?? 0))).toBe(true);
-    // All that is left can be filled to the last byte.
-    for (const slot of slots) {
-      const before = sizes.get(slot) ?? 0;
-      const size = Math.min(limits.maxSessionBytes, before + limits.maxBytes - bytes);
-      change(table, slot, source.subarray(0, size));
-      bytes += size - before;
-    }
-    expect(bytes).toBe(limits.maxBytes);
-    for (const slot of slots) leave(table, slot);
-    for (let i = 0; i < 2; i++) table.cells.drainQuarantine();
-    expect([table.cells.inUse, table.cells.quarantined, table.slotsInUse, table.bytesUsed]).toEqual([0, 0, 0, 0]);
-    expect(wordsInUse(memory)).toBe(0);
-  }, 600_000);
-
   test('what a session left is zeroed after two sweeps, and its cells are used before memory that was never touched', () => {
     const { memory, header, table } = makeTable({ maxSessions: 10, maxBytes: 64 * KiB, maxSessionBytes: 8 * KiB });
     const { slot } = enter(table, new Uint8Array(5000).fill(0xab));
