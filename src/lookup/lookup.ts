@@ -75,7 +75,7 @@ export class Lookup {
     if (this.#isCurrent(entry)) {
       const now = this.#now();
       if (now < entry.until) {
-        if (touch ? entry.handle.see(now) : entry.handle.isAliveAt(now)) return entry;
+        if (isLive(entry.handle, now, touch)) return entry;
         // Ended, unless the record was replaced in the meantime. A key is looked up again in any case: it may have its
         // next session already, in another slot or in the same one, even with the same stamp, if the manager's
         // successor found no stamp to continue from.
@@ -114,7 +114,7 @@ export class Lookup {
       const { stampLow, stampHigh, length: bytes } = record;
       const handle = this.#handleOf(record, pointer);
       if (handle === undefined) return undefined;
-      if (!(touch ? handle.see(now) : handle.isAliveAt(now))) {
+      if (!isLive(handle, now, touch)) {
         if (view.pointer(slot) !== pointer) continue;
         return undefined;
       }
@@ -247,6 +247,11 @@ export class Lookup {
     Atomics.or(this.#view.reports, slot >>> 5, 1 << (slot & 31));
     Atomics.add(this.#view.header, HEADER.reports, 1);
   }
+}
+
+/** Whether the session is alive at `now`. If `touch` is set, it is marked as seen. */
+function isLive(handle: SessionHandle, now: number, touch: boolean): boolean {
+  return touch ? handle.see(now) : handle.isAliveAt(now);
 }
 
 /** A copy, as a string cut from a header would keep the whole header in memory. */

@@ -15,7 +15,6 @@ import type { Settings } from '../options/settings.js';
 import type { ByteReader } from '../protocol/bytes.js';
 import { CALL, unpackSwept } from '../protocol/calls.js';
 import { toSessionTime } from '../protocol/clock.js';
-import { KnownKeys } from '../protocol/data/strings.js';
 import { SessionError } from '../protocol/errors.js';
 import { readStats } from '../protocol/stats.js';
 import { TableView } from '../protocol/table.js';
@@ -75,7 +74,6 @@ export class ManagerClient implements SessionManager<Data> {
       maxSessionBytes: settings.maxSessionBytes,
       limits: timeoutLimitsUnder(settings.policy),
       callTimeout: ticket.callTimeout,
-      knownKeys: new KnownKeys(),
       checked: schema === undefined ? undefined : new CheckedCalls(schema, ticket.callTimeout),
       call: (which, write, read) => connection.call(which, write, read),
       hasManager: () => connection.hasManager,

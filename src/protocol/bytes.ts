@@ -7,6 +7,14 @@ export class MalformedBytes extends Error {
   override readonly name = 'MalformedBytes';
 }
 
+/** Whether `a` from `start` to `end` is the same as `b` from `from` to `to`. */
+export function sameBytes(a: Uint8Array, b: Uint8Array, start = 0, end = a.length, from = 0, to = b.length): boolean {
+  const length = end - start;
+  if (length !== to - from) return false;
+  for (let i = 0; i < length; i++) if (a[start + i] !== b[from + i]) return false;
+  return true;
+}
+
 const NO_BYTES = new Uint8Array(0);
 /** Numbers are copied here to be read: less work than a DataView for each reader. */
 const eightBytes = new Uint8Array(8);

@@ -31,16 +31,10 @@ const NUMBER_FLAGS = FLAG.idle | FLAG.expiresAt | FLAG.tokenIssuedAt | FLAG.auth
 /** How many bits are set in each number of five bits. */
 const BITS = Uint8Array.from({ length: NUMBER_FLAGS + 1 }, (_, bits) => bits.toString(2).replaceAll('0', '').length);
 
-/** Words of a record header with these flags. */
-export function headerWordsOf(flags: number): number {
-  const words = RECORD_HEADER.words + 2 * (BITS[flags & NUMBER_FLAGS] as number);
-  return flags & FLAG.previous ? words + PREVIOUS_WORDS : words;
-}
-
 /**
  * One record, made to be filled again and again by `TableView.load`. The views that it returns show what is loaded, so
- * they are valid until the next load into it. `Infinity` in `idle` and `expiresAt` means never; NaN in
- * `authenticatedAt` means that nobody has logged in.
+ * they are valid until the next load into it. `idle` and `expiresAt` are Infinity if that timeout never ends the
+ * session; `authenticatedAt` is NaN until a user logs in.
  */
 export class SessionRecord {
   /** The record's words, without the links between its cells. What was not copied, or lies behind it, is undefined. */
@@ -175,7 +169,7 @@ export class SessionRecord {
 
   /** Words that the header takes; the body begins behind them. */
   get headerWords(): number {
-    return headerWordsOf(this.flags);
+    return this.hasPrevious ? this.previousAt + PREVIOUS_WORDS : this.previousAt;
   }
 
   get userBytes(): number {

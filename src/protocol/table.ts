@@ -201,11 +201,19 @@ export class TableView {
     const { length, headerWords } = into;
     if (length < RECORD_HEADER.words * 4 || length > MAX_META_BYTES + this.shape.maxSessionBytes) return false;
     const count = Math.ceil(length / 4);
-    // The header is valid here. The body's first words may have been copied with the header's cells; if they belong to
-    // another record, the body's checksum is wrong.
-    const copied = Math.max(2, Math.ceil(headerWords / CELL_PAYLOAD)) * CELL_PAYLOAD;
-    if (count > copied && !this.copyWords(pointer, into, copied, count)) return false;
+    if (!this.copyBehindHeader(pointer, into, length)) return false;
     return into.words[RECORD_HEADER.bodySum] === sumWords(into.words, headerWords, count, headerWords);
+  }
+
+  /**
+   * Copies the record's bytes up to `end`, behind a header that `copyHeader` or `load` has copied. The body's first words
+   * were copied with the header's cells; if they belong to another record, the body's checksum is wrong. False if the
+   * chain of cells leaves the table.
+   */
+  copyBehindHeader(pointer: number, into: SessionRecord, end: number): boolean {
+    const count = Math.ceil(end / 4);
+    const copied = Math.max(2, Math.ceil(into.headerWords / CELL_PAYLOAD)) * CELL_PAYLOAD;
+    return count <= copied || this.copyWords(pointer, into, copied, count);
   }
 
   /**

@@ -4,7 +4,6 @@ import type { Scope } from '../calls/call-order.js';
 import type { Refused } from '../calls/refused.js';
 import type { ByteReader, ByteWriter } from '../protocol/bytes.js';
 import type { Target } from '../protocol/calls.js';
-import type { KnownKeys } from '../protocol/data/strings.js';
 import type { TableView } from '../protocol/table.js';
 import type { CheckedCalls } from '../schema/checked-calls.js';
 import type { EndReason, SignalReason } from '../types/types.js';
@@ -20,7 +19,6 @@ export interface SessionContext {
   readonly maxSessionBytes: number;
   readonly limits: TimeoutLimits;
   readonly callTimeout: number;
-  readonly knownKeys: KnownKeys;
   /** Present if this thread has a schema: its calls go through it, in their order. */
   readonly checked: CheckedCalls | undefined;
   call<T>(which: number, write: Write, read: (from: ByteReader) => T): Promise<T | Refused>;

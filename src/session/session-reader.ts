@@ -204,7 +204,9 @@ export class SessionReader {
   }
 
   get id(): SessionId {
-    return formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD)) as SessionId;
+    const snapshot = this.#snapshot();
+    snapshot.id ??= formatId(Int32Array.of(this.#idA, this.#idB, this.#idC, this.#idD)) as SessionId;
+    return snapshot.id;
   }
 
   get userId(): string | undefined {
@@ -251,7 +253,7 @@ export class SessionReader {
     const pointer = this.#load(true);
     if (!this.learn(record, pointer)) throw new SessionError('ERR_SESSION_ENDED');
     try {
-      snapshot.data = decodeData(record.data, this.#context.knownKeys) as Readonly<Data>;
+      snapshot.data = decodeData(record.data) as Readonly<Data>;
     } catch (cause) {
       throw new SessionError('ERR_INVALID_DATA', 'The session holds data that this build has not written', { cause });
     }

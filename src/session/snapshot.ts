@@ -2,7 +2,7 @@
 
 import { setMaxListeners } from 'node:events';
 import type { SessionRecord } from '../protocol/record.js';
-import type { EndReason, Seen, Session } from '../types/types.js';
+import type { EndReason, Seen, Session, SessionId } from '../types/types.js';
 import { fromUtf8, unpackClient } from './info.js';
 
 /**
@@ -30,6 +30,8 @@ export class Snapshot {
   pointer = 0;
   stampLow = 0;
   stampHigh = 0;
+  /** Undefined until it is asked for: it never changes. */
+  id: SessionId | undefined;
   /** The bytes of user and client as the record has them, decoded when they are asked for. */
   #texts = NO_TEXTS;
   #userBytes = 0;

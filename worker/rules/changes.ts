@@ -3,7 +3,7 @@
  * rules that change a session. Manager's thread.
  */
 
-import { ByteWriter } from '../../src/protocol/bytes.js';
+import { ByteWriter, sameBytes } from '../../src/protocol/bytes.js';
 import type { Refusal, Target } from '../../src/protocol/calls.js';
 import { checkEntries, mergeEntries } from '../../src/protocol/data/entries.js';
 import type { IfVersion } from '../../src/protocol/data-calls.js';
@@ -18,7 +18,7 @@ import type { Caller } from './caller.js';
 import type { Capacity, CapacityWork, Limits } from './capacity.js';
 import type { Endings } from './endings.js';
 import type { Notifier } from './notifier.js';
-import { type Sessions, sameBytes } from './sessions.js';
+import type { Sessions } from './sessions.js';
 
 /** A change that was checked and written, but not published. */
 interface Prepared {

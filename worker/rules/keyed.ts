@@ -6,6 +6,7 @@
  * again.
  */
 
+import { sameBytes } from '../../src/protocol/bytes.js';
 import type { CloseByKeyCall } from '../../src/protocol/calls.js';
 import { type NewSessionCall, type Target, writeTarget } from '../../src/protocol/calls.js';
 import { checkEntries } from '../../src/protocol/data/entries.js';
@@ -16,7 +17,7 @@ import { failpoint } from '../failpoints.js';
 import type { Caller } from './caller.js';
 import { type Changes, isPrepared, type Ruling } from './changes.js';
 import type { Endings } from './endings.js';
-import { type Sessions, sameBytes } from './sessions.js';
+import type { Sessions } from './sessions.js';
 
 export class KeyedSessions {
   readonly #sessions: Sessions;

@@ -3,7 +3,7 @@
  * they are linked to. All of it can be rebuilt from the table, and there is no object per session. Manager's thread.
  */
 
-import type { ByteWriter } from '../../src/protocol/bytes.js';
+import { type ByteWriter, sameBytes } from '../../src/protocol/bytes.js';
 import type { Target } from '../../src/protocol/calls.js';
 import { COUNTER, ENDED, HEADER } from '../../src/protocol/layout.js';
 import { REASONS, type Reason, writeInfo } from '../../src/protocol/notices.js';
@@ -65,7 +65,7 @@ export class Sessions {
   loadTexts(slot: number, into: SessionRecord): number {
     const { view } = this.table;
     const pointer = view.load(slot, into);
-    if (pointer !== 0) view.copyWords(pointer, into, 0, Math.ceil(into.dataStart / 4));
+    if (pointer !== 0) view.copyBehindHeader(pointer, into, into.dataStart);
     return pointer;
   }
 
@@ -74,8 +74,9 @@ export class Sessions {
     const { view } = this.table;
     const pointer = view.load(slot, record);
     if (pointer === 0 || record.userBytes !== user.length) return false;
-    const isCopied = view.copyWords(pointer, record, 0, record.headerWords + Math.ceil(user.length / 4));
-    return isCopied && sameBytes(record.user, user);
+    return (
+      view.copyBehindHeader(pointer, record, record.dataStart - record.clientBytes) && sameBytes(record.user, user)
+    );
   }
 
   /** The slot of the open session with this digest, current or previous; -1 if there is none. */
@@ -213,10 +214,4 @@ export class Sessions {
   linkedTo(connection: number): Iterable<number> {
     return this.#linked.get(connection) ?? [];
   }
-}
-
-export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
-  return true;
 }

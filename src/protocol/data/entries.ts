@@ -3,7 +3,7 @@
  * manager's thread, and in a caller's thread to find one value.
  */
 
-import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.js';
+import { ByteReader, ByteWriter, MalformedBytes, sameBytes } from '../bytes.js';
 import { readLongString, textOfBytes, writeString } from './strings.js';
 import { LATIN1, MAX_SHORT, SHORT_STRING, UTF8, UTF16 } from './tags.js';
 
@@ -56,7 +56,7 @@ export function findEntry(section: Uint8Array, keyBytes: Uint8Array, size = keyB
   const reader = new ByteReader(section);
   while (reader.left > 0) {
     const entry = nextEntry(reader);
-    if (sameBytes(section, entry.start, entry.keyEnd, keyBytes, 0, size)) return entry;
+    if (sameBytes(section, keyBytes, entry.start, entry.keyEnd, 0, size)) return entry;
   }
   return undefined;
 }
@@ -81,7 +81,7 @@ export function mergeEntries(base: Uint8Array, patch: Uint8Array, out: ByteWrite
     if (place < 0) continue;
     met[place] = true;
     const change = changes[place] as Entry;
-    if (sameBytes(base, entry.valueStart, entry.end, patch, change.valueStart, change.end)) continue;
+    if (sameBytes(base, patch, entry.valueStart, entry.end, change.valueStart, change.end)) continue;
     changed = true;
     out.raw(base.subarray(copied, entry.start));
     copied = entry.end;
@@ -134,7 +134,7 @@ function checkKey(section: Uint8Array, { start, keyEnd }: Entry): void {
   const reader = new ByteReader(bytes);
   const again = new ByteWriter(bytes.length);
   encodeKey(again, readLongString(reader, reader.u8()));
-  if (!sameBytes(bytes, 0, bytes.length, again.bytes, 0, again.length))
+  if (!sameBytes(bytes, again.bytes, 0, bytes.length, 0, again.length))
     throw new MalformedBytes('a key in another form');
 }
 
@@ -186,7 +186,7 @@ class KeyTable {
     let at = (hash ^ (hash >>> 13)) & mask;
     for (let place = this.#places[at] as number; place !== 0; place = this.#places[at] as number) {
       const [from, to] = [this.#bounds[2 * place - 2] as number, this.#bounds[2 * place - 1] as number];
-      if (sameBytes(other, start, end, this.#section, from, to)) break;
+      if (sameBytes(other, this.#section, start, end, from, to)) break;
       at = (at + 1) & mask;
     }
     return at;
@@ -217,14 +217,7 @@ function findAmong(
 ): number {
   for (let i = 0; i < count; i++) {
     const entry = entries[i] as Entry;
-    if (sameBytes(section, entry.start, entry.keyEnd, other, wanted.start, wanted.keyEnd)) return i;
+    if (sameBytes(section, other, entry.start, entry.keyEnd, wanted.start, wanted.keyEnd)) return i;
   }
   return -1;
-}
-
-function sameBytes(a: Uint8Array, start: number, end: number, b: Uint8Array, from: number, to: number): boolean {
-  const length = end - start;
-  if (length !== to - from) return false;
-  for (let i = 0; i < length; i++) if (a[start + i] !== b[from + i]) return false;
-  return true;
 }
